@@ -1,0 +1,157 @@
+"""Commands to a run: small files in ``control/``, written aside and renamed; answers are events.
+
+The sender is the file's owner, read by fstat from the opened file; links are refused. A command names its
+attempt and an expiry, so that an old file never stops a new attempt.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import stat
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from guardrun.events.atomic import write_atomic
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from guardrun.events.paths import RunPaths
+
+MAX_BYTES = 64 * 1024
+STOP = "stop"
+CHECKPOINT = "checkpoint"
+COMMANDS = frozenset((STOP, CHECKPOINT))
+
+
+class Command(NamedTuple):
+    """One request. ``via`` says who asked: watch, cli, sigint, sigterm, policy, budget, scheduler."""
+
+    id: str
+    command: str
+    attempt: int
+    sent: float
+    expires: float
+    via: str
+    reason: str = ""
+    now: bool = False
+    """Do not wait for the step boundary's usual courtesies: a running evaluation is discarded."""
+    grace: float | None = None
+    """Seconds without progress after which the next rung is climbed unasked; None: offered only."""
+    hurry: bool = False
+    """Asking again: climb to the next rung of a stop that is under way."""
+    uid: int = -1
+    """Owner of the file, from fstat; not written."""
+
+
+class BadCommand(NamedTuple):
+    """A control file that is not a command: what is wrong with it."""
+
+    name: str
+    problem: str
+
+
+def send_command(
+    paths: RunPaths,
+    command: str,
+    *,
+    attempt: int,
+    via: str,
+    reason: str = "",
+    now: bool = False,
+    grace: float | None = None,
+    hurry: bool = False,
+    lifetime_s: float = 24 * 3600,
+) -> Command:
+    """Write a command file and return what was sent. Raises OSError when ``control/`` can't be written."""
+    sent = time.time()
+    made = Command(
+        id=secrets.token_hex(4), command=command, attempt=attempt, sent=sent, expires=sent + lifetime_s,
+        via=via, reason=reason, now=now, grace=grace, hurry=hurry,
+    )  # fmt: skip
+    body = made._asdict()
+    del body["uid"]
+    paths.control.mkdir(exist_ok=True)
+    write_atomic(paths.control / f"{sent:.6f}-{made.id}.json", json.dumps(body).encode() + b"\n", sync=False)
+    return made
+
+
+def read_command(path: Path) -> Command | BadCommand:
+    """Read one control file without trusting it: no link, no device, no gigabyte, no surprise type."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0))
+    except OSError as error:
+        return BadCommand(path.name, f"cannot be opened: {error.strerror}")
+    try:
+        facts = os.fstat(fd)
+        if not stat.S_ISREG(facts.st_mode):
+            return BadCommand(path.name, "is not a regular file")
+        if facts.st_size > MAX_BYTES:
+            return BadCommand(path.name, f"has {facts.st_size} bytes; a command has at most {MAX_BYTES}")
+        raw = os.read(fd, MAX_BYTES + 1)
+    except OSError as error:
+        return BadCommand(path.name, f"cannot be read: {error.strerror}")
+    finally:
+        os.close(fd)
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
+        return BadCommand(path.name, "is not JSON")
+    return _checked(path.name, body, facts.st_uid)
+
+
+def _checked(name: str, body: Any, uid: int) -> Command | BadCommand:
+    if type(body) is not dict:
+        return BadCommand(name, "is not a JSON object")
+    try:
+        made = Command(
+            id=body["id"], command=body["command"], attempt=body["attempt"], sent=float(body["sent"]),
+            expires=float(body["expires"]), via=body["via"], reason=body.get("reason", ""),
+            now=body.get("now", False), grace=body.get("grace"), hurry=body.get("hurry", False), uid=uid,
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError) as error:
+        return BadCommand(name, f"lacks or garbles a field: {error}")
+    kinds = (
+        (made.id, str), (made.command, str), (made.attempt, int), (made.via, str), (made.reason, str),
+        (made.now, bool), (made.hurry, bool), (made.grace, (int, float, type(None))),
+    )  # fmt: skip
+    if not all(isinstance(value, kind) for value, kind in kinds):
+        return BadCommand(name, "has a field of the wrong type")
+    if made.command not in COMMANDS:
+        return BadCommand(name, f"names the unknown command {made.command[:40]!r}")
+    return made
+
+
+class CommandInbox:
+    """The commands of one attempt, each delivered once, in the order of their file names.
+
+    ``poll`` costs one listdir; call it at a step boundary, at most some ten times a second. Garbage is
+    delivered once as BadCommand, so that it can be reported and never again looked at.
+    """
+
+    def __init__(self, paths: RunPaths, attempt: int) -> None:
+        self._paths = paths
+        self._attempt = attempt
+        self._seen: set[str] = set()
+
+    def poll(self, now: float) -> list[Command | BadCommand]:
+        """New commands for this attempt that have not expired, from an owner we obey."""
+        try:
+            names = os.listdir(self._paths.control)
+        except OSError:
+            return []
+        fresh: list[Command | BadCommand] = []
+        for name in sorted(names):
+            if name in self._seen or not name.endswith(".json") or name.startswith("."):
+                continue
+            self._seen.add(name)
+            found = read_command(self._paths.control / name)
+            if isinstance(found, BadCommand):
+                fresh.append(found)
+            elif found.uid not in (os.geteuid(), 0):
+                fresh.append(BadCommand(name, f"belongs to uid {found.uid}, who does not own this run"))
+            elif found.attempt == self._attempt and found.expires >= now:
+                fresh.append(found)
+        return fresh

@@ -1,0 +1,1 @@
+"""What a run came from: effective config, environment, git, processes and hosts."""

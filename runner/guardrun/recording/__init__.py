@@ -1,0 +1,1 @@
+"""The training side: what runs inside a user's training process."""

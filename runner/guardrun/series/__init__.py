@@ -1,0 +1,1 @@
+"""Columns of numbers: the store, down-sampling, smoothing, robust statistics. Pure."""

@@ -1,0 +1,1 @@
+"""Events folded into the state of a run. Pure: no I/O, no clock."""

@@ -1,0 +1,1 @@
+"""The supervisor: launches, watches, judges and stops a training from outside."""
