@@ -1,0 +1,62 @@
+# Two commands set everything up: `make demo` and `make test`. Both need Python 3.11+, pip and nothing else.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+PYTEST_WORKERS ?= auto
+
+.PHONY: demo test lint benchmark smoke record clean
+
+demo: $(VENV)/.demo  ## a real training of half a minute, with the dashboard on it
+	$(BIN)/guard run sample_runs/digits/config.yaml --watch
+
+test: $(VENV)/.test  ## the whole test suite
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
+
+lint: $(VENV)/.lint  ## style, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+benchmark: $(VENV)/.demo  ## costs as ratios against a floor in the same process
+	$(BIN)/python -m benchmarks
+
+smoke: $(VENV)/.smoke  ## the built wheel, alone, in an environment without torch
+	$(VENV)/smoke/bin/guard --version
+	$(VENV)/smoke/bin/guard ls sample_runs
+	$(VENV)/smoke/bin/guard watch --once sample_runs
+	! $(VENV)/smoke/bin/python -c 'import torch' 2>/dev/null
+
+record: $(VENV)/.demo  ## make the recorded runs below sample_runs/ anew
+	$(BIN)/python sample_runs/record.py
+
+clean:
+	rm -rf $(VENV) dist build
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "guard needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { rm -rf $(VENV); echo "cannot make $(VENV); on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+
+$(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
+	@echo "installing guard and PyTorch into $(VENV) ..."
+	@$(PIP) -e '.[demo]'
+	@touch $@
+
+$(VENV)/.test: $(BIN)/python pyproject.toml constraints.txt
+	@echo "installing guard, PyTorch and the test tools into $(VENV) ..."
+	@$(PIP) -e '.[test]'
+	@touch $@
+
+$(VENV)/.lint: $(VENV)/.test
+	@$(PIP) -e '.[lint]'
+	@touch $@
+
+$(VENV)/.smoke: $(BIN)/python pyproject.toml constraints.txt $(wildcard runner/guardrun/*.py runner/guardrun/*/*.py tui/guardtui/*.py tui/guardtui/*/*.py)
+	@rm -rf $(VENV)/smoke $(VENV)/wheel
+	@$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps -c constraints.txt -w $(VENV)/wheel .
+	@$(PYTHON) -m venv $(VENV)/smoke
+	@$(VENV)/smoke/bin/pip install --quiet --disable-pip-version-check -c constraints.txt $(VENV)/wheel/guardrun-*.whl
+	@touch $@
