@@ -111,7 +111,7 @@ def _checked(name: str, body: Any, uid: int) -> Command | BadCommand:
             expires=float(body["expires"]), via=body["via"], reason=body.get("reason", ""),
             now=body.get("now", False), grace=body.get("grace"), hurry=body.get("hurry", False), uid=uid,
         )  # fmt: skip
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         return BadCommand(name, f"lacks or garbles a field: {error}")
     kinds = (
         (made.id, str), (made.command, str), (made.attempt, int), (made.via, str), (made.reason, str),

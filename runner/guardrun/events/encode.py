@@ -37,9 +37,9 @@ def _finite(value: Any) -> Any:
         if value != value or value in (_INFINITY, -_INFINITY):
             return nonfinite_word(value)
         return value
-    if type(value) is dict:
+    if isinstance(value, dict):
         return {k: _finite(v) for k, v in value.items()}
-    if type(value) in (list, tuple):
+    if isinstance(value, list | tuple):
         return [_finite(v) for v in value]
     return value
 
