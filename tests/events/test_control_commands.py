@@ -63,7 +63,19 @@ GOOD = {"id": "a", "command": "stop", "attempt": 1, "sent": 1.0, "expires": 2.0*
         json.dumps({**GOOD, "sent": 10**400}).encode(),
         b" " * (MAX_BYTES + 1),
     ],
-    ids=["empty", "text", "list", "no fields", "deep", "unknown", "attempt", "grace", "sent", "overflow", "huge"],
+    ids=[
+        "empty",
+        "text",
+        "list",
+        "no fields",
+        "deep",
+        "unknown",
+        "attempt",
+        "grace",
+        "sent",
+        "overflow",
+        "huge",
+    ],
 )
 def test_nonsense_is_reported_once_and_never_obeyed(paths: RunPaths, content: bytes) -> None:
     (paths.control / "1.0-x.json").write_bytes(content)
