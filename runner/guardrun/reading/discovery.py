@@ -1,0 +1,150 @@
+"""Runs below folders, and the run that somebody means by a word."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from guardrun.errors import UserError
+from guardrun.events.paths import is_run_directory
+
+MAX_DEPTH: Final = 4
+"""Folders below a given path that are searched: runs/, and a few levels of grouping above it."""
+MAX_ENTRIES: Final = 200_000
+"""Entries looked at in one search, so that a folder of a million images costs a moment, not minutes."""
+_MARKS: Final = frozenset(("run.json", "events.jsonl"))
+_LISTED: Final = 8
+
+
+def find_runs(paths: Iterable[Path | str], known: Collection[Path] = ()) -> list[Path]:
+    """Run directories at or below the paths, sorted, each once. Never raises.
+
+    Symbolic links to folders are followed, a loop only once; nothing is searched inside a run. Folders in
+    ``known`` are taken as runs without looking into them (a sweep over a thousand runs then costs one
+    scandir). Hidden folders are skipped.
+    """
+    budget = [MAX_ENTRIES]
+    seen: set[tuple[int, int]] = set()
+    found: dict[Path, None] = {}
+    for path in paths:
+        for run in _below(Path(path), MAX_DEPTH, known, seen, budget):
+            found[run] = None
+    return sorted(found)
+
+
+def _below(
+    folder: Path, depth: int, known: Collection[Path], seen: set[tuple[int, int]], budget: list[int]
+) -> Iterator[Path]:
+    if folder in known:
+        yield folder
+        return
+    folders: list[Path] = []
+    try:
+        facts = os.stat(folder)
+        if (facts.st_dev, facts.st_ino) in seen:
+            return
+        seen.add((facts.st_dev, facts.st_ino))
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                budget[0] -= 1
+                if budget[0] < 0:
+                    break
+                if entry.name in _MARKS and entry.is_file():
+                    yield folder
+                    return
+                if depth > 0 and not entry.name.startswith(".") and entry.is_dir():
+                    folders.append(folder / entry.name)
+    except OSError:
+        return
+    for child in sorted(folders):
+        yield from _below(child, depth - 1, known, seen, budget)
+
+
+def resolve_run(spec: str, runs_dir: Path | str = "runs") -> Path:
+    """The run directory that ``spec`` means: a path, a run id, a name, or a unique prefix of either.
+
+    Raises UserError (exit code 2) that names close or matching runs when there is none, or several.
+    """
+    path = Path(spec).expanduser()
+    if path.is_dir() and is_run_directory(path):
+        return path
+    if path.is_file() and is_run_directory(path.parent):
+        return path.parent
+    if path.exists() or os.sep in spec.rstrip(os.sep):
+        raise _no_run_there(path)
+    runs = {run: run_name(run) for run in find_runs([runs_dir])}
+    for matches in (
+        [run for run in runs if run.name == spec],
+        [run for run, name in runs.items() if name == spec],
+        [run for run, name in runs.items() if run.name.startswith(spec) or name.startswith(spec)],
+    ):
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise UserError(
+                f"{spec!r} means {len(matches)} runs", hint="say which one:\n" + _listing(matches, runs)
+            )
+    raise _no_such_run(spec, Path(runs_dir), runs)
+
+
+def run_name(run: Path) -> str:
+    """The name in run.json, or the folder's own name where there is none that can be read."""
+    import orjson
+
+    try:
+        with open(run / "run.json", "rb") as file:
+            name = orjson.loads(file.read(64 * 1024))["name"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return run.name
+    return name if isinstance(name, str) and name else run.name
+
+
+def _no_run_there(path: Path) -> UserError:
+    if not path.exists():
+        return UserError(f"no such path: {path}", hint="`guard ls PATH` lists the runs below a folder")
+    if not path.is_dir():
+        return UserError(
+            f"{path} is not a run directory", hint="a run is a folder with run.json or events.jsonl"
+        )
+    if not os.access(path, os.R_OK | os.X_OK):
+        return UserError(f"{path} cannot be read: permission denied")
+    below = find_runs([path])
+    if below:
+        return UserError(
+            f"{path} is not a run directory, but holds {len(below)}",
+            hint="say which one:\n" + _listing(below, {}),
+        )
+    return UserError(f"{path} is not a run directory", hint="a run is a folder with run.json or events.jsonl")
+
+
+def _no_such_run(spec: str, runs_dir: Path, runs: dict[Path, str]) -> UserError:
+    if not runs:
+        place = f"no runs in {runs_dir}" if runs_dir.is_dir() else f"there is no folder {runs_dir}"
+        return UserError(f"no run {spec!r}: {place}", hint="give the path of a run, or use --runs-dir")
+    words: dict[str, Path] = {}
+    for run, name in runs.items():
+        words.setdefault(name, run)
+        words[run.name] = run
+    close = list(
+        dict.fromkeys(words[w] for w in difflib.get_close_matches(spec, words, n=_LISTED, cutoff=0.5))
+    )
+    inside = [run for run, name in runs.items() if spec in run.name or spec in name]
+    listed = list(dict.fromkeys(inside + close))
+    hint = "did you mean\n" + _listing(listed, runs) if listed else f"`guard ls {runs_dir}` lists them"
+    return UserError(f"no run {spec!r} in {runs_dir}", hint=hint)
+
+
+def _listing(matches: list[Path], runs: dict[Path, str]) -> str:
+    from guardrun.reading.plain_text import plain
+
+    newest_first = sorted(matches, key=lambda run: run.name, reverse=True)
+    lines = []
+    for run in newest_first[:_LISTED]:
+        name = runs.get(run, run.name)
+        lines.append(f"  {plain(run.name)}" + (f"  ({plain(name)})" if name not in run.name else ""))
+    if len(newest_first) > _LISTED:
+        lines.append(f"  ... and {len(newest_first) - _LISTED} more")
+    return "\n".join(lines)
