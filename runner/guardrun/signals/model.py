@@ -61,9 +61,11 @@ class Rule(Protocol):
     """One condition over a run's points. Incremental: constant amortised work a point."""
 
     id: str
+    clear_after: int
+    """How many points that concern the rule must be quiet in a row before its signal clears."""
 
-    def update(self, point: Point) -> None:
-        """Take one more point."""
+    def update(self, point: Point) -> bool:
+        """Take one more point; whether it concerned this rule, so that ``finding`` may have changed."""
 
     def finding(self) -> Finding | None:
         """What holds after the last point; None when nothing is wrong (any more)."""

@@ -1,0 +1,121 @@
+"""A value that stays far above what it was: one detector for losses and gradient norms.
+
+The base is the running median of the values before the excess began, and it stands still while the excess
+lasts, so that a long explosion cannot make itself normal. Distances are measured in multiples of the base
+and of its noise (MAD), so that scale does not matter and values near zero or below it work too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from guardrun.series.robust import RunningMedian, median
+
+WINDOW: Final = 50
+RECENT: Final = 10
+NOISE_SIGMAS: Final = 8.0
+_SHORT_BASE: Final = 10
+_SHORT_BASE_FACTOR: Final = 10.0
+"""A median of fewer values may be a lucky start: it takes ten times more to be above it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """The excess that lasts at this moment."""
+
+    first_step: int
+    length: int
+    base: float
+    threshold: float
+    value: float
+    """Median of the last ``RECENT`` values of the excess."""
+    lowest: float
+    """Lowest of the same."""
+    recovering: bool
+    """The newer half of them is clearly lower than the older half."""
+
+
+class SustainedExcess:
+    """Feeds on one value at a time; ``current`` is the excess that lasts, if any."""
+
+    __slots__ = ("_base", "_factor", "_length", "_recent", "_start", "_threshold", "count", "initial")
+
+    def __init__(self, factor: float) -> None:
+        self._factor = factor
+        self._base = RunningMedian(WINDOW)
+        self._recent: deque[float] = deque(maxlen=RECENT)
+        self._start = 0
+        self._length = 0
+        self._threshold = math.inf
+        self.count = 0
+        """Values seen."""
+        self.initial: float | None = None
+        """Where the run began: the first value, later the median of the first ``_SHORT_BASE``."""
+
+    def take(self, step: int, value: float) -> None:
+        """One more value. NaN is ignored (another rule's business); infinity is an excess."""
+        if math.isnan(value):
+            return
+        self.count += 1
+        if not self._base:
+            if math.isfinite(value):
+                self._base.push(value)
+                self.initial = value
+            return
+        if not self._length and value > self._floor():
+            self._threshold = self._limit()
+        if value > self._threshold and (self._length or value > self._floor()):
+            self._extend(step, value)
+            return
+        self._recover(value)
+
+    def _extend(self, step: int, value: float) -> None:
+        if not self._length:
+            self._start = step
+            self._recent.clear()
+        self._length += 1
+        self._recent.append(value)
+
+    def _recover(self, value: float) -> None:
+        if self._length:
+            self._length = 0
+            self._threshold = math.inf
+        if math.isfinite(value):
+            self._base.push(value)
+            if len(self._base) == _SHORT_BASE and self.count < 2 * _SHORT_BASE:
+                self.initial = max(self._base.median, self.initial or self._base.median)
+
+    def _floor(self) -> float:
+        """A cheap lower bound of the limit: nearly every value stays below it."""
+        base = self._base.median
+        return base + (self._factor - 1) * abs(base)
+
+    def _limit(self) -> float:
+        base = self._base.median
+        factor = self._factor if len(self._base) >= _SHORT_BASE else _SHORT_BASE_FACTOR
+        return base + max((factor - 1) * abs(base), NOISE_SIGMAS * self._base.scaled_mad())
+
+    @property
+    def length(self) -> int:
+        return self._length
+
+    def current(self) -> Excess | None:
+        """The excess that lasts, or None."""
+        if not self._length:
+            return None
+        recent = list(self._recent)
+        half = len(recent) // 2
+        base = self._base.median
+        recovering = half > 0 and median(recent[half:]) - base < 0.7 * (median(recent[:half]) - base)
+        return Excess(
+            first_step=self._start,
+            length=self._length,
+            base=base,
+            threshold=self._threshold,
+            value=median(recent),
+            lowest=min(recent),
+            recovering=recovering,
+        )
