@@ -1,0 +1,90 @@
+"""Train a small CNN on scikit-learn's digits: 1,797 real images of 8 x 8 pixels, ten classes.
+
+guard run sample_runs/digits/config.yaml --watch      under supervision
+python sample_runs/digits/train.py                    alone; recorded all the same
+"""
+
+from __future__ import annotations
+
+import guardrun
+import torch
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+DEFAULTS = {"lr": 1e-3, "epochs": 60, "batch_size": 32, "width": 96, "dropout": 0.3, "weight_decay": 1e-2}
+
+
+def load_splits() -> dict[str, TensorDataset]:
+    """Train, validation and test sets; the split is fixed, whatever the seed of the training."""
+    images, labels = load_digits(return_X_y=True)
+    rest, test = train_test_split(range(len(labels)), test_size=297, random_state=0, stratify=labels)
+    train, val = train_test_split(rest, test_size=300, random_state=0, stratify=labels[rest])
+    x = torch.tensor(images, dtype=torch.float32).reshape(-1, 1, 8, 8) / 16
+    y = torch.tensor(labels)
+    return {
+        name: TensorDataset(x[rows], y[rows])
+        for name, rows in (("train", train), ("val", val), ("test", test))
+    }
+
+
+def make_model(width: int, dropout: float) -> nn.Module:
+    """Two blocks of convolutions and a linear head."""
+    return nn.Sequential(
+        nn.Conv2d(1, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(),
+        nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(width, 2 * width, 3, padding=1), nn.BatchNorm2d(2 * width), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(2 * width, 10),
+    )  # fmt: skip
+
+
+def shift(images: torch.Tensor) -> torch.Tensor:
+    """Augmentation: each image moved by up to one pixel in both directions."""
+    rows, columns = torch.randint(-1, 2, (2, len(images)))
+    moved = [
+        torch.roll(image, (int(r), int(c)), (1, 2)) for image, r, c in zip(images, rows, columns, strict=True)
+    ]
+    return torch.stack(moved)
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, data: TensorDataset) -> tuple[float, float]:
+    """Mean loss and accuracy over a whole split."""
+    model.eval()
+    images, labels = data.tensors
+    logits = model(images)
+    return F.cross_entropy(logits, labels).item(), (logits.argmax(1) == labels).float().mean().item()
+
+
+def main() -> None:
+    with guardrun.start(name="digits", config={"params": DEFAULTS, "seed": 42}) as run:
+        params = {**DEFAULTS, **run.params}
+        run.seed()
+        splits = load_splits()
+        train = run.data("train", splits["train"])
+        val = run.data("val", splits["val"])
+        loader = DataLoader(train, batch_size=params["batch_size"], shuffle=True, **run.loader_kwargs())
+        model = make_model(params["width"], params["dropout"])
+        optimizer = torch.optim.AdamW(
+            model.parameters(), lr=params["lr"], weight_decay=params["weight_decay"]
+        )
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=params["epochs"])
+        run.track(model=model, optimizer=optimizer, scheduler=schedule)
+
+        for _ in run.epochs(params["epochs"]):
+            model.train()
+            for images, labels in run.steps(loader):
+                loss = F.cross_entropy(model(shift(images)), labels)
+                loss.backward()
+                optimizer.step()
+                optimizer.zero_grad()
+                run.log(loss=loss)
+            schedule.step()
+            val_loss, val_accuracy = evaluate(model, val)
+            run.evaluate({"val/loss": val_loss, "val/accuracy": val_accuracy})
+
+
+if __name__ == "__main__":
+    main()
