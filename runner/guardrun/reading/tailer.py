@@ -97,6 +97,7 @@ class Tailer:
             return _NOTHING
         self.problem = ""
         restarted = self._restart_if_another(descriptor, facts)
+        started_at = self.offset
         self._size = facts.st_size
         data = os.pread(descriptor, max_bytes, self.offset)
         skipped = 0
@@ -112,7 +113,7 @@ class Tailer:
             data, end = data[first:], end - first
         lines = data[:end]
         self._advance(lines)
-        return Chunk(lines, restarted, self.offset < facts.st_size and bool(end or skipped), skipped)
+        return Chunk(lines, restarted, started_at < self.offset < facts.st_size, skipped)
 
     def _restart_if_another(self, descriptor: int, facts: os.stat_result) -> bool:
         inode = (facts.st_dev, facts.st_ino)
