@@ -1,0 +1,167 @@
+"""The effective configuration of a run: every key, its type, its default and its meaning.
+
+The docstring under a field is its documentation; docs/config.md says the same at more length.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Natural = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Action = Literal["off", "observe", "warn", "stop", "abort"]
+
+
+class _Section(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+    """Immutable; a key that is not a field is an error."""
+
+
+class MonitorConfig(_Section, kw_only=True, frozen=True):
+    """The metric that decides which checkpoint is best."""
+
+    metric: str = "val/loss"
+    """Name as logged; ``val_loss`` and ``eval/loss`` mean ``val/loss``."""
+    mode: Literal["min", "max"] | None = None
+    """Whether less or more is better; told from the metric's name when it is left out."""
+
+
+class CheckpointConfig(_Section, kw_only=True, frozen=True):
+    """When a checkpoint is written and how many stay."""
+
+    every_steps: Count | None = None
+    """Optimizer steps between two checkpoints; null: not by steps."""
+    every_epochs: Count | None = 1
+    """Epochs between two checkpoints; null: not by epochs."""
+    keep: Natural = 2
+    """Newest checkpoints that stay besides best and last."""
+
+
+class StopConfig(_Section, kw_only=True, frozen=True):
+    """When training ends early, and how patient a stop is."""
+
+    patience: Count | None = None
+    """Evaluations without improvement after which training ends; null: never."""
+    min_delta: NotNegative = 0.0
+    """Change of the monitored metric that counts as an improvement, in its own unit."""
+    grace: Positive = 60.0
+    """Seconds (or "2m") without any progress after which a stop may go one rung further."""
+
+
+class BudgetConfig(_Section, kw_only=True, frozen=True):
+    """Limits that end the training, safely, when one is reached; null: no limit."""
+
+    time: Positive | None = None
+    """Training time of all attempts: seconds, or "90", "30m", "2h", "1d2h30m"."""
+    steps: Count | None = None
+    """Optimizer steps."""
+    epochs: Count | None = None
+    """Epochs."""
+    cost: Positive | None = None
+    """Money, in ``cost.currency``; needs ``cost.per_hour``."""
+
+
+class PolicyConfig(_Section, kw_only=True, frozen=True):
+    """What is done by itself when a signal is raised: off, observe, warn, stop or abort."""
+
+    nan: Action = "abort"
+    """A loss or gradient norm that is NaN or infinite."""
+    loss_explosion: Action = "abort"
+    """A loss far beyond its recent range that does not come back."""
+    grad_explosion: Action = "warn"
+    """A gradient norm far beyond its recent range."""
+    overfit: Action = "stop"
+    """The monitored metric gets worse while the training loss still falls."""
+
+
+class CostConfig(_Section, kw_only=True, frozen=True):
+    """What an hour of this machine costs."""
+
+    per_hour: NotNegative | None = None
+    """Price of an hour of the whole job; null: unknown, no cost is shown."""
+    currency: str = "EUR"
+    """Printed behind the cost."""
+
+
+class ResumeConfig(_Section, kw_only=True, frozen=True):
+    """How a resumed training finds its place within an epoch."""
+
+    skip: Literal["replay", "sampler"] = "replay"
+    """replay: fetch and drop the consumed batches (exact); sampler: skip their indices (fast)."""
+
+
+class Config(_Section, kw_only=True, frozen=True):
+    """Everything `guard run` knows about a training. Exactly one of ``command`` and ``entry`` is given."""
+
+    name: str = ""
+    """Name of the run; default: the configuration's file name, or the script's."""
+    group: str | None = None
+    """Runs that belong together (seeds, a sweep)."""
+    command: list[str] | str | None = None
+    """The training's command. A leading ``python`` is ``python`` below."""
+    entry: str | None = None
+    """The training's Python script, relative to ``workdir``; its arguments are ``args``."""
+    args: list[str] = []
+    """Arguments of ``entry``."""
+    workdir: str = "."
+    """Where the training runs, relative to the configuration's folder."""
+    python: str | None = None
+    """Interpreter of the training; null: the one that guard runs in."""
+    env: dict[str, str] = {}
+    """Environment variables added for the training."""
+    launcher: Literal["none", "torchrun"] = "none"
+    """torchrun starts ``nproc_per_node`` ranks of ``entry``."""
+    nproc_per_node: Count = 1
+    """Ranks on this host, with ``launcher: torchrun``."""
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)] | None = None
+    """Seed for ``run.seed()``; null: the script's own."""
+    deterministic: bool = False
+    """Ask PyTorch for deterministic algorithms in ``run.seed()``."""
+    params: dict[str, Any] = {}
+    """Hyper-parameters, of any shape: ``run.config.params``, ``${params.lr}``."""
+    data: dict[str, str] = {}
+    """Names and paths of data sets, for the record and for the script."""
+    logs: str | None = None
+    """Log in a foreign format that the training writes, relative to ``workdir``."""
+    monitor: MonitorConfig = MonitorConfig()
+    """The metric that decides which checkpoint is best."""
+    checkpoint: CheckpointConfig = CheckpointConfig()
+    """When a checkpoint is written and how many stay."""
+    stop: StopConfig = StopConfig()
+    """When training ends early, and how patient a stop is."""
+    budget: BudgetConfig = BudgetConfig()
+    """Limits that end the training, safely."""
+    policy: PolicyConfig = PolicyConfig()
+    """What is done by itself when a signal is raised."""
+    cost: CostConfig = CostConfig()
+    """What an hour of this machine costs."""
+    resume: ResumeConfig = ResumeConfig()
+    """How a resumed training finds its place within an epoch."""
+
+
+SECTIONS: dict[str, type[_Section]] = {
+    "monitor": MonitorConfig,
+    "checkpoint": CheckpointConfig,
+    "stop": StopConfig,
+    "budget": BudgetConfig,
+    "policy": PolicyConfig,
+    "cost": CostConfig,
+    "resume": ResumeConfig,
+}
+"""The keys of Config that are sections with fixed keys of their own."""
+
+FREE_SECTIONS = frozenset(("params", "data", "env"))
+"""The keys of Config below which a user may write any key."""
+
+
+def known_keys() -> list[str]:
+    """Every key that may be written, dotted: ``name``, ``monitor``, ``monitor.metric``, ..."""
+    keys: list[str] = []
+    for key in Config.__struct_fields__:
+        keys.append(key)
+        if key in SECTIONS:
+            keys.extend(f"{key}.{sub}" for sub in SECTIONS[key].__struct_fields__)
+    return keys
