@@ -1,0 +1,81 @@
+"""Every key of the dashboard: one table that makes the bindings, the footer and the help screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Literal, NamedTuple
+
+Where = Literal["fleet", "run", "stop", "text", "everywhere"]
+
+
+class Key(NamedTuple):
+    """One thing that keys can do."""
+
+    keys: str
+    """As Textual spells them, with commas between alternatives."""
+    shown: str
+    """As people write them."""
+    action: str
+    label: str
+    """For the footer; "" keeps it out."""
+    help: str
+    where: tuple[Where, ...]
+    rank: int = 5
+    """Lower ranks keep their place in a narrow footer."""
+    acting: bool = False
+    """Changes a run: hidden and unbound in read-only mode."""
+
+
+TABLE: Final = (
+    Key("up,k", "↑ k", "move(-1)", "", "the run above", ("fleet",)),
+    Key("down,j", "↓ j", "move(1)", "", "the run below", ("fleet",)),
+    Key("pageup,ctrl+b", "PgUp", "move(-10)", "", "ten runs up", ("fleet",)),
+    Key("pagedown,ctrl+f", "PgDn", "move(10)", "", "ten runs down", ("fleet",)),
+    Key("home,g", "Home g", "edge(-1)", "", "the first run", ("fleet",)),
+    Key("end,G", "End G", "edge(1)", "", "the last run", ("fleet",)),
+    Key("enter,right", "enter", "open", "open", "open the selected run", ("fleet",), rank=1),
+    Key("s", "s", "stop", "stop safely", "stop the run safely: says first what will happen, then shows each stage",
+        ("fleet", "run"), rank=2, acting=True),
+    Key("slash", "/", "filter", "filter", "list only runs with these words in name, group, status, metric or signal",
+        ("fleet",), rank=3),
+    Key("o", "o", "order", "order", "order: worst signal, newest, best metric, name", ("fleet",), rank=3),
+    Key("escape", "esc", "back", "", "clear the filter", ("fleet",)),
+    Key("escape,left,backspace", "esc", "back", "back", "back to the list of runs, or from one chart to all", ("run",), rank=1),
+    Key("n,right_square_bracket,pagedown", "n ] PgDn", "page(1)", "more charts", "the next page of charts", ("run",), rank=3),
+    Key("p,left_square_bracket,pageup", "p [ PgUp", "page(-1)", "", "the page of charts before", ("run",)),
+    Key("tab", "tab", "chart(1)", "", "choose the next chart", ("run",)),
+    Key("shift+tab", "shift+tab", "chart(-1)", "", "choose the chart before", ("run",)),
+    Key("enter,f", "enter f", "zoom", "zoom", "the chosen chart on the whole screen, and back", ("run",), rank=2),
+    Key("y", "y", "log", "log", "logarithmic y axis on or off", ("run",), rank=4),
+    Key("x", "x", "axis", "x axis", "x axis: step, epoch, time", ("run",), rank=4),
+    Key("z", "z", "smooth", "smooth", "smoothing on or off (raw curves stay, dim)", ("run",), rank=4),
+    Key("l", "l", "console", "log lines", "the training's own output: some lines, many, none", ("run",), rank=5),
+    Key("i", "i", "info", "info", "everything about the run: signals with evidence, checkpoints, attempts, data",
+        ("fleet", "run"), rank=4),
+    Key("y,enter", "y enter", "confirm", "", "stop it (Enter only where nothing is lost)", ("stop",), acting=True),
+    Key("S", "S", "climb", "", "when a stop makes no progress: the next, harder rung", ("run", "stop"), acting=True),
+    Key("escape,n", "esc n", "close", "", "close the dialog; a stop that was sent goes on", ("stop",)),
+    Key("up,k", "↑ k", "scroll(-1)", "", "scroll up", ("text",)),
+    Key("down,j", "↓ j", "scroll(1)", "", "scroll down", ("text",)),
+    Key("pageup,b", "PgUp", "scroll(-15)", "", "a page up", ("text",)),
+    Key("pagedown,space", "PgDn", "scroll(15)", "", "a page down", ("text",)),
+    Key("escape,i,left", "esc", "close", "back", "back", ("text",), rank=1),
+    Key("t", "t", "theme", "", "colours: dark, light, the terminal's own", ("everywhere",)),
+    Key("question_mark,h", "? h", "help", "help", "this page", ("everywhere",), rank=0),
+    Key("q,ctrl+c", "q", "leave", "quit", "leave; no training is ever stopped by that", ("everywhere",), rank=0),
+)  # fmt: skip
+
+SECTIONS: Final[tuple[tuple[Where, str], ...]] = (
+    ("fleet", "List of runs"),
+    ("run", "One run"),
+    ("stop", "Safe stop"),
+    ("text", "This page and the info page"),
+    ("everywhere", "Everywhere"),
+)
+
+
+def keys_for(where: Where, *, readonly: bool = False) -> Iterator[Key]:
+    """The keys of one place, without those that act when ``readonly``."""
+    for key in TABLE:
+        if where in key.where and not (readonly and key.acting):
+            yield key

@@ -1,0 +1,1 @@
+"""One screen a file. Screens hold no data: they draw the latest snapshot."""

@@ -1,0 +1,108 @@
+"""Signals with their evidence and advice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from guardrun.signals.model import Signal
+from guardrun.state.model import RunState
+from guardtui import formatting
+from guardtui.glyphs import Glyphs
+from guardtui.text import Bit, Line, clean, fit, line, wrapped
+from guardtui.viewmodel.faces import active_signals, severity_face
+
+_SHOWN: Final = 8
+_ACTIONS: Final = {"stop": "stops the run", "abort": "aborts the run"}
+
+
+def pane_lines(state: RunState, width: int, height: int, g: Glyphs) -> list[Line]:
+    """The signals that stand, worst first, in at most ``height`` lines; cleared ones if room is left.
+
+    Each gets its message first; evidence and advice follow as room allows.
+    """
+    active = active_signals(state.signals)
+    cleared = [signal for signal in reversed(state.signals) if signal.cleared_at is not None]
+    if not active and not cleared:
+        return []
+    shown = (active + cleared)[: max(1, height)]
+    hidden = len(active) + len(cleared) - len(shown)
+    spare = height - len(shown)
+    lines: list[Line] = []
+    for signal in shown:
+        lines.append(fit(_headline(signal, g), width))
+        if signal.cleared_at is not None:
+            continue
+        for detail in _details(signal, width, g):
+            if spare > 0:
+                lines.append(detail)
+                spare -= 1
+    if hidden > 0 and lines:
+        lines[-1] = line((f"  and {hidden} more: press i", "dim"))
+    return lines
+
+
+def wanted_height(state: RunState, width: int, g: Glyphs) -> int:
+    """Lines that every standing signal would need in full."""
+    active = active_signals(state.signals)
+    return sum(1 + len(_details(signal, width, g)) for signal in active) or min(1, len(state.signals))
+
+
+def full_lines(signal: Signal, width: int, g: Glyphs) -> list[Line]:
+    """One signal with nothing left out."""
+    face = severity_face(signal, g)
+    lines = [line((f"{face.shape} {clean(signal.id)}", face.tone), (f"  {_where(signal)}", "dim"))]
+    lines.extend(_indented(clean(signal.message), width))
+    lines.extend(_indented(evidence_words(signal.evidence, limit=99), width, tone="dim"))
+    if signal.advice:
+        lines.extend(_indented(f"advice: {clean(signal.advice)}", width))
+    return lines
+
+
+def evidence_words(evidence: Mapping[str, Any], *, limit: int = _SHOWN) -> str:
+    """``value 12.4, threshold 3.1, window 50``."""
+    parts = [f"{clean(key).replace('_', ' ')} {_value(value)}" for key, value in evidence.items()]
+    return ", ".join(parts[:limit])
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return formatting.count(value)
+    if isinstance(value, float):
+        return formatting.number(value)
+    if isinstance(value, list | tuple):
+        return " ".join(_value(item) for item in value[:4]) + (" …" if len(value) > 4 else "")
+    return clean(value)
+
+
+def _headline(signal: Signal, g: Glyphs) -> Line:
+    face = severity_face(signal, g)
+    return line(
+        (f"{face.shape} {clean(signal.id)}", face.tone),
+        (f"  {_where(signal)}  ", "dim"),
+        (clean(signal.message), "dim" if signal.cleared_at is not None else "text"),
+    )
+
+
+def _where(signal: Signal) -> str:
+    place = f"step {formatting.count(signal.raised_at)}"
+    if signal.cleared_at is not None:
+        return f"{place}, cleared at {formatting.count(signal.cleared_at)}"
+    extras = [_ACTIONS.get(signal.action, ""), "" if signal.recorded else "seen by this viewer only"]
+    return ", ".join(part for part in (place, *extras) if part)
+
+
+def _details(signal: Signal, width: int, g: Glyphs) -> list[Line]:
+    details: list[Line] = []
+    if signal.advice:
+        details.append(fit(line(("  do: ", "dim"), clean(signal.advice)), width))
+    evidence = evidence_words(signal.evidence)
+    if evidence:
+        details.append(fit(line((f"  why: {evidence}", "dim")), width))
+    return details
+
+
+def _indented(text: str, width: int, tone: Any = "text") -> list[Line]:
+    return [(Bit("  "), *each) for each in wrapped(text, width - 2, tone)]

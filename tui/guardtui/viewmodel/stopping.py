@@ -1,0 +1,171 @@
+"""A safe stop in words: what would happen, what is happening, what was kept."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from guardrun.state.model import RunState, StopStage
+from guardtui import formatting
+from guardtui.glyphs import Glyphs
+from guardtui.snapshot import RunView
+from guardtui.text import Line, Tone, clean, line, wrapped
+from guardtui.viewmodel.faces import status_face
+from guardtui.viewmodel.run_header import reason_words
+from guardtui.viewmodel.progress import steps_words
+
+_WORDS: Final = {
+    "requested": "requested",
+    "acknowledged": "seen by the training",
+    "saving": "writing the last checkpoint",
+    "saved": "last checkpoint written",
+    "verifying": "proving the best checkpoint",
+    "verified": "checkpoint proved intact",
+    "damaged": "checkpoint is damaged",
+    "ended": "training ended",
+    "gone": "all processes gone",
+    "offer": "no progress",
+    "SIGINT": "SIGINT sent",
+    "SIGTERM": "SIGTERM sent",
+    "SIGKILL": "SIGKILL sent: steps since the last checkpoint are lost",
+}
+_EXPECTED_SUPERVISED: Final = ("requested", "acknowledged", "saved", "verified", "ended", "gone")
+_EXPECTED_ALONE: Final = ("requested", "acknowledged", "saved", "ended")
+_TONES: Final[dict[str, Tone]] = {"damaged": "bad", "offer": "warn", "SIGTERM": "warn", "SIGKILL": "bad"}
+
+
+class Question(NamedTuple):
+    """What the dialog says before anything is sent."""
+
+    lines: list[Line]
+    allowed: bool
+    loses_work: bool
+    """Whether Enter alone must not confirm."""
+
+
+def question(view: RunView, width: int, g: Glyphs) -> Question:
+    """Which run, what will happen to it, which checkpoint is kept; or why it can't be stopped."""
+    state = view.state
+    face = status_face(state.status, g)
+    lines = [
+        line(
+            (clean(state.name) or clean(view.path.name), "title"), (f"  {face.shape} {face.word}", face.tone)
+        ),
+        line((steps_words(state), "dim"), (f"  {clean(state.run_id)}", "dim")),
+        (),
+    ]
+    refusal = _refusal(view)
+    if refusal:
+        return Question(lines + wrapped(refusal, width, "warn"), allowed=False, loses_work=False)
+    for text, tone in _promises(view):
+        lines.extend(wrapped(text, width, tone))
+    return Question(lines, allowed=True, loses_work=not state.can_save)
+
+
+def _refusal(view: RunView) -> str:
+    state = view.state
+    if not state.status.live:
+        reason = reason_words(state)
+        because = f" ({reason})" if reason else ""
+        if state.status.value == "lost":
+            return f"Nothing answers for this run{because}: there is nobody to stop it."
+        return f"This run is over: {state.status.value}{because}. There is nothing to stop."
+    if view.owner:
+        return f"This run belongs to {clean(view.owner)}. A training obeys only its owner: ask them."
+    return ""
+
+
+def _promises(view: RunView) -> list[tuple[str, Tone]]:
+    state = view.state
+    said: list[tuple[str, Tone]] = []
+    if state.can_save:
+        said.append(
+            (
+                "It finishes its step, writes a last checkpoint and ends. A running evaluation is waited for.",
+                "text",
+            )
+        )
+    else:
+        said.append(("guard cannot save this run: it neither tracks a model nor saves by itself. "
+                     "Everything since its last own save is lost.", "bad"))  # fmt: skip
+    if state.best is not None:
+        metric = f" ({formatting.number(state.best.metric)})" if state.best.metric is not None else ""
+        said.append((f"The best checkpoint stays: step {formatting.count(state.best.step)}{metric}.", "good"))
+    elif state.can_save:
+        said.append(("There is no best checkpoint yet.", "warn"))
+    if view.elsewhere:
+        said.append(
+            (
+                f"It runs on {clean(state.host)}: the request goes through the shared folder and may take a minute.",
+                "warn",
+            )
+        )
+    if not state.supervised:
+        said.append(("No supervisor watches it: nothing but the training itself can answer.", "dim"))
+    return said
+
+
+def stage_lines(state: RunState, sent: float | None, width: int, g: Glyphs) -> list[Line]:
+    """Each stage with its time since the request; expected ones that are still to come are dim."""
+    stages = [stage for stage in state.stop if stage.stage != "offer"]
+    start = stages[0].t if stages else sent
+    lines = [_reached(stage, start if start is not None else stage.t, width, g) for stage in stages]
+    if not stages:
+        lines.append(line((f"{g.pending} ", "dim"), ("request sent, waiting for an answer", "text")))
+    reached = {stage.stage for stage in stages}
+    if not state.status.live:
+        return lines
+    expected = _EXPECTED_SUPERVISED if state.supervised else _EXPECTED_ALONE
+    for name in expected:
+        skipped = name == "saved" and not state.can_save
+        if name not in reached and not skipped and not (name == "requested" and reached):
+            lines.append(line((f"{g.pending} {_WORDS[name]}", "dim")))
+    return lines
+
+
+def _reached(stage: StopStage, start: float, width: int, g: Glyphs) -> Line:
+    tone = _TONES.get(stage.stage, "good")
+    shape = {"good": g.done, "warn": g.warn, "bad": g.bad}[tone]
+    rank = f" (rank {stage.rank})" if stage.rank else ""
+    words = _WORDS.get(stage.stage, clean(stage.stage))
+    text = clean(stage.text)
+    return line(
+        (f"{shape} ", tone),
+        f"{words}{rank}",
+        (f"  {_after(stage.t - start)}", "dim"),
+        (f"  {text}" if text else "", "dim"),
+    )
+
+
+def _after(seconds: float) -> str:
+    if seconds <= 0:
+        return "0.0s"
+    return f"{seconds:.1f}s" if seconds < 60 else formatting.duration(seconds)
+
+
+def offer_lines(state: RunState, width: int) -> list[Line]:
+    """The next rung, when the stop makes no progress; empty otherwise."""
+    if not state.stop_offer or not state.status.live:
+        return []
+    rung = clean(state.stop_offer)
+    lost = {
+        "SIGTERM": "The training may still save.",
+        "SIGKILL": "Steps since the last checkpoint are lost; kept checkpoints stay.",
+    }.get(rung, "")
+    return wrapped(f"No progress. Next rung: {rung}. {lost}", width, "warn")
+
+
+def result_lines(state: RunState, width: int, g: Glyphs) -> list[Line]:
+    """What stands after the end."""
+    if state.status.live:
+        return []
+    face = status_face(state.status, g)
+    lines = [line((f"{face.shape} {face.word}", face.tone), f" at step {formatting.count(state.step)}")]
+    for role, ref in (("best", state.best), ("last", state.last)):
+        if ref is not None:
+            proof = {True: (f" {g.done} verified", "good"), False: (f" {g.bad} damaged", "bad")}.get(
+                ref.verified, ("", "dim")
+            )
+            lines.append(line((f"{role}: ", "dim"), clean(ref.path), proof))  # type: ignore[arg-type]
+    if state.last is not None:
+        lines.append(line(("go on with: ", "dim"), f"guard run --resume {clean(state.run_id)}"))
+    return lines

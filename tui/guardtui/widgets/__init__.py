@@ -1,0 +1,1 @@
+"""Widgets that draw what the view model made, line by changed line."""
