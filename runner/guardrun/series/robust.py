@@ -65,6 +65,11 @@ class RunningMedian:
             raise ValueError("median of nothing")
         return _middle(self._order)
 
+    @property
+    def largest(self) -> float:
+        """Minus infinity while nothing was pushed."""
+        return self._order[-1] if self._order else -math.inf
+
     def scaled_mad(self) -> float:
         """Robust standard deviation of the window."""
         return scaled_mad(self._order)

@@ -17,8 +17,8 @@ from guardrun.series.robust import RunningMedian, median
 WINDOW: Final = 50
 RECENT: Final = 10
 NOISE_SIGMAS: Final = 8.0
-_SHORT_BASE: Final = 10
-_SHORT_BASE_FACTOR: Final = 10.0
+SHORT_BASE: Final = 10
+SHORT_BASE_FACTOR: Final = 10.0
 """A median of fewer values may be a lucky start: it takes ten times more to be above it."""
 
 
@@ -41,62 +41,52 @@ class Excess:
 class SustainedExcess:
     """Feeds on one value at a time; ``current`` is the excess that lasts, if any."""
 
-    __slots__ = ("_base", "_factor", "_length", "_recent", "_start", "_threshold", "count", "initial")
+    __slots__ = ("_early", "_factor", "_length", "_recent", "_start", "_threshold", "base", "initial")
 
     def __init__(self, factor: float) -> None:
         self._factor = factor
-        self._base = RunningMedian(WINDOW)
         self._recent: deque[float] = deque(maxlen=RECENT)
+        self._early = 0
         self._start = 0
         self._length = 0
         self._threshold = math.inf
-        self.count = 0
-        """Values seen."""
+        self.base = RunningMedian(WINDOW)
+        """The values before the excess; those of excesses stay out."""
         self.initial: float | None = None
-        """Where the run began: the first value, later the median of the first ``_SHORT_BASE``."""
+        """Where the run began: the first value, then the median of the first ten."""
 
     def take(self, step: int, value: float) -> None:
         """One more value. NaN is ignored (another rule's business); infinity is an excess."""
         if math.isnan(value):
             return
-        self.count += 1
-        if not self._base:
-            if math.isfinite(value):
-                self._base.push(value)
-                self.initial = value
-            return
-        if not self._length and value > self._floor():
+        if not self._length and value > self.base.largest and self.base:
             self._threshold = self._limit()
-        if value > self._threshold and (self._length or value > self._floor()):
+        if value > self._threshold:
             self._extend(step, value)
             return
-        self._recover(value)
+        self._length = 0
+        self._threshold = math.inf
+        if math.isfinite(value):
+            self.base.push(value)
+            if self._early < SHORT_BASE:
+                self._early += 1
+                self.initial = self.base.median
 
     def _extend(self, step: int, value: float) -> None:
         if not self._length:
             self._start = step
             self._recent.clear()
+            # A run that explodes at once never shows more of where it began.
+            self._early = SHORT_BASE
         self._length += 1
         self._recent.append(value)
 
-    def _recover(self, value: float) -> None:
-        if self._length:
-            self._length = 0
-            self._threshold = math.inf
-        if math.isfinite(value):
-            self._base.push(value)
-            if len(self._base) == _SHORT_BASE and self.count < 2 * _SHORT_BASE:
-                self.initial = max(self._base.median, self.initial or self._base.median)
-
-    def _floor(self) -> float:
-        """A cheap lower bound of the limit: nearly every value stays below it."""
-        base = self._base.median
-        return base + (self._factor - 1) * abs(base)
-
     def _limit(self) -> float:
-        base = self._base.median
-        factor = self._factor if len(self._base) >= _SHORT_BASE else _SHORT_BASE_FACTOR
-        return base + max((factor - 1) * abs(base), NOISE_SIGMAS * self._base.scaled_mad())
+        base, noise = self.base.median, self.base.scaled_mad()
+        if not base and not noise:
+            return math.inf  # nothing but zeros so far: no scale to measure by
+        factor = self._factor if len(self.base) >= SHORT_BASE else SHORT_BASE_FACTOR
+        return max(base + max((factor - 1) * abs(base), NOISE_SIGMAS * noise), self.base.largest)
 
     @property
     def length(self) -> int:
@@ -108,7 +98,7 @@ class SustainedExcess:
             return None
         recent = list(self._recent)
         half = len(recent) // 2
-        base = self._base.median
+        base = self.base.median
         recovering = half > 0 and median(recent[half:]) - base < 0.7 * (median(recent[:half]) - base)
         return Excess(
             first_step=self._start,

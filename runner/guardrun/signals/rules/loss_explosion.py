@@ -1,10 +1,14 @@
-"""The training loss left its level and stays far above it. A single spike never raises this."""
+"""The training loss left its level for good: it stays far above, or a burst wrecked the weights.
+
+A single spike never raises this: big runs spike and recover. It takes a level that stays.
+"""
 
 from __future__ import annotations
 
 import math
 from typing import Any, Final
 
+from guardrun.series.robust import RunningMedian
 from guardrun.signals.excess import RECENT, WINDOW, Excess, SustainedExcess
 from guardrun.signals.model import Finding, Point
 from guardrun.signals.rules.points import TRAIN_LOSS, learning_rate, lower_rate_advice, number
@@ -13,15 +17,22 @@ FACTOR: Final = 3.0
 LASTING: Final = 50
 """Values in a row above three times the median before: 0 wrong stops in 1,731 real step-level logs."""
 BEYOND_LASTING: Final = RECENT
-"""Enough when the loss is even three times worse than before any training, and not falling."""
+"""Enough when the loss is three times worse even than before any training, and not falling."""
 WATCHED: Final = 10
 """From here on a person is told; nothing is done yet."""
 GIVEN_BACK: Final = 0.25
 """An explosion undoes at least this share of what the training had gained (0.001 -> 0.005 does not)."""
+BURST_FACTOR: Final = 100.0
+"""Times the untrained loss: no healthy spike is that high; ReLU networks under an absurd learning rate are
+there for a few steps and then sit at chance level for ever."""
+BURST_PATIENCE: Final = 100
+"""Values in which the loss may still come back from a burst."""
+BURST_GAIN: Final = 0.02
+"""Coming back to an untrained level is not enough: it must fall by this share of it."""
 
 
 class LossExplosion:
-    """Training loss above three times its running median, and far above its noise, for long."""
+    """Training loss above three times its running median and far above its noise, for long."""
 
     id = "loss_explosion"
     clear_after = 10
@@ -31,6 +42,7 @@ class LossExplosion:
 
     def reset(self) -> None:
         self._excess = SustainedExcess(FACTOR)
+        self._burst: _Burst | None = None
         self._lr: float | None = None
         self._lr_at_start: float | None = None
 
@@ -40,30 +52,39 @@ class LossExplosion:
         if loss is None:
             return False
         self._excess.take(point.step, loss)
-        if self._excess.length <= 1:
+        if self._excess.length == 1:
             self._lr_at_start = self._lr
+        if self._burst is not None:
+            self._burst.take(loss)
+            if self._burst.over:
+                self._burst = None
+        elif self._excess.length and loss > self._worse_than_untrained(BURST_FACTOR):
+            self._burst = _Burst(point.step, loss, self._excess.base.median, self._gained())
         return True
 
     def finding(self) -> Finding | None:
+        if self._burst is not None and self._burst.lasting:
+            return self._burst_report(self._burst)
         if self._excess.length < min(WATCHED, BEYOND_LASTING):
             return None
         excess = self._excess.current()
-        if excess is None or not self._undoes_progress(excess):
+        if excess is None or excess.value - excess.base < GIVEN_BACK * self._gained():
             return None
-        needed = BEYOND_LASTING if self._beyond_untrained(excess) and not excess.recovering else LASTING
-        return self._report(excess, needed)
+        beyond = excess.lowest > self._worse_than_untrained(FACTOR) and not excess.recovering
+        return self._report(excess, BEYOND_LASTING if beyond else LASTING)
 
-    def _undoes_progress(self, excess: Excess) -> bool:
-        gained = (self._excess.initial or 0.0) - excess.base
-        return excess.value - excess.base >= GIVEN_BACK * gained
-
-    def _beyond_untrained(self, excess: Excess) -> bool:
+    def _gained(self) -> float:
+        """How far the training has brought the loss down; 0 when it has not."""
         initial = self._excess.initial
-        start = excess.base if initial is None else max(initial, excess.base)
-        return excess.lowest > start + (FACTOR - 1) * abs(start)
+        return 0.0 if initial is None else max(0.0, initial - self._excess.base.median)
+
+    def _worse_than_untrained(self, factor: float) -> float:
+        """``factor`` times the larger of the level at the beginning and the level before the excess."""
+        base = self._excess.base.median
+        start = base if self._excess.initial is None else max(self._excess.initial, base)
+        return start + (factor - 1) * max(abs(start), self._excess.base.scaled_mad())
 
     def _report(self, excess: Excess, needed: int) -> Finding:
-        sure = excess.length >= needed
         evidence: dict[str, Any] = {
             "metric": TRAIN_LOSS,
             "value": excess.value,
@@ -74,21 +95,65 @@ class LossExplosion:
             "window": WINDOW,
             "lr": self._lr_at_start,
         }
-        risen = (
-            f"from {number(excess.base)} to {number(excess.value)}"
-            if math.isfinite(excess.value)
-            else "without bound"
-        )
         message = (
-            f"The training loss rose {risen} at step {excess.first_step} and has stayed there for "
-            f"{excess.length} values in a row."
+            f"The training loss rose from {number(excess.base)} to {number(excess.value)} at step "
+            f"{excess.first_step} and has stayed there for {excess.length} values in a row."
         )
-        if not sure:
-            return Finding(
-                "warn", excess.first_step, message, evidence, "Watching: many spikes recover by themselves."
-            )
-        advice = (
-            f"Abort. Resume from a checkpoint before step {excess.first_step}, or start again; "
+        if excess.length < needed:
+            advice = "Watching: many spikes recover by themselves."
+            return Finding("warn", excess.first_step, message, evidence, advice)
+        return Finding("act", excess.first_step, message, evidence, self._advice(excess.first_step))
+
+    def _burst_report(self, burst: _Burst) -> Finding:
+        level = burst.after.median
+        evidence = {
+            "metric": TRAIN_LOSS,
+            "value": level,
+            "base": burst.base,
+            "threshold": burst.recovered_below,
+            "peak": burst.peak,
+            "in_a_row": burst.age,
+            "needed": BURST_PATIENCE,
+            "window": WINDOW,
+            "lr": self._lr_at_start,
+        }
+        message = (
+            f"The training loss burst from {number(burst.base)} to {number(burst.peak)} at step "
+            f"{burst.first_step} and has not come back since: it stays at {number(level)}."
+        )
+        return Finding("act", burst.first_step, message, evidence, self._advice(burst.first_step))
+
+    def _advice(self, first_step: int) -> str:
+        return (
+            f"Abort. Resume from a checkpoint before step {first_step}, or start again; "
             f"{lower_rate_advice(self._lr_at_start)}, clip gradients at 1.0, or warm up longer."
         )
-        return Finding("act", excess.first_step, message, evidence, advice)
+
+
+class _Burst:
+    """What became of the loss after it was a hundred times worse than untrained."""
+
+    __slots__ = ("after", "age", "base", "first_step", "peak", "recovered_below")
+
+    def __init__(self, step: int, value: float, base: float, gained: float) -> None:
+        self.first_step = step
+        self.base = base
+        self.peak = value
+        self.age = 1
+        self.after = RunningMedian(WINDOW)
+        self.recovered_below = base + GIVEN_BACK * gained - BURST_GAIN * abs(base)
+
+    def take(self, value: float) -> None:
+        if math.isnan(value):
+            return
+        self.age += 1
+        self.peak = max(self.peak, value)
+        self.after.push(min(value, 1e308))
+
+    @property
+    def over(self) -> bool:
+        return len(self.after) >= WATCHED and self.after.median < self.recovered_below
+
+    @property
+    def lasting(self) -> bool:
+        return self.age >= BURST_PATIENCE

@@ -28,6 +28,8 @@ MIN_AGE_SHARE: Final = 0.2
 TREND_Z: Final = 2.33
 """One-sided 1 % point of the normal distribution, for the Mann-Kendall trend since the best."""
 MAX_JUMP: Final = 0.10
+LEAST_GAIN: Final = 0.001
+"""By which share another metric must beat its best to count as improved."""
 _TRAIN_WINDOW: Final = 50
 _NOISE_WINDOW: Final = 50
 _HIGHER_IS_BETTER: Final = (
@@ -58,21 +60,18 @@ class Overfit:
         self._evals = 0
         self._best: float | None = None
         self._best_step = 0
-        self._last_step = 0
-        self._others: dict[str, tuple[float, int, int]] = {}
-        """Another metric -> its best value, that evaluation's number, that evaluation's step."""
+        self._others: dict[str, tuple[float, int]] = {}
+        """Another metric -> its best value and the number of that evaluation."""
 
     def update(self, point: Point) -> bool:
         train = point.values.get(TRAIN_LOSS)
         if train is not None and math.isfinite(train):
             self._train.append(train)
         value = point.values.get(self._loss)
-        # Metrics of one evaluation may come in events of their own; they count for the evaluation under way.
         self._take_others(point, self._evals + (value is not None))
         if value is None:
             return False
         self._evals += 1
-        self._last_step = point.step
         if self._train:
             self._train_now = median(self._train)
             self._train.clear()
@@ -99,8 +98,10 @@ class Overfit:
             if mode is None:
                 continue
             best = self._others.get(name)
-            if best is None or (value > best[0] if mode == "max" else value < best[0]):
-                self._others[name] = (value, evaluation, point.step)
+            if best is None or (best[0] - value if mode == "min" else value - best[0]) > LEAST_GAIN * abs(
+                best[0]
+            ):
+                self._others[name] = (value, evaluation)
 
     def finding(self) -> Finding | None:
         age = self._drift.count - 1
@@ -156,9 +157,10 @@ class Overfit:
         return NORMAL_MAD * spread / math.sqrt(2)
 
     def _better_since_best(self, age: int) -> str:
-        """Another validation metric whose best came later than that of the loss, or ""."""
-        for name, (_, evaluation, _step) in self._others.items():
-            if evaluation > self._evals - age:
+        """Another validation metric whose best is newer than that of the loss and still fresh, or ""."""
+        stale = max(MIN_AGE, MIN_AGE_SHARE * self._evals)
+        for name, (_, evaluation) in self._others.items():
+            if self._evals - evaluation < min(age, stale):
                 return name
         return ""
 
