@@ -1,0 +1,78 @@
+"""Feed the training's events to the signals engine; what it raises and clears becomes history, once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from guardrun.events.decode import as_number
+from guardrun.events.schema import ENVELOPE, EVAL, METRICS, RESUME, Event
+from guardrun.signals.engine import Engine, EngineSettings
+from guardrun.signals.model import Point, Signal
+
+
+class Judge:
+    """One engine over rank 0's points. ``recorded``: transitions that a former supervisor wrote."""
+
+    def __init__(self, config: Mapping[str, Any], recorded: set[tuple[str, str, int, bool]]) -> None:
+        monitor = config.get("monitor") or {}
+        mode = monitor.get("mode")
+        self._engine = Engine(
+            EngineSettings(
+                monitor=monitor.get("metric"),
+                mode=mode if mode in ("min", "max") else "min",
+                policy=config.get("policy") or {},
+            )
+        )
+        self._recorded = recorded
+
+    @property
+    def active(self) -> tuple[Signal, ...]:
+        """Signals that hold now."""
+        return self._engine.active
+
+    def feed(self, event: Event) -> list[Signal]:
+        """New transitions after this event; those that history already has are left out."""
+        if event["kind"] == RESUME:
+            transitions = self._engine.resumed()
+        else:
+            point = point_of(event)
+            transitions = [] if point is None else self._engine.feed(point)
+        fresh = []
+        for signal in transitions:
+            key = (signal.id, signal.severity, signal.raised_at, signal.cleared_at is not None)
+            if key not in self._recorded:
+                self._recorded.add(key)
+                fresh.append(signal)
+        return fresh
+
+
+def point_of(event: Event) -> Point | None:
+    """The numbers of a metrics or eval event; None for any other event or one without a step."""
+    step = event.get("step")
+    if event["kind"] not in (METRICS, EVAL) or not isinstance(step, int):
+        return None
+    values = {}
+    for key, value in event.items():
+        if key not in ENVELOPE and type(value) is not bool:
+            number = as_number(value)
+            if number is not None:
+                values[key] = number
+    epoch = event.get("epoch")
+    return Point(
+        kind=event["kind"],
+        step=step,
+        epoch=epoch if isinstance(epoch, int) else None,
+        t=as_number(event.get("t")) or 0.0,
+        values=values,
+    )
+
+
+def signal_fields(signal: Signal) -> dict[str, Any]:
+    """A signal as the fields of its event in supervisor.jsonl."""
+    return {
+        "id": signal.id, "severity": signal.severity, "action": signal.action,
+        "state": "raised" if signal.cleared_at is None else "cleared", "first_step": signal.first_step,
+        "raised_at": signal.raised_at, "cleared_at": signal.cleared_at, "message": signal.message,
+        "evidence": dict(signal.evidence), "advice": signal.advice,
+    }  # fmt: skip

@@ -1,0 +1,151 @@
+"""Start the training as the attempt's file says, or find one that already runs; then tell when it is over."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from guardrun.errors import UserError
+from guardrun.events.paths import RunPaths
+from guardrun.supervising.process_tree import Identity, alive, identify
+
+UNKNOWN_EXIT: Final = 10_000
+"""Stands for the exit code of a process that was not our child: only its end can be seen."""
+
+_TORCHRUN_MODULE: Final = "torch.distributed.run"
+
+
+class CannotStart(Exception):
+    """The training's command can't be started; the text says why, in words for the user."""
+
+
+class Training(Protocol):
+    """The process that the run stands and falls with (under torchrun: its agent)."""
+
+    identity: Identity | None
+    session: int | None
+    """The session that belongs to the training alone; None when it shares somebody's."""
+
+    def poll(self) -> int | None:
+        """None while it runs; else its exit code, negative for a signal, UNKNOWN_EXIT when unknowable."""
+
+
+def read_launch(paths: RunPaths, attempt: int) -> dict[str, Any]:
+    """attempts/<n>.json. Raises UserError when it is missing or no JSON object."""
+    path = paths.attempt(attempt)
+    try:
+        launch = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {path}: {error}", hint="`guard run` writes it at launch") from error
+    if type(launch) is not dict:
+        raise UserError(f"{path} holds no JSON object")
+    return launch
+
+
+def argv_of(launch: Mapping[str, Any]) -> list[str]:
+    """The words to execute; torchrun is put in front when the config asks for it and it is not there yet.
+
+    ``--standalone`` gives each run a rendezvous port of its own, so that two runs on one host never meet.
+    """
+    command = [str(word) for word in launch.get("command") or []]
+    config = launch.get("config") or {}
+    if not command or config.get("launcher") != "torchrun" or _has_torchrun(command):
+        return command
+    python = str(launch.get("python") or sys.executable)
+    if Path(command[0]).name.startswith("python") or command[0] == python:
+        python, command = command[0], command[1:]
+    ranks = str(config.get("nproc_per_node") or 1)
+    return [python, "-m", _TORCHRUN_MODULE, "--standalone", "--nproc_per_node", ranks, *command]
+
+
+def _has_torchrun(command: list[str]) -> bool:
+    return Path(command[0]).name == "torchrun" or _TORCHRUN_MODULE in command[:4]
+
+
+def environment_of(launch: Mapping[str, Any], paths: RunPaths, attempt: int) -> dict[str, str]:
+    """Our environment, the config's ``env`` and how the training finds its run."""
+    config = launch.get("config") or {}
+    extra = {str(key): str(value) for key, value in (config.get("env") or {}).items()}
+    return {**os.environ, "PYTHONUNBUFFERED": "1", **extra, **marks_of(paths, attempt)}
+
+
+def marks_of(paths: RunPaths, attempt: int) -> dict[str, str]:
+    """The environment entries that name the run; every process of the training inherits them."""
+    return {"GUARDRUN_DIR": str(paths.root.resolve()), "GUARDRUN_ATTEMPT": str(attempt)}
+
+
+class OwnTraining:
+    """A training that this process started: its exit code is known."""
+
+    def __init__(self, process: subprocess.Popen[bytes], *, own_session: bool) -> None:
+        self._process = process
+        self.identity = identify(process.pid)
+        self.session = process.pid if own_session else None
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        return self._process.poll()
+
+
+class FoundTraining:
+    """A training that somebody else started and whose supervisor is gone: it is over when it is not there."""
+
+    def __init__(self, identity: Identity, *, own_session: bool) -> None:
+        self.identity: Identity | None = identity
+        self.session = identity.pid if own_session else None
+        self._identity = identity
+
+    @property
+    def pid(self) -> int:
+        return self._identity.pid
+
+    def poll(self) -> int | None:
+        return None if alive(self._identity) else UNKNOWN_EXIT
+
+
+def start_training(
+    launch: Mapping[str, Any], paths: RunPaths, attempt: int, *, foreground: bool
+) -> OwnTraining:
+    """Execute the attempt's command. Raises CannotStart.
+
+    Detached from any terminal: a session of its own, standard input from /dev/null, output appended to
+    console.log (a file: nobody's death can block or kill the writer). ``foreground`` inherits the terminal
+    and stays in its process group, so that breakpoint() can be answered.
+    """
+    argv = argv_of(launch)
+    if not argv:
+        raise CannotStart("the attempt names no command")
+    workdir = str(launch.get("workdir") or ".")
+    if not Path(workdir).is_dir():
+        raise CannotStart(f"the working directory {workdir} does not exist")
+    environment = environment_of(launch, paths, attempt)
+    try:
+        if foreground:
+            sys.stdout.flush()
+            return OwnTraining(subprocess.Popen(argv, cwd=workdir, env=environment), own_session=False)
+        with open(paths.console, "ab", buffering=0) as console:
+            process = subprocess.Popen(
+                argv, cwd=workdir, env=environment, stdin=subprocess.DEVNULL, stdout=console,
+                stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+    except OSError as error:
+        raise CannotStart(_why_not(argv[0], error)) from error
+    except ValueError as error:
+        raise CannotStart(f"cannot start {argv[0]!r}: {error}") from error
+    return OwnTraining(process, own_session=True)
+
+
+def _why_not(program: str, error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"command not found: {program}"
+    if isinstance(error, PermissionError):
+        return f"not executable: {program} (chmod +x, or put its interpreter in front)"
+    return f"cannot start {program}: {error.strerror or error}"

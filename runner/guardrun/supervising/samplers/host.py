@@ -1,0 +1,50 @@
+"""Processor, memory, disk and the training's own processes, through psutil."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from guardrun.supervising.process_tree import Identity
+
+
+class HostSampler:
+    """Samples this host and the processes that ``members`` names; a number that can't be had is left out."""
+
+    def __init__(self, folder: Path, members: Callable[[], list[Identity]]) -> None:
+        self._folder = folder
+        self._members = members
+        self._known: dict[Identity, psutil.Process] = {}
+        # The first percentages are measured against this moment.
+        psutil.cpu_percent(None)
+
+    def sample(self) -> dict[str, float]:
+        """Percentages cover the time since the previous call; ``tree/cpu_percent`` is 100 per busy core."""
+        values: dict[str, float] = {}
+        with contextlib.suppress(Exception):
+            values["cpu/percent"] = psutil.cpu_percent(None)
+        with contextlib.suppress(Exception):
+            memory = psutil.virtual_memory()
+            values["memory/used_bytes"] = memory.total - memory.available
+            values["memory/total_bytes"] = memory.total
+        with contextlib.suppress(Exception):
+            values["disk/free_bytes"] = psutil.disk_usage(str(self._folder)).free
+        with contextlib.suppress(Exception):
+            values.update(self._tree())
+        return values
+
+    def _tree(self) -> dict[str, float]:
+        known: dict[Identity, psutil.Process] = {}
+        rss = cpu = 0.0
+        for identity in self._members():
+            with contextlib.suppress(psutil.Error):
+                process = self._known.get(identity) or psutil.Process(identity.pid)
+                with process.oneshot():
+                    rss += process.memory_info().rss
+                    cpu += process.cpu_percent(None)
+                known[identity] = process
+        self._known = known
+        return {"tree/rss_bytes": rss, "tree/cpu_percent": cpu, "tree/processes": float(len(known))}

@@ -1,0 +1,159 @@
+"""One turn of the supervisor's work while the training runs: commands, events, budgets, the stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from guardrun.events.commands import BadCommand, CommandInbox
+from guardrun.events.paths import RunPaths
+from guardrun.events.schema import HEADER, NOTE, PHASE, RUN_END, SIGNAL, Event
+from guardrun.signals.model import Signal
+from guardrun.supervising.asking import Asker
+from guardrun.supervising.budgets import Budgets
+from guardrun.supervising.event_log import EventLog
+from guardrun.supervising.faults import Faults
+from guardrun.supervising.judge import Judge, signal_fields
+from guardrun.supervising.ladder import Request, Stage
+from guardrun.supervising.past import PastAttempts
+from guardrun.supervising.stopping import Stopper, bad_command_text
+from guardrun.supervising.training_log import TrainingLog
+
+
+class Supervision:
+    """What is known of a running attempt, and what is done about it. Holds no process."""
+
+    def __init__(
+        self,
+        paths: RunPaths,
+        attempt: int,
+        launch: Mapping[str, Any],
+        *,
+        log: EventLog,
+        past: PastAttempts,
+        events: TrainingLog,
+        faults: Faults,
+        attached: bool,
+    ) -> None:
+        config = launch.get("config") or {}
+        self.step = 0
+        self.epoch: int | None = None
+        self.training_end: Event | None = None
+        """Rank 0's run_end."""
+        self.hurried = False
+        """Somebody asked again: what can be skipped is skipped."""
+        self.has_library = launch.get("library") is True
+        """Whether the training writes events and reads control files."""
+        self._log = log
+        self._faults = faults
+        self._events = events
+        self._judge = Judge(config, past.signals)
+        self._budgets = Budgets(config, spent_before=past.seconds)
+        self._inbox = CommandInbox(paths, attempt)
+        self._began = time.time()
+        self._started = past.started or self._began
+        self._asker = Asker(paths, attempt, log, self._ask_directly)
+        self._stopper: Stopper | None = None
+        self._acted = False
+        self._pending: list[Signal] = []
+        self._history = attached
+        """True while events are read that happened before this supervisor came."""
+
+    def drive(self, stopper: Stopper) -> None:
+        """Take the stopper that acts on the training's processes."""
+        self._stopper = stopper
+
+    def turn(self) -> None:
+        """Everything that is due now. Never raises."""
+        guard = self._faults.guard
+        guard("reading the training's events", self.take_events)
+        guard("acting on signals", self._act_on_signals)
+        guard("reading commands", self._take_commands)
+        guard("minding the budgets", self._mind_budgets)
+        guard("stopping", self._tick)
+
+    def ask_by_signal(self) -> None:
+        """SIGTERM or SIGINT reached the supervisor: a safe stop; a second one hurries it."""
+        again = self._stopper is not None and self._stopper.ladder.active
+        self.hurried = self.hurried or again
+        self._asker.stop("sigterm", hurry=again)
+
+    def record_stage(self, stage: Stage, request: Request) -> None:
+        """Write one stage of the stop into supervisor.jsonl."""
+        fields: dict[str, Any] = {"stage": stage.stage, "id": request.id, "via": request.via}
+        if stage.rank is not None:
+            fields["rank"] = stage.rank
+        self._log.write(PHASE, phase="stop", **fields, text=stage.text)
+
+    def take_events(self) -> None:
+        now = time.monotonic()
+        for rank, event in self._events.poll():
+            self._faults.guard("an event", lambda rank=rank, event=event: self._take(rank, event, now))  # type: ignore[misc]
+
+    def _take(self, rank: int, event: Event, now: float) -> None:
+        if event["kind"] == HEADER:
+            self._meet_library()
+        if self._stopper is not None:
+            self._stopper.event(rank, event, now)
+        if rank != 0:
+            return
+        step, epoch = event.get("step"), event.get("epoch")
+        self.step = step if isinstance(step, int) else self.step
+        self.epoch = epoch if isinstance(epoch, int) else self.epoch
+        if event["kind"] == RUN_END:
+            self.training_end = event
+        for signal in self._judge.feed(event):
+            self._log.write(SIGNAL, **signal_fields(signal))
+            if signal.cleared_at is None:
+                self._pending.append(signal)
+
+    def _meet_library(self) -> None:
+        self.has_library = True
+        if self._stopper is not None:
+            self._stopper.ladder.library = True
+
+    def _act_on_signals(self) -> None:
+        """The policy: only on what happens now, never on what was over before this supervisor came."""
+        if not self._events.caught_up:
+            return
+        raised, self._pending = self._pending, []
+        if self._history:
+            self._history = False
+            raised = list(self._judge.active)
+        wanted = [signal for signal in raised if signal.action in ("stop", "abort")]
+        if not wanted or self._acted or self._stop_is_under_way():
+            return
+        self._acted = True
+        signal = min(wanted, key=lambda one: one.action != "abort")
+        self._asker.stop("policy", f"{signal.action}:{signal.id}", now=signal.action == "abort")
+
+    def _mind_budgets(self) -> None:
+        if self._acted or self._stop_is_under_way() or self.training_end is not None:
+            return
+        which = self._budgets.exceeded(time.time() - self._started, self.step, self.epoch)
+        if which:
+            self._acted = True
+            self._asker.stop("budget", f"budget:{which}")
+
+    def _take_commands(self) -> None:
+        for found in self._inbox.poll(time.time()):
+            if isinstance(found, BadCommand):
+                self._log.write(NOTE, text=bad_command_text(found))
+            elif self._stopper is not None:
+                old = found.sent < self._began
+                # A stop that waits since before an --attach still holds, but nobody asks again just now.
+                self._stopper.command(found._replace(hurry=found.hurry and not old), time.monotonic())
+                self.hurried = self.hurried or (found.hurry and not old)
+
+    def _ask_directly(self, request: Request) -> None:
+        if self._stopper is not None:
+            self._stopper.ladder.library = False
+            self._stopper.ask(request, time.monotonic())
+
+    def _stop_is_under_way(self) -> bool:
+        return self._stopper is not None and self._stopper.ladder.request is not None
+
+    def _tick(self) -> None:
+        if self._stopper is not None:
+            self._stopper.tick(time.monotonic())

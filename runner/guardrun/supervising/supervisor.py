@@ -1,0 +1,338 @@
+"""The supervisor: starts a training, watches and judges it, stops it safely, and says how it ended.
+
+It never hurts the training: a bad event, a full disk or a fault of its own is noted and the loop goes on.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, Final
+
+from guardrun.errors import UserError
+from guardrun.events.paths import RunPaths
+from guardrun.events.schema import CHECKPOINT, NOTE, RUN_END, RUN_START
+from guardrun.provenance.host import Lease, LeaseHeld
+from guardrun.supervising.event_log import EventLog
+from guardrun.supervising.faults import Faults
+from guardrun.supervising.finding import find_training
+from guardrun.supervising.ladder import Ladder, Rung, Stage
+from guardrun.supervising.launching import (
+    UNKNOWN_EXIT,
+    CannotStart,
+    OwnTraining,
+    Training,
+    argv_of,
+    marks_of,
+    read_launch,
+    start_training,
+)
+from guardrun.supervising.memory_facts import OomWatch
+from guardrun.supervising.outcome import EndFacts, Outcome, outcome_of
+from guardrun.supervising.past import PastAttempts
+from guardrun.supervising.process_tree import (
+    Identity,
+    Tree,
+    alive,
+    become_subreaper,
+    end_all,
+    reap,
+    send_signal,
+)
+from guardrun.supervising.proving import Proof, Prover
+from guardrun.supervising.samplers.thread import SystemSampler
+from guardrun.supervising.stopping import Stopper, targets_in
+from guardrun.supervising.supervision import Supervision
+from guardrun.supervising.training_log import TrainingLog
+
+DEFAULT_GRACE: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tempo:
+    """How often and how long, in seconds."""
+
+    turn: float = 0.1
+    """One turn of the loop: the delay after which a command or an end is seen."""
+    sample: float = 2.0
+    """Between two lines of system.jsonl."""
+    remember: float = 1.0
+    """Between two looks for processes that must be remembered or reaped."""
+    leftover_grace: float = 2.0
+    """From SIGTERM to SIGKILL for processes that are left when the training has ended."""
+    unkillable: float = 30.0
+    """After SIGKILL, until processes that hang in the kernel are given up."""
+    proof: float = 900.0
+    """For the proof of one checkpoint."""
+    last_words: float = 10.0
+    """For reading the rest of the training's events after its end."""
+
+
+class Supervisor:
+    """One attempt of one run, from its start (or from now, with ``attach``) to its end."""
+
+    def __init__(
+        self, paths: RunPaths, attempt: int, *, foreground: bool, attach: bool, tempo: Tempo
+    ) -> None:
+        self._paths = paths
+        self._attempt = attempt
+        self._foreground = foreground
+        self._attach = attach
+        self._tempo = tempo
+        self._launch = read_launch(paths, attempt)
+        self._past = PastAttempts(paths, attempt)
+        self._log = EventLog(paths.supervisor, writer="supervisor", run_id=paths.root.name, attempt=attempt)
+        self._faults = Faults(self._log)
+        self._events = TrainingLog(paths, attempt)
+        self._oom = OomWatch()
+        self._supervision = Supervision(
+            paths, attempt, self._launch, log=self._log, past=self._past, events=self._events,
+            faults=self._faults, attached=attach,
+        )  # fmt: skip
+        python = str(self._launch.get("python") or sys.executable)
+        self._prover = Prover(
+            paths, python, timeout=tempo.proof, hurried=lambda: self._supervision.hurried or self._asked > 1
+        )
+        marks = [f"{key}={value}".encode() for key, value in marks_of(paths, attempt).items()]
+        self._tree = Tree(marks, adopting=not attach, helpers=lambda: self._prover.pids)
+        self._asked = 0
+        self._asked_seen = 0
+        self._remembered = float("-inf")
+
+    def ask(self, *_: object) -> None:
+        """A signal handler: SIGTERM or SIGINT reached the supervisor. Only counts; the loop acts."""
+        self._asked += 1
+
+    def run(self) -> int:
+        """Supervise to the end and return what ``guard run`` shall return.
+
+        Raises UserError when there is nothing to attach to.
+        """
+        try:
+            training = self._begin()
+        except CannotStart as error:
+            return self._finish(EndFacts(exit_code=None, cannot_start=str(error)))
+        stopper = self._stopper_for(training)
+        self._supervision.drive(stopper)
+        sampler = SystemSampler(
+            self._paths, self._attempt, every=self._tempo.sample, members=self._tree.family
+        )
+        self._faults.guard("sampling", sampler.start)
+        exit_code = self._watch(training, stopper)
+        self._faults.guard("ending leftover processes", lambda: self._clear_away(stopper))
+        self._faults.guard("sampling", sampler.stop)
+        self._faults.guard("reading the last events", self._read_last_words)
+        self._faults.guard("saying that all is gone", stopper.gone)
+        self._faults.guard("proving checkpoints", lambda: self._prove(stopper))
+        return self._finish(self._facts(exit_code, stopper))
+
+    def _begin(self) -> Training:
+        if self._attach:
+            found = find_training(self._paths, self._attempt, self._past)
+            self._log.write(NOTE, text=f"supervision taken up again for pid {found.pid}")
+            training: Training = found
+        else:
+            training = start_training(self._launch, self._paths, self._attempt, foreground=self._foreground)
+        if training.identity is not None:
+            self._tree.roots.add(training.identity)
+        self._tree.session = training.session
+        if self._past.started is None:
+            self._announce(training)
+        return training
+
+    def _announce(self, training: Training) -> None:
+        config = self._launch.get("config") or {}
+        cost = config.get("cost") or {}
+        identity = training.identity
+        self._log.write(
+            RUN_START, attempt=self._attempt, pid=identity.pid if identity else None,
+            pid_start=identity.start if identity else None, command=argv_of(self._launch),
+            cost_per_hour=cost.get("per_hour"), currency=cost.get("currency", "EUR"),
+            policy=config.get("policy") or {},
+        )  # fmt: skip
+
+    def _stopper_for(self, training: Training) -> Stopper:
+        grace = (self._launch.get("config") or {}).get("stop", {}).get("grace")
+        ladder = Ladder(
+            library=self._supervision.has_library,
+            grace=float(grace) if isinstance(grace, int | float) else DEFAULT_GRACE,
+            unkillable=self._tempo.unkillable,
+        )
+        return Stopper(
+            ladder,
+            checkpoints=self._paths.checkpoints,
+            record=self._supervision.record_stage,
+            targets=lambda rung: self._targets(training, rung),
+            kill_all=self._kill_all,
+        )
+
+    def _targets(self, training: Training, rung: Rung) -> Iterable[Identity]:
+        """The ranks by their own words; else what the first process runs. Never a group, never an agent."""
+        ranks = [rank for rank in self._events.ranks.values() if alive(rank)]
+        if ranks or training.identity is None:
+            return ranks
+        return targets_in(training.identity, rung)
+
+    def _kill_all(self) -> None:
+        for process in self._tree.members():
+            send_signal(process, signal.SIGKILL)
+
+    def _watch(self, training: Training, stopper: Stopper) -> int:
+        """Turn after turn until the training is over; its exit code."""
+        while True:
+            exit_code = training.poll()
+            if exit_code is not None:
+                return exit_code
+            if stopper.gave_up:
+                return UNKNOWN_EXIT
+            while self._asked_seen < self._asked:
+                self._asked_seen += 1
+                self._faults.guard("passing a signal on", self._supervision.ask_by_signal)
+            self._supervision.turn()
+            self._faults.guard("looking at processes", lambda: self._remember(training))
+            time.sleep(self._tempo.turn)
+
+    def _remember(self, training: Training) -> None:
+        """Reap what was adopted; of a training that is not our child, remember the processes in time."""
+        now = time.monotonic()
+        if now - self._remembered < self._tempo.remember:
+            return
+        self._remembered = now
+        self._tree.roots.update(self._events.ranks.values())
+        if self._attach:
+            self._tree.roots.update(self._tree.members())
+        elif not self._foreground:
+            self._reap(training)
+
+    def _reap(self, training: Training) -> None:
+        own = {training.pid} if isinstance(training, OwnTraining) else set()
+        reap(own | self._prover.pids)
+
+    def _clear_away(self, stopper: Stopper) -> None:
+        if stopper.gave_up:
+            self._log.write(NOTE, text="processes of this run hang in the kernel and could not be killed")
+            return
+        left = end_all(
+            self._tree.members,
+            grace=self._tempo.leftover_grace,
+            patience=self._tempo.unkillable,
+            reap=lambda: reap(self._prover.pids),
+            poll=min(0.05, self._tempo.turn),
+        )
+        if left:
+            pids = ", ".join(str(process.pid) for process in left)
+            self._log.write(NOTE, text=f"processes that could not be killed are left: {pids}")
+
+    def _read_last_words(self) -> None:
+        deadline = time.monotonic() + self._tempo.last_words
+        self._supervision.take_events()
+        while not self._events.caught_up and time.monotonic() < deadline:
+            self._supervision.take_events()
+
+    def _prove(self, stopper: Stopper) -> None:
+        """best and last, by the training's Python; each result is an event, in a stop also a stage."""
+        request = stopper.ladder.request
+        tell: Callable[[Stage], None] = lambda stage: None  # noqa: E731
+        if request is not None:
+            tell = lambda stage: self._supervision.record_stage(stage, request)  # noqa: E731
+        tell(Stage("verifying"))
+        for proof in self._prover.prove_all():
+            self._log.write(
+                CHECKPOINT, role=proof.role, path=proof.path, verified=proof.verified, level=proof.level,
+                problem=proof.problem, seconds=round(proof.seconds, 3),
+            )  # fmt: skip
+            tell(_proof_stage(proof))
+
+    def _facts(self, exit_code: int, stopper: Stopper) -> EndFacts:
+        return EndFacts(
+            exit_code=exit_code,
+            training_end=self._supervision.training_end,
+            request=stopper.ladder.request,
+            forced=stopper.ladder.forced,
+            signalled=stopper.signalled,
+            library=self._supervision.has_library,
+            oom=self._oom.finding(),
+        )
+
+    def _finish(self, facts: EndFacts) -> int:
+        outcome: Outcome = outcome_of(facts)
+        extra: dict[str, Any] = {"error": outcome.error} if outcome.error else {}
+        if self._log.dropped:
+            extra["dropped"] = self._log.dropped
+        self._log.write(
+            RUN_END, status=outcome.status, reason=outcome.reason,
+            exit_code=None if facts.exit_code == UNKNOWN_EXIT else facts.exit_code,
+            guard_exit=outcome.guard_exit, step=self._supervision.step, attempt=self._attempt, **extra,
+        )  # fmt: skip
+        self._log.sync()
+        self._log.close()
+        return outcome.guard_exit
+
+
+def _proof_stage(proof: Proof) -> Stage:
+    if proof.verified:
+        return Stage("verified", f"{proof.role}: {proof.path}")
+    word = "damaged" if proof.verified is False else "verifying"
+    return Stage(word, f"{proof.role}: {proof.problem}")
+
+
+def run_supervisor(
+    paths: RunPaths,
+    attempt: int,
+    *,
+    foreground: bool = False,
+    attach: bool = False,
+    tempo: Tempo | None = None,
+) -> int:
+    """Supervise ``attempt`` until it is over; returns the exit code of ``guard run``.
+
+    In the ``foreground`` the training shares this terminal, whose Ctrl-C it gets itself. Raises UserError
+    when the attempt's file is missing, when another supervisor holds the run, or when there is nothing to
+    attach to.
+    """
+    lease = Lease(paths.lease("supervisor"))
+    try:
+        lease.take(attempt)
+    except LeaseHeld as error:
+        raise UserError(
+            f"{paths.root.name} already has a supervisor: {error}",
+            hint=f"look at the run with `guard watch {paths.root}`",
+        ) from error
+    except OSError as error:
+        raise UserError(f"cannot write {lease.path}: {error.strerror or error}") from error
+    try:
+        supervisor = Supervisor(paths, attempt, foreground=foreground, attach=attach, tempo=tempo or Tempo())
+        become_subreaper()
+        with _Handlers(supervisor.ask, foreground=foreground):
+            return supervisor.run()
+    finally:
+        lease.release()
+
+
+class _Handlers:
+    """Signal handlers for the time of the supervision. Functions, never SIG_IGN: exec would pass that on."""
+
+    def __init__(self, ask: Callable[..., None], *, foreground: bool) -> None:
+        def ignore(number: int, frame: FrameType | None) -> None:
+            pass
+
+        self._wanted: dict[int, Callable[[int, FrameType | None], None]] = {
+            signal.SIGTERM: ask,
+            signal.SIGINT: ignore if foreground else ask,
+            signal.SIGHUP: ignore,
+        }
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in self._wanted.items():
+                self._before[number] = signal.signal(number, handler)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
