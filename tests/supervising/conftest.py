@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from waiting import wait_for
 
 from guardrun.events.commands import send_command
 from guardrun.events.paths import RunPaths
 from guardrun.events.run_ids import create_run
 from guardrun.provenance.host import process_start
+from waiting import wait_for
 
 HERE = Path(__file__).parent
 TRAINER = HERE / "stand_in_trainer.py"

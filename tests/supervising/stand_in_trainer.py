@@ -26,7 +26,7 @@ from guardrun.events.encode import encode
 from guardrun.events.paths import RunPaths
 from guardrun.provenance.host import Lease, boot_id, host_name, process_start
 
-words = dict((word.split("=", 1) + ["1"])[:2] for word in sys.argv[1:])
+words = {word.partition("=")[0]: word.partition("=")[2] or "1" for word in sys.argv[1:]}
 paths = RunPaths(os.environ["GUARDRUN_DIR"])
 attempt = int(os.environ["GUARDRUN_ATTEMPT"])
 rank = int(os.environ.get("RANK", "0"))
@@ -87,6 +87,7 @@ def main() -> None:
         save(step)
         write("run_end", status="finished", reason="completed", step=step)
     if "hang_at_exit" in words:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         while True:
             time.sleep(1)

@@ -8,7 +8,7 @@ from typing import Any
 
 from guardrun.events.commands import BadCommand, CommandInbox
 from guardrun.events.paths import RunPaths
-from guardrun.events.schema import HEADER, NOTE, PHASE, RUN_END, SIGNAL, Event
+from guardrun.events.schema import ACK, HEADER, NOTE, PHASE, RUN_END, SIGNAL, Event
 from guardrun.signals.model import Signal
 from guardrun.supervising.asking import Asker
 from guardrun.supervising.budgets import Budgets
@@ -67,9 +67,9 @@ class Supervision:
     def turn(self) -> None:
         """Everything that is due now. Never raises."""
         guard = self._faults.guard
+        guard("reading commands", self._take_commands)
         guard("reading the training's events", self.take_events)
         guard("acting on signals", self._act_on_signals)
-        guard("reading commands", self._take_commands)
         guard("minding the budgets", self._mind_budgets)
         guard("stopping", self._tick)
 
@@ -94,6 +94,9 @@ class Supervision:
     def _take(self, rank: int, event: Event, now: float) -> None:
         if event["kind"] == HEADER:
             self._meet_library()
+        elif event["kind"] == ACK and not self._stop_is_under_way():
+            # The training was faster than this turn: its answer makes sense only after the question.
+            self._take_commands()
         if self._stopper is not None:
             self._stopper.event(rank, event, now)
         if rank != 0:

@@ -38,7 +38,6 @@ from guardrun.supervising.past import PastAttempts
 from guardrun.supervising.process_tree import (
     Identity,
     Tree,
-    alive,
     become_subreaper,
     end_all,
     reap,
@@ -173,7 +172,7 @@ class Supervisor:
 
     def _targets(self, training: Training, rung: Rung) -> Iterable[Identity]:
         """The ranks by their own words; else what the first process runs. Never a group, never an agent."""
-        ranks = [rank for rank in self._events.ranks.values() if alive(rank)]
+        ranks = list(self._events.ranks.values())
         if ranks or training.identity is None:
             return ranks
         return targets_in(training.identity, rung)
