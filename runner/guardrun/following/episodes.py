@@ -1,0 +1,81 @@
+"""Transitions of signals as episodes: each raised once, perhaps grown worse, perhaps cleared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from guardrun.events.schema import Event
+from guardrun.signals.model import SEVERITY_ORDER, Action, Severity, Signal
+from guardrun.state.values import table, whole, words
+
+_ACTIONS: dict[str, Action] = {
+    "off": "off", "observe": "observe", "warn": "warn", "stop": "stop", "abort": "abort",
+}  # fmt: skip
+_SEVERITIES: dict[str, Severity] = {"info": "info", "warn": "warn", "act": "act"}
+_MOST: int = 1000
+"""Episodes kept; a run that flaps for days must not fill the memory."""
+
+
+class Episodes:
+    """Signals by episode, in the order in which they were raised."""
+
+    def __init__(self) -> None:
+        self._episodes: list[Signal] = []
+        self._open: dict[str, int] = {}
+
+    def add(self, signal: Signal) -> None:
+        """Take one transition."""
+        place = self._open.get(signal.id)
+        if place is None:
+            if len(self._episodes) >= _MOST:
+                return
+            place = len(self._episodes)
+            self._episodes.append(signal)
+        else:
+            # The episode's start stands; what it grew into replaces the rest.
+            first = self._episodes[place]
+            self._episodes[place] = replace(signal, first_step=min(first.first_step, signal.first_step))
+        if signal.cleared_at is None:
+            self._open[signal.id] = place
+        else:
+            self._open.pop(signal.id, None)
+
+    def close_all(self) -> None:
+        """A new attempt: what was raised in the former one no longer stands."""
+        for place in self._open.values():
+            signal = self._episodes[place]
+            self._episodes[place] = replace(signal, cleared_at=signal.raised_at)
+        self._open.clear()
+
+    def all(self) -> tuple[Signal, ...]:
+        """Every episode, oldest first; those that hold have no ``cleared_at``."""
+        return tuple(self._episodes)
+
+
+def worst_active(signals: tuple[Signal, ...]) -> Signal | None:
+    """The signal that holds and weighs most; of equals the newest."""
+    active = [signal for signal in signals if signal.cleared_at is None]
+    return max(active, key=lambda s: (SEVERITY_ORDER[s.severity], s.raised_at), default=None)
+
+
+def recorded_signal(event: Event) -> Signal | None:
+    """The signal that an event records; None when it names no rule."""
+    name = words(event.get("id"))
+    if not name:
+        return None
+    raised_at = whole(event.get("raised_at")) or 0
+    first = whole(event.get("first_step"))
+    cleared_at = whole(event.get("cleared_at"))
+    if event.get("state") == "cleared" and cleared_at is None:
+        cleared_at = raised_at
+    return Signal(
+        id=name,
+        severity=_SEVERITIES.get(words(event.get("severity")), "warn"),
+        action=_ACTIONS.get(words(event.get("action")), "warn"),
+        first_step=raised_at if first is None else first,
+        raised_at=raised_at,
+        message=words(event.get("message")),
+        evidence=dict(table(event.get("evidence"))),
+        advice=words(event.get("advice")),
+        cleared_at=cleared_at,
+    )

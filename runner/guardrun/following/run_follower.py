@@ -1,0 +1,224 @@
+"""One run, followed from its files while it is written: series, state, signals."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from guardrun.events.paths import RunPaths, rank_of
+from guardrun.events.schema import RUN_END
+from guardrun.following.console import console_tail
+from guardrun.following.episodes import Episodes, recorded_signal
+from guardrun.following.judging import RunJudge
+from guardrun.following.liveness import gather_facts
+from guardrun.following.log_file import LogFile
+from guardrun.following.small_files import SmallFiles
+from guardrun.series.store import SYSTEM, SeriesStore
+from guardrun.signals.engine import EngineSettings
+from guardrun.signals.model import Action, Signal
+from guardrun.state.fold import RunFold
+from guardrun.state.model import Facts, RunState
+from guardrun.state.values import table, words
+
+_LOOK_S: Final = 1.0
+"""Between two looks for new files, pointers and leases."""
+_ACTIONS: Final[dict[str, Action]] = {
+    "off": "off", "observe": "observe", "warn": "warn", "stop": "stop", "abort": "abort",
+}  # fmt: skip
+
+
+class RunFollower:
+    """Tails every file of a run in bounded slices and tells its state. Holds no descriptor between polls.
+
+    With ``judge`` a run that no supervisor watches is judged here, and its signals say so
+    (``recorded=False``). Nothing raises because of what the files hold, or because they vanish.
+    """
+
+    def __init__(self, path: Path | str, judge: bool = True) -> None:
+        self.path = Path(path)
+        self.paths = RunPaths(path)
+        self.series = SeriesStore()
+        """Every curve; ``series.get(name, rank)``, system samples under rank ``SYSTEM``."""
+        self.caught_up = False
+        """Whether everything that was there has been read, and judged if it has to be."""
+        self._fold = RunFold()
+        self._files: dict[str, LogFile] = {}
+        self._small = SmallFiles(self.paths)
+        self._judge_wanted = judge
+        self._judge: RunJudge | None = None
+        self._recorded = Episodes()
+        self._recorded_taken = 0
+        self._recorded_attempt = 0
+        self._looked = float("-inf")
+        self._grew: float | None = None
+        self._facts: tuple[float, Facts] | None = None
+        self._ended = False
+
+    def poll(self, max_seconds: float = 0.05) -> bool:
+        """Read and judge what is new, for about ``max_seconds``; whether anything changed."""
+        now = time.monotonic()
+        deadline = now + max_seconds
+        changed = self._look(now)
+        pending = False
+        for name, file in list(self._files.items()):
+            read, more = self._read(name, file, deadline)
+            changed |= read
+            pending |= more
+        if changed:
+            self._take_recorded()
+        changed |= self._run_judge(deadline)
+        behind = self._judge is not None and self._judge.behind
+        self.caught_up = not pending and not behind
+        return changed
+
+    def catch_up(self, max_seconds: float = float("inf")) -> bool:
+        """Poll until everything is read; False when ``max_seconds`` were not enough."""
+        deadline = time.monotonic() + max_seconds
+        while True:
+            self.poll(0.25)
+            if self.caught_up or time.monotonic() >= deadline:
+                return self.caught_up
+
+    def state(self, now: float | None = None) -> RunState:
+        """The state now; ``now`` is the reader's wall time in unix seconds."""
+        now = time.time() if now is None else now
+        signals = self._recorded.all()
+        if self._judge is not None:
+            signals = (*signals, *self._judge.signals)
+        return self._fold.state(
+            self._current_facts(),
+            self._small.launch,
+            self._small.identity,
+            now,
+            str(self.path),
+            pointers=self._small.pointers,
+            signals=signals,
+            extra_notes=[note for file in self._files.values() for note in file.notes],
+            extra_bad_lines=sum(file.skipped for file in self._files.values()),
+        )
+
+    @property
+    def test_uses(self) -> int:
+        """How often the training evaluated on its test split."""
+        return self._fold.test_uses
+
+    @property
+    def launch(self) -> Mapping[str, Any]:
+        """The newest attempts/<n>.json; empty when there is none."""
+        return self._small.launch or {}
+
+    def console_tail(self, lines: int) -> list[str]:
+        """The last lines of the training's own output, as plain text."""
+        return console_tail(self.paths.console, lines)
+
+    def close(self) -> None:
+        """Give up what is held in memory; the follower must not be polled again."""
+        self._files.clear()
+        self.series = SeriesStore()
+        self._judge = None
+
+    def _look(self, now: float) -> bool:
+        """New files and changed small files, at most once a second."""
+        if now - self._looked < _LOOK_S:
+            return False
+        self._looked = now
+        changed = self._small.refresh()
+        try:
+            names = os.listdir(self.path)
+        except OSError:
+            names = []
+        wanted = {"supervisor": "supervisor.jsonl", "system": "system.jsonl"}
+        for name in names:
+            rank = rank_of(name)
+            if rank is not None:
+                wanted[f"rank{rank}"] = name
+        for source, name in wanted.items():
+            if source not in self._files and name in names:
+                self._files[source] = LogFile(self.path / name)
+                changed = True
+        return changed
+
+    def _read(self, source: str, file: LogFile, deadline: float) -> tuple[bool, bool]:
+        """(something was read, there is more)."""
+        changed = False
+        while file.changed():
+            if changed and time.monotonic() >= deadline:
+                return True, True
+            batch = file.read()
+            if file.restarted:
+                self._forget(source)
+                changed = True
+            if batch is None:
+                break
+            changed = True
+            if self.caught_up:
+                self._grew = time.monotonic()
+            self._fold.add(source, batch)
+            rank = SYSTEM if source == "system" else int(source[4:]) if source.startswith("rank") else None
+            if rank is not None:
+                self.series.add(rank, batch)
+            if any(event["kind"] == RUN_END for _, event in batch.events):
+                self._facts = None
+        return changed, False
+
+    def _forget(self, source: str) -> None:
+        self._fold.restart(source)
+        if source == "supervisor":
+            self._recorded, self._recorded_taken, self._recorded_attempt = Episodes(), 0, 0
+        elif source == "system":
+            self.series.drop(SYSTEM)
+        else:
+            self.series.drop(int(source[4:]))
+            self._judge = None
+
+    def _take_recorded(self) -> None:
+        events = self._fold.signal_events
+        for attempt, event in events[self._recorded_taken :]:
+            self._new_attempt(attempt)
+            signal = recorded_signal(event)
+            if signal is not None:
+                self._recorded.add(signal)
+        self._recorded_taken = len(events)
+        self._new_attempt(self._fold.attempt)
+
+    def _new_attempt(self, attempt: int) -> None:
+        if attempt > self._recorded_attempt:
+            if self._recorded_attempt:
+                self._recorded.close_all()
+            self._recorded_attempt = attempt
+
+    def _run_judge(self, deadline: float) -> bool:
+        if not self._judge_wanted or self._fold.supervised:
+            self._judge = None
+            return False
+        settings = self._settings()
+        if self._judge is None or self._judge.settings != settings:
+            self._judge = RunJudge(self.series, settings)
+        return self._judge.run(deadline)
+
+    def _settings(self) -> EngineSettings:
+        name, mode = self._fold.monitor_of(self._small.launch) or ("val/loss", "min")
+        policy = table(table(table(self._small.launch).get("config")).get("policy"))
+        chosen = {str(rule): _ACTIONS[words(a)] for rule, a in policy.items() if words(a) in _ACTIONS}
+        return EngineSettings(monitor=name, mode=mode, policy=chosen)
+
+    def _current_facts(self) -> Facts:
+        """Facts about processes, at most a second old."""
+        now = time.monotonic()
+        silent = None if self._grew is None else now - self._grew
+        if self._facts is not None and now - self._facts[0] < _LOOK_S:
+            facts = self._facts[1]
+            return Facts(facts.trainer, facts.supervisor, silent)
+        launched = table(self._small.launch).get("attempt")
+        attempt = max(self._fold.attempt, launched if isinstance(launched, int) else 0, 1)
+        facts = gather_facts(self.paths, attempt, self._fold.processes(attempt), silent)
+        self._facts = (now, facts)
+        return facts
+
+
+def signals_of(state: RunState) -> tuple[Signal, ...]:
+    """The state's signals with their type (the state's own room knows none)."""
+    return state.signals

@@ -1,0 +1,77 @@
+"""The small JSON files of a run directory, read again only when they changed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from guardrun.events.paths import RunPaths
+
+_MOST_BYTES: Final = 8 * 1024 * 1024
+_FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_ROLES: Final = ("best", "last")
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON object from a regular file of moderate size; None for anything else."""
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except OSError:
+        return None
+    try:
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > _MOST_BYTES:
+            return None
+        body = orjson.loads(os.read(descriptor, _MOST_BYTES))
+    except (OSError, ValueError):
+        return None
+    finally:
+        os.close(descriptor)
+    return body if type(body) is dict else None
+
+
+class SmallFiles:
+    """run.json, the newest attempts/<n>.json, best.json and last.json."""
+
+    def __init__(self, paths: RunPaths) -> None:
+        self._paths = paths
+        self._known: dict[Path, tuple[tuple[int, int, int], dict[str, Any] | None]] = {}
+        self.identity: dict[str, Any] | None = None
+        self.launch: dict[str, Any] | None = None
+        self.pointers: Mapping[str, dict[str, Any]] = {}
+
+    def refresh(self) -> bool:
+        """Look again; whether something changed."""
+        before = (self.identity, self.launch, self.pointers)
+        if self.identity is None:
+            self.identity = self._read(self._paths.run_json)
+        number = self._newest_attempt()
+        if number is not None:
+            self.launch = self._read(self._paths.attempt(number))
+        found = {role: self._read(self._paths.pointer(role)) for role in _ROLES}
+        self.pointers = {role: body for role, body in found.items() if body is not None}
+        return (self.identity, self.launch, self.pointers) != before
+
+    def _newest_attempt(self) -> int | None:
+        try:
+            names = os.listdir(self._paths.attempts)
+        except OSError:
+            return None
+        stems = [name.removesuffix(".json") for name in names if name.endswith(".json")]
+        return max((int(stem) for stem in stems if stem.isascii() and stem.isdigit()), default=None)
+
+    def _read(self, path: Path) -> dict[str, Any] | None:
+        try:
+            facts = os.stat(path, follow_symlinks=False)
+        except OSError:
+            return None
+        mark = (facts.st_ino, facts.st_size, facts.st_mtime_ns)
+        known = self._known.get(path)
+        if known is None or known[0] != mark:
+            known = self._known[path] = (mark, read_json(path))
+        return known[1]

@@ -1,0 +1,320 @@
+"""Events of all files of a run, folded into its state. Pure: no file, no clock, no process."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from guardrun.events.schema import Event
+from guardrun.reading.columns import Batch
+from guardrun.state.model import (
+    Attempt,
+    CheckpointRef,
+    Facts,
+    Monitor,
+    RunState,
+    StopStage,
+)
+from guardrun.state.progress import eta_seconds, planned_steps, slow_step_seconds, step_rate
+from guardrun.state.source import AttemptDraft, SourceFold
+from guardrun.state.status import Evidence, Verdict, derive_status
+from guardrun.state.values import real, table, whole, words
+
+SUPERVISOR: Final = "supervisor"
+SYSTEM: Final = "system"
+_HOUR: Final = 3600.0
+_RUNGS: Final = ("SIGINT", "SIGTERM", "SIGKILL")
+
+
+class RunFold:
+    """Takes batches of any file in any order between files; tells the state at any moment.
+
+    Sources are named ``rank0``, ``rank1`` ..., ``supervisor`` and ``system``. Nothing raises, whatever the
+    events hold: values of the wrong type are as if they were not there.
+    """
+
+    def __init__(self) -> None:
+        self._sources: dict[str, SourceFold] = {}
+
+    def add(self, source: str, batch: Batch) -> None:
+        """Take one more batch of that file."""
+        self._sources.setdefault(source, SourceFold()).add(batch)
+
+    def restart(self, source: str) -> None:
+        """The file was replaced or truncated: what it told is forgotten."""
+        self._sources.pop(source, None)
+
+    @property
+    def supervised(self) -> bool:
+        """Whether a supervisor ever wrote for this run."""
+        source = self._sources.get(SUPERVISOR)
+        return source is not None and bool(source.header or source.start or source.attempts)
+
+    @property
+    def attempt(self) -> int:
+        """The newest attempt that any file tells of; 0 before the first event."""
+        return max((source.attempt for source in self._sources.values()), default=0)
+
+    @property
+    def signal_events(self) -> list[tuple[int, Event]]:
+        """(attempt, event) of every recorded signal transition, in order."""
+        source = self._sources.get(SUPERVISOR)
+        return source.signals if source is not None else []
+
+    @property
+    def test_uses(self) -> int:
+        """How often the training evaluated on its test split."""
+        return self._rank0().test_uses
+
+    def monitor_of(self, launch: Mapping[str, Any] | None) -> tuple[str, str] | None:
+        """Name and mode of the metric that decides: as the training told, else as launched."""
+        start = self._rank0().start
+        name, mode = words(start.get("monitor")), start.get("mode")
+        if not name:
+            told = table(table(table(launch or {}).get("config")).get("monitor"))
+            name, mode = words(told.get("metric")), told.get("mode")
+        return (name, "max" if mode == "max" else "min") if name else None
+
+    def processes(self, attempt: int) -> list[Mapping[str, Any]]:
+        """Where the training's process of that attempt was said to be: host, boot_id, pid, pid_start."""
+        found = []
+        supervisor = self._sources.get(SUPERVISOR, _EMPTY)
+        if supervisor.attempt == attempt and "pid_start" in supervisor.start:
+            here = {key: supervisor.header.get(key) for key in ("host", "boot_id")}
+            found.append({**here, **{key: supervisor.start.get(key) for key in ("pid", "pid_start")}})
+        if self._rank0().attempt == attempt:
+            found.append(self._rank0().header)
+        return [facts for facts in found if facts.get("boot_id") and whole(facts.get("pid"))]
+
+    def state(
+        self,
+        facts: Facts,
+        launch: Mapping[str, Any] | None,
+        identity: Mapping[str, Any] | None,
+        now: float,
+        path: str,
+        *,
+        pointers: Mapping[str, Mapping[str, Any]] | None = None,
+        signals: tuple[Any, ...] = (),
+        extra_notes: Iterable[str] = (),
+        extra_bad_lines: int = 0,
+    ) -> RunState:
+        """The run's state now (``now``: the reader's unix seconds).
+
+        ``launch`` is the newest attempts/<n>.json, ``identity`` run.json, ``pointers`` the contents of
+        best.json and last.json by role; each may be None or garbage.
+        """
+        launch, identity = table(launch), table(identity)
+        rank0, supervisor = self._rank0(), self._sources.get(SUPERVISOR, _EMPTY)
+        attempt = max(self.attempt, whole(launch.get("attempt")) or 0, 1)
+        current = rank0 if rank0.attempt in (attempt, 0) else _EMPTY
+        watcher = supervisor if supervisor.attempt in (attempt, 0) else _EMPTY
+        stages = _stages(watcher, current)
+        verdict = self._verdict(facts, launch, identity, now, attempt, current, watcher, stages)
+        totals = {**supervisor.totals, **rank0.totals}
+        per_epoch, epochs = totals.get("steps_per_epoch"), totals.get("total_epochs")
+        total_steps = planned_steps(totals.get("total_steps"), epochs, per_epoch)
+        step = self._step(rank0, attempt)
+        rate = step_rate(rank0.rows.recent) if rank0.rows.attempt == attempt else None
+        live = verdict.status.live
+        elapsed = self._elapsed()
+        cost, currency = self._cost(elapsed, launch)
+        settings = table(launch.get("config"))
+        return RunState(
+            run_id=words(identity.get("id")) or path.rstrip("/").rpartition("/")[2],
+            name=words(identity.get("name")) or path.rstrip("/").rpartition("/")[2],
+            path=path,
+            group=words(identity.get("group")) or None,
+            created=real(identity.get("created")),
+            status=verdict.status,
+            reason=verdict.reason,
+            exit_code=verdict.exit_code,
+            attempt=attempt,
+            attempts=self._attempts(),
+            step=step,
+            total_steps=total_steps,
+            epoch=rank0.rows.epoch if rank0.rows.epoch is not None else rank0.epoch,
+            total_epochs=epochs,
+            steps_per_epoch=per_epoch,
+            phase=current.phase,
+            monitor=self._monitor(launch),
+            best=self._checkpoint("best", pointers),
+            last=self._checkpoint("last", pointers),
+            signals=signals,
+            stop=stages,
+            stop_offer=_offer(stages) if live else "",
+            can_save=current.can_save is not False,
+            supervised=self.supervised,
+            host=words(rank0.header.get("host"))
+            or words(launch.get("host"))
+            or words(supervisor.header.get("host")),
+            ranks=max(self._ranks(), whole(rank0.header.get("world_size")) or 1),
+            elapsed_s=elapsed,
+            eta_s=eta_seconds(step, total_steps, rate) if live else None,
+            step_rate=rate,
+            last_event_t=self._last_t(),
+            silent_s=facts.silent_s,
+            cost=cost,
+            currency=currency,
+            bad_lines=sum(source.bad_lines for source in self._sources.values()) + extra_bad_lines,
+            dropped_events=sum(source.dropped for source in self._sources.values()),
+            notes=tuple(dict.fromkeys((*self._notes(), *extra_notes))),
+            gpu_note=words(self._sources.get(SYSTEM, _EMPTY).header.get("gpu_note")),
+            env={**table(launch.get("environment")), **rank0.env},
+            seeds=dict(rank0.seeds),
+            data=tuple(rank0.data.values()),
+            config=settings,
+            git=table(launch.get("git")),
+            command=_command(launch, supervisor),
+        )
+
+    def _rank0(self) -> SourceFold:
+        return self._sources.get("rank0", _EMPTY)
+
+    def _verdict(
+        self, facts: Facts, launch: Mapping[str, Any], identity: Mapping[str, Any], now: float, attempt: int,
+        current: SourceFold, watcher: SourceFold, stages: tuple[StopStage, ...],
+    ) -> Verdict:  # fmt: skip
+        newest = [real(launch.get("created")) or real(identity.get("created")), self._last_t()]
+        known = [t for t in newest if t is not None]
+        over = {stage.stage for stage in stages}
+        evidence = Evidence(
+            training_end=current.attempts.get(attempt, _NO_ATTEMPT).end,
+            supervisor_end=watcher.attempts.get(attempt, _NO_ATTEMPT).end,
+            stopping=bool(stages) and "gone" not in over,
+            phase=current.phase,
+            stepped=current.rows.attempt == attempt,
+            supervised=self.supervised,
+            library=launch.get("library") is not False,
+            slow_step_s=slow_step_seconds(current.rows.recent),
+            last_event_t=max(known) if known else None,
+        )
+        return derive_status(evidence, facts, now)
+
+    def _step(self, rank0: SourceFold, attempt: int) -> int:
+        told = [rank0.step] if rank0.attempt == attempt else []
+        if rank0.rows.attempt == attempt:
+            told.append(rank0.rows.step)
+        if not told:
+            # The new attempt has said nothing yet: where the former one stood.
+            told = [rank0.step, rank0.rows.step]
+        return max((step for step in told if step is not None), default=0)
+
+    def _last_t(self) -> float | None:
+        return max((s.last_t for s in self._sources.values() if s.last_t is not None), default=None)
+
+    def _ranks(self) -> int:
+        return sum(name.startswith("rank") for name in self._sources) or 1
+
+    def _attempts(self) -> tuple[Attempt, ...]:
+        numbers = sorted({n for source in self._sources.values() for n in source.attempts if n})
+        made = []
+        for number in numbers:
+            drafts = [s.attempts[number] for s in self._sources.values() if number in s.attempts]
+            rank0 = self._rank0().attempts.get(number, _NO_ATTEMPT)
+            watcher = self._sources.get(SUPERVISOR, _EMPTY).attempts.get(number, _NO_ATTEMPT)
+            started = min((d.first_t for d in drafts), default=math.inf)
+            ended = max((d.last_t for d in drafts), default=-math.inf)
+            if not math.isfinite(started):
+                continue
+            end = watcher.end or rank0.end
+            reason = words((rank0.end or {}).get("reason")) or words((end or {}).get("reason"))
+            status = words(end.get("status")) if end is not None else None
+            over = ended if end is not None else None
+            made.append(Attempt(number, started, rank0.from_step, over, status, reason))
+        return tuple(made)
+
+    def _elapsed(self) -> float | None:
+        """Seconds of all attempts together, each from its first event to its last."""
+        spans: dict[int, tuple[float, float]] = {}
+        for source in self._sources.values():
+            for number, draft in source.attempts.items():
+                low, high = spans.get(number, (math.inf, -math.inf))
+                spans[number] = (min(low, draft.first_t), max(high, draft.last_t))
+        seconds = [high - low for low, high in spans.values() if math.isfinite(low) and high >= low]
+        return math.fsum(seconds) if seconds else None
+
+    def _cost(self, elapsed: float | None, launch: Mapping[str, Any]) -> tuple[float | None, str]:
+        start = self._sources.get(SUPERVISOR, _EMPTY).start
+        settings = table(table(launch.get("config")).get("cost"))
+        per_hour = real(start.get("cost_per_hour"))
+        if per_hour is None:
+            per_hour = real(settings.get("per_hour"))
+        currency = words(start.get("currency")) or words(settings.get("currency")) or "EUR"
+        if per_hour is None or elapsed is None:
+            return None, currency
+        return elapsed / _HOUR * per_hour, currency
+
+    def _monitor(self, launch: Mapping[str, Any]) -> Monitor | None:
+        told = self.monitor_of(launch)
+        if told is None:
+            return None
+        name, mode = told
+        found = self._rank0().rows.metrics.get(name)
+        if found is None:
+            return Monitor(name, "max" if mode == "max" else "min")
+        best, step = (found.high, found.high_step) if mode == "max" else (found.low, found.low_step)
+        return Monitor(
+            name, "max" if mode == "max" else "min", found.last,
+            best if math.isfinite(best) else None, whole(step),
+        )  # fmt: skip
+
+    def _checkpoint(
+        self, role: str, pointers: Mapping[str, Mapping[str, Any]] | None
+    ) -> CheckpointRef | None:
+        ref = self._rank0().checkpoints.get(role)
+        pointer = table(table(pointers or {}).get(role))
+        folder = words(pointer.get("folder"))
+        if folder and (ref is None or ref.path != f"checkpoints/{folder}"):
+            # The pointer on disk is the truth; the event about it may have been lost with the process.
+            ref = CheckpointRef(
+                f"checkpoints/{folder}", whole(pointer.get("step")) or 0, real(pointer.get("metric")),
+                words(pointer.get("meta_sha256")), None,
+            )  # fmt: skip
+        if ref is None:
+            return None
+        proofs = self._sources.get(SUPERVISOR, _EMPTY).proofs
+        proof = proofs.get((role, ref.path))
+        if proof is None or not isinstance(proof.get("verified"), bool):
+            return ref
+        return replace(ref, verified=proof["verified"], problem=words(proof.get("problem")))
+
+    def _notes(self) -> list[str]:
+        return [note for source in self._sources.values() for note in source.notes]
+
+
+def _stages(watcher: SourceFold, trainer: SourceFold) -> tuple[StopStage, ...]:
+    """The stop's stages as the supervisor wrote them; without one, as the training's answers tell them."""
+    if watcher.stages or not trainer.acks:
+        return tuple(watcher.stages)
+    stages = [
+        StopStage("acknowledged", real(ack.get("t")) or 0.0, whole(ack.get("rank")), words(ack.get("via")))
+        for ack in trainer.acks
+    ]
+    last = trainer.checkpoints.get("last")
+    if last is not None and last.t is not None and last.t >= stages[0].t:
+        stages.append(StopStage("saved", last.t, None, last.path))
+    end = trainer.attempts.get(trainer.attempt, _NO_ATTEMPT).end
+    if end is not None:
+        stages.append(StopStage("ended", real(end.get("t")) or 0.0, None, words(end.get("reason"))))
+    return tuple(stages)
+
+
+def _offer(stages: tuple[StopStage, ...]) -> str:
+    """The rung that the newest stage offers; "" once something happened after the offer."""
+    if not stages or stages[-1].stage != "offer":
+        return ""
+    return next((rung for rung in _RUNGS if rung in stages[-1].text), "")
+
+
+def _command(launch: Mapping[str, Any], supervisor: SourceFold) -> tuple[str, ...]:
+    told = launch.get("command") or supervisor.start.get("command")
+    if isinstance(told, str):
+        return (told,)
+    return tuple(str(part) for part in told) if isinstance(told, list) else ()
+
+
+_EMPTY: Final = SourceFold()
+_NO_ATTEMPT: Final = AttemptDraft()

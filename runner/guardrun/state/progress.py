@@ -1,0 +1,57 @@
+"""How fast a run is and how long it will take, from its newest rows. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from guardrun.state.rows import Recent
+
+_MOST_SECONDS: Final = 10 * 365 * 86400.0
+"""A longer estimate says nothing."""
+
+
+def step_rate(recent: Recent) -> float | None:
+    """Optimizer steps a second over the newest rows of the newest attempt; None when too few rows tell.
+
+    Pauses for evaluations and checkpoints count, so that an ETA made from it includes those to come.
+    """
+    if not len(recent.step):
+        return None
+    chosen = (recent.attempt == recent.attempt[-1]) & np.isfinite(recent.step) & np.isfinite(recent.t)
+    steps, times = recent.step[chosen], recent.t[chosen]
+    if len(steps) < 2:
+        return None
+    done, took = float(steps[-1] - steps[0]), float(times[-1] - times[0])
+    return done / took if done > 0 and took > 0 else None
+
+
+def eta_seconds(step: int, total_steps: int | None, rate: float | None) -> float | None:
+    """Seconds until ``total_steps`` at this rate; None when either is unknown."""
+    if total_steps is None or rate is None or rate <= 0:
+        return None
+    left = max(0, total_steps - step) / rate
+    return left if left <= _MOST_SECONDS else None
+
+
+def slow_step_seconds(recent: Recent) -> float | None:
+    """The 99th percentile of the seconds between two rows, or of step_time where that is longer.
+
+    A training that logs every hundredth step is silent for a hundred steps and well. None without rows.
+    """
+    if not len(recent.t):
+        return None
+    same = recent.attempt == recent.attempt[-1]
+    gaps = np.diff(recent.t[same & np.isfinite(recent.t)])
+    gaps = gaps[gaps >= 0]
+    logged = recent.step_time[same & np.isfinite(recent.step_time)]
+    percentiles = [float(np.percentile(values, 99)) for values in (gaps, logged) if len(values)]
+    return max(percentiles) if percentiles else None
+
+
+def planned_steps(total_steps: int | None, total_epochs: int | None, per_epoch: int | None) -> int | None:
+    """Steps of the whole run, from what was told."""
+    if total_steps is not None:
+        return total_steps or None
+    return total_epochs * per_epoch or None if total_epochs and per_epoch else None

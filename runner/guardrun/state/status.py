@@ -1,0 +1,120 @@
+"""What became of a run, from its events and from facts about its processes. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from guardrun.events.schema import Event
+from guardrun.state.model import Facts, Status
+from guardrun.state.values import whole, words
+
+HUNG_AFTER_S: Final = 300.0
+"""A training step silent for less is never called hung: kernels compile, file systems stall."""
+HUNG_STEPS: Final = 10.0
+"""Nor is one silent for less than so many slow steps (99th percentile)."""
+LOST_AFTER_S: Final = 600.0
+"""Silence after which a run on a host that can't be asked counts as lost."""
+
+_ENDS: Final = frozenset((Status.FINISHED, Status.STOPPED, Status.ABORTED, Status.FAILED, Status.KILLED))
+
+
+class Verdict(NamedTuple):
+    """A status with its reason in words or as recorded ("patience", "stop:cli")."""
+
+    status: Status
+    reason: str = ""
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What the events of the current attempt tell."""
+
+    training_end: Event | None = None
+    supervisor_end: Event | None = None
+    stopping: bool = False
+    """A stop was asked for and is not over."""
+    phase: str = ""
+    """The training's newest phase; "" before the first."""
+    stepped: bool = False
+    """Whether a step of this attempt was logged."""
+    supervised: bool = False
+    library: bool = True
+    """Whether the training writes events of its own."""
+    slow_step_s: float | None = None
+    last_event_t: float | None = None
+    """Wall time of the newest event of any file, by the clock of its host; else the launch's."""
+
+
+def derive_status(evidence: Evidence, facts: Facts, now: float) -> Verdict:
+    """The status of a run. ``now`` is the reader's wall time (unix seconds).
+
+    A recorded end outranks everything; then what the process table says; then silence. Silence is the
+    reader's own time since it saw growth, except for a process on this very host, whose clock is ours,
+    and before this reader saw any growth.
+    """
+    ended = _recorded_end(evidence)
+    if ended is not None:
+        return ended
+    quiet = _silence(evidence, facts, now)
+    if facts.trainer == "dead":
+        return Verdict(Status.KILLED, "the training process is gone and wrote no end")
+    if facts.trainer == "alive" or (facts.trainer == "absent" and facts.supervisor == "alive"):
+        return _of_living(evidence, facts, quiet)
+    if quiet is not None and quiet >= LOST_AFTER_S:
+        where = "its host does not answer" if facts.trainer == "unknown" else "no process of it is known"
+        return Verdict(Status.LOST, f"no sign of life for {_duration(quiet)}; {where}")
+    return _of_living(evidence, facts, None)
+
+
+def _recorded_end(evidence: Evidence) -> Verdict | None:
+    training, supervisor = evidence.training_end, evidence.supervisor_end
+    if supervisor is not None:
+        status = _end_status(supervisor)
+        if training is not None and status == _end_status(training) and words(training.get("reason")):
+            reason = words(training.get("reason"))
+        else:
+            reason = words(supervisor.get("reason"))
+        return Verdict(status, reason, _exit_code(supervisor))
+    if training is not None:
+        return Verdict(_end_status(training), words(training.get("reason")), _exit_code(training))
+    return None
+
+
+def _end_status(end: Event) -> Status:
+    word = end.get("status")
+    if isinstance(word, str) and word in _ENDS:
+        return Status(word)
+    return Status.FAILED if end.get("error") else Status.FINISHED
+
+
+def _exit_code(end: Event) -> int | None:
+    code = end.get("exit_code")
+    return code if type(code) is int and -(2**31) <= code < 2**31 else whole(code)
+
+
+def _silence(evidence: Evidence, facts: Facts, now: float) -> float | None:
+    here = facts.trainer == "alive" or facts.silent_s is None
+    if here and evidence.last_event_t is not None:
+        return max(0.0, now - evidence.last_event_t)
+    return facts.silent_s
+
+
+def _of_living(evidence: Evidence, facts: Facts, quiet: float | None) -> Verdict:
+    if evidence.stopping:
+        return Verdict(Status.STOPPING)
+    if facts.trainer == "alive" and evidence.phase == "train" and evidence.stepped and quiet is not None:
+        patience = max(HUNG_AFTER_S, HUNG_STEPS * (evidence.slow_step_s or 0.0))
+        if quiet > patience:
+            return Verdict(Status.HUNG, f"alive, but no event for {_duration(quiet)}")
+    if evidence.stepped or evidence.phase not in ("", "setup") or not evidence.library:
+        return Verdict(Status.RUNNING)
+    return Verdict(Status.STARTING)
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
