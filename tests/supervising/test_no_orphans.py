@@ -9,9 +9,8 @@ import subprocess
 import sys
 import time
 
-from waiting import wait_for
-
 from guardrun.supervising.process_tree import Identity, alive, identify, send_signal
+from waiting import wait_for
 
 STUBBORN = "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; time.sleep(600)"
 
@@ -31,7 +30,8 @@ def test_children_that_ignore_sigterm_and_grandchildren_go_with_the_trainer(run,
         import subprocess, sys
         child = subprocess.Popen([sys.executable, "-c", {STUBBORN!r}])
         print("pid", child.pid, flush=True)
-        code = "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', " + repr({STUBBORN!r}) + "]);"
+        code = "import subprocess, sys;"
+        code += "p = subprocess.Popen([sys.executable, '-c', " + repr({STUBBORN!r}) + "]);"
         code += "print('pid', p.pid, flush=True)"
         subprocess.run([sys.executable, "-c", code])
         """
@@ -43,7 +43,7 @@ def test_children_that_ignore_sigterm_and_grandchildren_go_with_the_trainer(run,
 
 
 def test_a_daemon_that_forked_twice_and_left_the_session_goes_too(run, is_gone):
-    """setsid and a second fork take it out of the tree and the session; the subreaper finds it all the same."""
+    """setsid and a second fork take it out of the tree and the session; the subreaper finds it anyway."""
     run.script(
         f"""
         import os, sys
@@ -67,8 +67,8 @@ def test_a_forced_stop_takes_the_whole_tree(run, is_gone):
     run.script(
         f"""
         import subprocess, sys
-        children = [subprocess.Popen([sys.executable, "-c", {STUBBORN!r}], start_new_session=True) for _ in range(3)]
-        for child in children:
+        for _ in range(3):
+            child = subprocess.Popen([sys.executable, "-c", {STUBBORN!r}], start_new_session=True)
             print("pid", child.pid, flush=True)
         {STUBBORN}
         """

@@ -220,7 +220,7 @@ def test_rungs_are_climbed_in_order_and_each_once(moves, deltas, library):
 @given(st.lists(MOVES, max_size=40), st.lists(st.floats(0, 40), min_size=40, max_size=40))
 @settings(max_examples=200)
 def test_a_stop_that_climbs_unasked_always_ends(moves, deltas):
-    """Whatever came before and whatever events go on: after the request of a policy it ends in finite time."""
+    """Whatever came before and whatever events go on: after a policy's request it ends in finite time."""
     ladder = Ladder(library=True, grace=10)
     _, now = play(ladder, moves, deltas)
     ladder.asked(Request("p", "policy", "abort:nan"), now)

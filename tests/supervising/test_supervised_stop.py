@@ -6,6 +6,7 @@ import os
 import signal
 
 import pytest
+
 from waiting import wait_for
 
 
