@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from guardrun.series.downsample import column_spans, column_statistics, monotone_pieces
 from hypothesis import given
 from hypothesis import strategies as st
+
+from guardrun.series.downsample import column_spans, column_statistics, monotone_pieces
 
 VALUE = st.one_of(
     st.floats(-10, 10).map(lambda v: round(v, 2)), st.sampled_from([math.nan, math.inf, -math.inf])

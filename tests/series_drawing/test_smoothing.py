@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from guardrun.series.smoothing import debiased_ema
 from hypothesis import given
 from hypothesis import strategies as st
+
+from guardrun.series.smoothing import debiased_ema
 
 VALUES = st.lists(
     st.one_of(st.floats(-1e6, 1e6), st.sampled_from([math.nan, math.inf, -math.inf])), max_size=700

@@ -7,6 +7,7 @@ points or at the column's edges.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -46,7 +47,7 @@ def monotone_pieces(x: Floats) -> list[slice]:
         return []
     breaks = np.flatnonzero(x[1:] < x[:-1]) + 1
     bounds = [0, *breaks.tolist(), x.size]
-    return [slice(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [slice(a, b) for a, b in itertools.pairwise(bounds)]
 
 
 def column_spans(x: Floats, y: Floats, edges: Floats) -> Spans:

@@ -50,4 +50,5 @@ def _average(values: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
         biased[start : start + n] = kernel[:n, :n] @ block + decay[:n] * carried
         carried = float(biased[start + n - 1])
     # -expm1(n log w) is 1 - w**n without the cancellation near w = 1.
-    return biased / -np.expm1(np.arange(1, values.size + 1) * np.log(weight))
+    unbias: NDArray[np.float64] = -np.expm1(np.arange(1, values.size + 1) * np.log(weight))
+    return biased / unbias

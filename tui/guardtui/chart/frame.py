@@ -1,0 +1,108 @@
+"""A drawn chart: characters and what they mean, row by row; and what the next drawing remembers of it."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from guardtui.chart.scale import Limits
+
+ROLES: Final = (
+    "train", "val", "test", "metric", "lr", "grad", "system",
+    "aux1", "aux2", "aux3", "aux4", "aux5", "aux6",
+)  # fmt: skip
+_FIXED: Final = (
+    "blank", "title", "axis", "label", "text", "note", "alarm", "guide", "cursor", "empty",
+    "best", "last", "signal", "stop", "resume",
+)  # fmt: skip
+STYLES: Final = (*_FIXED, *ROLES, *(f"{role}:dim" for role in ROLES))
+"""What a cell can mean; a theme gives each a colour. ``role:dim`` is the envelope of a band."""
+STYLE_INDEX: Final = {name: index for index, name in enumerate(STYLES)}
+
+
+def role_style(role: str, *, dim: bool = False) -> int:
+    """The style of a curve's role; a role that the palette doesn't know gets one of the aux colours."""
+    name = role if role in ROLES else f"aux{zlib.crc32(role.encode()) % 6 + 1}"
+    return STYLE_INDEX[f"{name}:dim" if dim else name]
+
+
+@dataclass(frozen=True, slots=True)
+class PlotArea:
+    """Where in the frame the curves are, in cells, and the steps they span."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    x: Limits
+
+    def x_at(self, column: int) -> float | None:
+        """The x in the middle of a cell column of the frame; None outside the plot area."""
+        if self.width < 1 or not self.left <= column < self.left + self.width:
+            return None
+        return self.x.value((column - self.left + 0.5) / self.width)
+
+    def column_of(self, x: float) -> int | None:
+        """The cell column of the frame in which ``x`` lies; None outside."""
+        position = float(self.x.position(np.array([x]))[0])
+        if not 0.0 <= position <= 1.0 or self.width < 1:
+            return None
+        return self.left + min(int(position * self.width), self.width - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What keeps a live picture still: limits, gutter and bands of the drawing before."""
+
+    x: Limits | None = None
+    y: Limits | None = None
+    gutter: int = 0
+    bands: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """``chars`` and ``styles`` (indices into STYLES) are height by width."""
+
+    chars: NDArray[np.str_]
+    styles: NDArray[np.uint8]
+    area: PlotArea | None
+    memory: Memory
+
+    def row_text(self, row: int) -> str:
+        """One row's characters."""
+        return "".join(self.chars[row].tolist())
+
+    def text(self) -> str:
+        """All rows, without trailing blanks."""
+        return "\n".join(self.row_text(row).rstrip() for row in range(self.chars.shape[0]))
+
+    def runs(self, row: int) -> list[tuple[str, str]]:
+        """One row as stretches of one style. Blanks join the stretch before them, which saves bytes."""
+        styles = self.styles[row]
+        if styles.size == 0:
+            return []
+        text = self.row_text(row)
+        filled = np.flatnonzero(self.chars[row] != " ")
+        if filled.size == 0:
+            return [(text, "blank")]
+        seen = styles[filled]
+        first = np.flatnonzero(seen[1:] != seen[:-1]) + 1
+        starts = [0, *filled[first].tolist(), styles.size]
+        kinds = [seen[0], *seen[first].tolist()]
+        return [(text[a:b], STYLES[kind]) for a, b, kind in zip(starts[:-1], starts[1:], kinds, strict=True)]
+
+
+def changed_rows(before: Frame | None, after: Frame) -> list[int]:
+    """Rows in which the two frames differ; all of them when their sizes do."""
+    height = after.chars.shape[0]
+    if before is None or before.chars.shape != after.chars.shape:
+        return list(range(height))
+    filled = (before.chars != " ") | (after.chars != " ")
+    differs = (before.chars != after.chars) | ((before.styles != after.styles) & filled)
+    rows: list[int] = np.flatnonzero(differs.any(axis=1)).tolist()
+    return rows

@@ -1,0 +1,154 @@
+"""The chart widget: draws a model when it changes, and sends to the terminal only the rows that differ."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.color import Color
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from guardtui import glyphs
+from guardtui.chart.draw import draw
+from guardtui.chart.frame import Frame, Memory, changed_rows
+from guardtui.chart.ink import Ink, choose_ink
+from guardtui.chart.model import ChartModel
+from guardtui.chart.palette import paints
+
+
+class Chart(Widget):
+    """Shows one :class:`ChartModel`; useful from about 24 by 5 cells."""
+
+    DEFAULT_CSS = """
+    Chart { width: 1fr; height: 1fr; }
+    """
+
+    class Hovered(Message):
+        """The mouse is over the step ``x`` of this chart; None: it left the curves."""
+
+        def __init__(self, chart: Chart, x: float | None) -> None:
+            super().__init__()
+            self.chart = chart
+            self.x = x
+
+        @property
+        def control(self) -> Chart:
+            """The chart under the mouse."""
+            return self.chart
+
+    def __init__(
+        self,
+        model: ChartModel | None = None,
+        *,
+        ink: Ink | None = None,
+        mono: bool | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        """``ink`` and ``mono`` (no colours) follow the terminal when they are None."""
+        super().__init__(id=id, classes=classes)
+        self._model = model or ChartModel("")
+        self._ink = ink or choose_ink(ascii_only=glyphs.choose() is glyphs.ASCII)
+        self._mono = bool(os.environ.get("NO_COLOR")) if mono is None else mono
+        self._frame: Frame | None = None
+        self._memory = Memory()
+        self._hover_x: float | None = None
+        self._styles_for: tuple[bool, str] | None = None
+        self._rich_styles: dict[str, Style] = {}
+
+    @property
+    def model(self) -> ChartModel:
+        """What was last shown."""
+        return self._model
+
+    @property
+    def frame(self) -> Frame | None:
+        """What is on the screen, or None before the first drawing."""
+        return self._frame
+
+    def show(self, model: ChartModel) -> None:
+        """Draw another state of the chart. Nothing is sent when nothing changed."""
+        if model is self._model and self._frame is not None:
+            return
+        if model.title != self._model.title or model.log_y != self._model.log_y:
+            self._memory = Memory()
+        self._model = model
+        self._redraw()
+
+    def _redraw(self) -> None:
+        width, height = self.size
+        if width < 1 or height < 1:
+            self._frame = None
+            return
+        before = self._frame
+        self._frame = self._draw(width, height)
+        rows = changed_rows(before, self._frame)
+        if rows:
+            self.refresh(*(Region(0, row, width, 1) for row in rows))
+
+    def _draw(self, width: int, height: int) -> Frame:
+        model = self._model
+        if self._hover_x is not None:
+            model = replace(model, readout=self._hover_x)
+        frame = draw(model, width, height, memory=self._memory, ink=self._ink, mono=self._mono)
+        self._memory = frame.memory
+        return frame
+
+    def on_resize(self) -> None:
+        """Another size may need another gutter; the limits stay."""
+        self._memory = replace(self._memory, gutter=0)
+        self._redraw()
+
+    def render_line(self, y: int) -> Strip:
+        """One row of the frame."""
+        width, height = self.size
+        if self._frame is None or self._frame.chars.shape != (height, width):
+            self._frame = self._draw(width, height)
+        if not 0 <= y < height:
+            return Strip.blank(width, self.rich_style)
+        styles = self._style_table()
+        return Strip([Segment(text, styles[name]) for text, name in self._frame.runs(y)], width)
+
+    def _style_table(self) -> dict[str, Style]:
+        """Rich styles for the theme and background of now."""
+        background = self.background_colors[1]
+        dark = self._is_dark(background)
+        key = (dark, background.hex6)
+        if self._styles_for != key:
+            ground = Style.from_color(None, background.rich_color)
+            table = paints(dark=dark, mono=self._mono, background=background.hex6 if background.a else "")
+            self._rich_styles = {
+                name: ground
+                + Style(color=paint.color or None, bold=paint.bold or None, dim=paint.dim or None)
+                for name, paint in table.items()
+            }
+            self._styles_for = key
+        return self._rich_styles
+
+    def _is_dark(self, background: Color) -> bool:
+        if background.ansi is not None or background.a == 0:
+            return self.app.current_theme.dark
+        return background.brightness < 0.5
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Read the curves at the mouse."""
+        offset = event.get_content_offset(self)
+        area = self._frame.area if self._frame is not None else None
+        self._hover(area.x_at(offset.x) if offset is not None and area is not None else None)
+
+    def on_leave(self) -> None:
+        """Back to the newest values."""
+        self._hover(None)
+
+    def _hover(self, x: float | None) -> None:
+        if x == self._hover_x:
+            return
+        self._hover_x = x
+        self._redraw()
+        self.post_message(self.Hovered(self, x))
