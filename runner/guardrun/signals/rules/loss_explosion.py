@@ -156,4 +156,8 @@ class _Burst:
 
     @property
     def lasting(self) -> bool:
-        return self.age >= BURST_PATIENCE
+        """It had its time to come back, and was a burst beside what followed, too: not just a lucky start."""
+        if self.age < BURST_PATIENCE:
+            return False
+        level = self.after.median
+        return self.peak > level + (BURST_FACTOR - 1) * abs(level)
