@@ -48,6 +48,15 @@ def test_a_sudden_jump_of_validation_is_no_overfitting():
     assert not raised(judge_epochs(train, val), "overfit")
 
 
+def test_a_drift_in_a_noisy_validation_is_seen_later_but_is_seen():
+    """Single evaluations jump by far more than 10 %; only the trend of half the run tells."""
+    rng = random.Random(6)
+    train = decreasing(200, floor=0.001, noise=0.02)
+    val = [0.3 + 0.01 * max(30 - i, 0) + 0.002 * max(i - 30, 0) + 0.03 * rng.gauss(0, 1) for i in range(200)]
+    (signal,) = raised(judge_epochs(train, val), "overfit")
+    assert 50 <= signal.raised_at <= 150
+
+
 def test_a_flat_and_noisy_validation_is_no_overfitting():
     rng = random.Random(2)
     train = decreasing(200, floor=0.001, noise=0.02)

@@ -28,6 +28,11 @@ MIN_AGE_SHARE: Final = 0.2
 TREND_Z: Final = 2.33
 """One-sided 1 % point of the normal distribution, for the Mann-Kendall trend since the best."""
 MAX_JUMP: Final = 0.10
+"""Largest rise from one evaluation to the next, as a share of the best."""
+LONG_AGE: Final = 20
+LONG_AGE_SHARE: Final = 0.4
+LONG_TREND_Z: Final = 4.0
+"""A drift this old and this clear is believed although single evaluations jump: noisy validation."""
 LEAST_GAIN: Final = 0.001
 """By which share another metric must beat its best to count as improved."""
 _TRAIN_WINDOW: Final = 50
@@ -112,8 +117,10 @@ class Overfit:
         noise = self._noise()
         threshold = best + max(RISE * abs(best), NOISE_SIGMAS * noise)
         z = mann_kendall_z(self._drift.sign_sum, self._drift.sampled)
-        jumpy = self._drift.largest_rise > MAX_JUMP * abs(best)
-        if level <= threshold or z <= TREND_Z or jumpy or not train < self._train_at_best:
+        if level <= threshold or z <= TREND_Z or not train < self._train_at_best:
+            return None
+        long = z > LONG_TREND_Z and age >= max(LONG_AGE, LONG_AGE_SHARE * self._evals)
+        if self._drift.largest_rise > MAX_JUMP * abs(best) and not long:
             return None
         evidence: dict[str, Any] = {
             "metric": self._loss,
