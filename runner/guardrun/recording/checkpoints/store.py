@@ -1,0 +1,351 @@
+"""Save checkpoints so that the previous good one survives whatever happens."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from guardrun.recording.checkpoints import external, housekeeping
+from guardrun.recording.checkpoints.layout import META, SCHEMA, FolderName, Turns, relative, write_meta
+from guardrun.recording.checkpoints.pointers import Pointer, read_pointer
+from guardrun.recording.checkpoints.ranking import is_better, only_finite
+from guardrun.recording.checkpoints.roles import give_roles
+from guardrun.recording.checkpoints.tracked import state_bytes
+from guardrun.recording.checkpoints.writing import (
+    CheckpointFailed,
+    Part,
+    announce_part,
+    gather_parts,
+    read_back,
+    write_part,
+    written_part,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from guardrun.events.paths import RunPaths
+    from guardrun.recording.checkpoints.tracked import Tracked
+
+__all__ = ["CheckpointFailed", "CheckpointStore", "Saved"]
+
+PAYLOAD_FORMAT = 1
+"""Version of the dictionary in ``rank<k>.pt``: step, epoch, position, objects (name -> state), kinds, ..."""
+_MARGIN = 1024 * 1024
+
+
+class Saved(NamedTuple):
+    """A checkpoint that exists; the fields of the ``checkpoint`` event.
+
+    On ranks above 0, which only write their part, ``roles`` is empty and ``meta_sha256`` is "".
+    """
+
+    path: str
+    """Relative to the run directory: ``checkpoints/step-120-a1``."""
+    roles: tuple[str, ...]
+    """Which pointers now name it: "best", "last"."""
+    step: int
+    epoch: int
+    metrics: dict[str, float]
+    metric: float | None
+    meta_sha256: str
+    bytes: int
+    seconds: float
+    external: bool = False
+    reused: bool = False
+    """This very state had been saved already; nothing was written but pointers."""
+    problem: str = ""
+    """What a person should know: why it did not become best, or that an older best was overwritten."""
+
+    def event(self) -> dict[str, Any]:
+        fields = self._asdict()
+        fields["roles"] = list(self.roles)
+        del fields["reused"]
+        if not self.problem:
+            del fields["problem"]
+        return fields
+
+
+class CheckpointStore:
+    """The checkpoints of one attempt, as one rank sees them.
+
+    ``facts`` goes into every meta.json: commit, dirty, config_sha256; ``data`` (name -> sha256) may be
+    filled later. ``keep`` is the number of recent checkpoints kept besides best and last. Rank 0 waits at
+    most ``wait`` seconds without progress for the other ranks' parts.
+    """
+
+    def __init__(
+        self,
+        paths: RunPaths,
+        *,
+        attempt: int,
+        rank: int = 0,
+        world_size: int = 1,
+        monitor: str | None = None,
+        mode: str = "min",
+        keep: int = 2,
+        facts: Mapping[str, Any] | None = None,
+        wait: float = 300.0,
+    ) -> None:
+        self.data: dict[str, str] = {}
+        self.monitor = monitor
+        self.mode = mode
+        self._paths = paths
+        self._attempt = attempt
+        self._rank = rank
+        self._world_size = world_size
+        self._keep = keep
+        self._facts = dict(facts or {})
+        self._wait = wait
+        self._saves = 0
+        self._turns = {True: Turns(), False: Turns()}
+        self._read_back_done = False
+
+    # -- before training
+
+    def prepare(self, tracked: Tracked | None = None) -> list[str]:
+        """Clean up after dead attempts and look at the space; what a person should know, in words.
+
+        Never raises OSError: a training that can't save is told so, not stopped.
+        """
+        try:
+            os.makedirs(self._paths.checkpoints, exist_ok=True)
+            notes = housekeeping.clean_leftovers(self._paths, self._attempt) if self._rank == 0 else []
+            return notes + self._space_notes(tracked)
+        except OSError as error:
+            return [f"checkpoints cannot be written to {self._paths.checkpoints}: {error.strerror or error}"]
+
+    def _space_notes(self, tracked: Tracked | None) -> list[str]:
+        folder = self._paths.checkpoints
+        if not os.access(folder, os.W_OK):
+            return [f"checkpoints cannot be written to {folder}: the folder is not writable"]
+        size = self._world_size * (tracked.estimate_bytes() if tracked else 0)
+        want = size * (self._keep + 3)  # best, last, and the one being written
+        free = shutil.disk_usage(folder).free
+        if free >= want + _MARGIN:
+            return []
+        return [
+            f"{_size(free)} are free in {folder}; a checkpoint takes some {_size(size)}, and up to "
+            f"{self._keep + 3} exist at a time"
+        ]
+
+    # -- saving
+
+    def best_metric(self) -> float | None:
+        """The metric of the best checkpoint so far, earlier attempts included."""
+        pointer = read_pointer(self._paths, "best")
+        return pointer.metric if isinstance(pointer, Pointer) else None
+
+    def is_better(self, metric: float) -> bool:
+        """Whether a checkpoint with this metric would become best: finite, and strictly better."""
+        return is_better(metric, self.best_metric(), self.mode)
+
+    def save(
+        self,
+        tracked: Tracked,
+        *,
+        step: int,
+        epoch: int,
+        position: Mapping[str, Any],
+        metrics: Mapping[str, Any] | None = None,
+        claim_best: bool = False,
+        last: bool = True,
+        alone: bool = False,
+        extra: Any = None,
+    ) -> Saved:
+        """Write one checkpoint; with ``claim_best`` it becomes best if its metric and weights allow.
+
+        Every rank calls this at the same step, except with ``alone`` (rank 0 only, as in an evaluation that
+        the other ranks skip): then the other ranks' generators are not in it. ``position`` comes from
+        ``resume.Place``. Raises CheckpointFailed (disk full, a rank that does not answer, ...) with the
+        previous checkpoint untouched, and UserError for state that can't be kept.
+        """
+        begun = time.monotonic()
+        solo = alone and self._world_size > 1
+        self._saves += not solo
+        name, known = self._name(step, _place(position), solo)
+        folder = self._paths.checkpoints / str(name)
+        if self._rank == 0 and known and (folder / META).is_file():
+            with self._failing(step, folder):
+                return self._finish(folder, tracked, claim_best, last, begun, reused=True)
+        payload = self._payload(tracked, step, epoch, position, extra)
+        with self._failing(step, folder):
+            part = self._own_part(folder, payload, known)
+            if self._rank != 0:
+                return Saved(
+                    relative(folder), (), step, epoch, only_finite(metrics), None, "", part.bytes,
+                    time.monotonic() - begun,
+                )  # fmt: skip
+            parts = [
+                part,
+                *([] if alone else gather_parts(folder, self._world_size, self._saves, self._wait)),
+            ]
+            meta = self._meta(step, epoch, metrics, [one.entry() for one in parts])
+            meta["position"] = {"epoch": epoch, "batch": 0, "step": step, **_brief_position(position)}
+            write_meta(folder, meta)
+            return self._finish(folder, tracked, claim_best, last, begun)
+
+    def register(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        step: int,
+        epoch: int,
+        metrics: Mapping[str, Any] | None = None,
+        last: bool = True,
+    ) -> Saved:
+        """Hash and rank a file (or folder) that the user's own code saved; it is never changed or deleted.
+
+        Rank 0 only. Raises UserError when there is no such file, CheckpointFailed when it or our folder
+        can't be read or written.
+        """
+        begun = time.monotonic()
+        try:
+            files = external.hash_external(path)
+        except OSError as error:
+            raise CheckpointFailed(f"{path} was not registered: {error.strerror or error}") from error
+        place = ("external", os.path.abspath(path), *(one["sha256"] for one in files))
+        folder = self._paths.checkpoints / str(self._name(step, place, self._world_size > 1)[0])
+        with self._failing(step, folder):
+            os.makedirs(folder, exist_ok=True)
+            write_meta(folder, self._meta(step, epoch, metrics, files))
+            claim = self.monitor is not None and self.monitor in (metrics or {})
+            return self._finish(folder, None, claim, last, begun)
+
+    @contextmanager
+    def _failing(self, step: int, folder: Path) -> Iterator[None]:
+        """One kind of error for all that goes wrong outside; what was written in vain goes."""
+        try:
+            yield
+        except (OSError, CheckpointFailed) as error:
+            if self._rank == 0 and not (folder / META).exists():
+                housekeeping.remove(folder)
+            why = error.strerror or error if isinstance(error, OSError) else error
+            raise CheckpointFailed(f"step {step} was not saved: {why}") from error
+
+    def _name(self, step: int, place: tuple[Any, ...], solo: bool) -> tuple[FolderName, bool]:
+        """The folder for a place in training, and whether this process has saved at that place before."""
+        turn, known = self._turns[solo].of(step, place)
+        return FolderName(self._attempt, step, solo, turn), known
+
+    def _payload(
+        self, tracked: Tracked, step: int, epoch: int, position: Mapping[str, Any], extra: Any
+    ) -> dict[str, Any]:
+        return {
+            "format": PAYLOAD_FORMAT,
+            "step": step,
+            "epoch": epoch,
+            "attempt": self._attempt,
+            "rank": self._rank,
+            "world_size": self._world_size,
+            "position": dict(position),
+            "objects": tracked.capture(),
+            "kinds": tracked.kinds(),
+            "extra": extra,
+        }
+
+    def _own_part(self, folder: Path, payload: dict[str, Any], known: bool) -> Part:
+        if self._rank == 0:
+            return self._write_own(folder, payload)
+        try:
+            # A part that rank 0 may have in a complete checkpoint already is announced anew, never rewritten.
+            part = (written_part(folder, self._rank) if known else None) or self._write_own(folder, payload)
+        except (OSError, CheckpointFailed) as error:
+            self._announce_failure(folder, error)
+            raise
+        announce_part(folder, self._rank, self._saves, part)
+        return part
+
+    def _write_own(self, folder: Path, payload: dict[str, Any]) -> Part:
+        os.makedirs(folder, exist_ok=True)
+        need, free = state_bytes(payload) + _MARGIN, shutil.disk_usage(folder).free
+        if free < need:
+            raise CheckpointFailed(f"it needs {_size(need)}, and {_size(free)} are free in {folder.parent}")
+        part = write_part(folder, f"rank{self._rank}.pt", payload)
+        if not self._read_back_done:
+            read_back(folder, part)
+            self._read_back_done = True
+        return part
+
+    def _announce_failure(self, folder: Path, error: Exception) -> None:
+        try:
+            announce_part(folder, self._rank, self._saves, None, str(error))
+        except OSError:
+            pass  # rank 0 stops waiting by itself
+
+    def _meta(
+        self, step: int, epoch: int, metrics: Mapping[str, Any] | None, files: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        monitor = {"name": self.monitor, "mode": self.mode} if self.monitor else None
+        values = dict(metrics or {})
+        return {
+            "schema": SCHEMA,
+            "step": step,
+            "epoch": epoch,
+            "attempt": self._attempt,
+            "run_id": self._paths.root.resolve().name,
+            "time": time.time(),
+            "metrics": values,
+            "monitor": monitor,
+            "metric": only_finite(values).get(self.monitor or ""),
+            "commit": self._facts.get("commit"),
+            "dirty": self._facts.get("dirty"),
+            "config_sha256": self._facts.get("config_sha256"),
+            "data": dict(self.data),
+            "world_size": self._world_size,
+            "files": files,
+        }
+
+    def _finish(
+        self,
+        folder: Path,
+        tracked: Tracked | None,
+        claim: bool,
+        last: bool,
+        begun: float,
+        reused: bool = False,
+    ) -> Saved:
+        """Give a complete folder its roles."""
+        granted = give_roles(
+            self._paths, folder, mode=self.mode, monitor=self.monitor, claim=claim, last=last, tracked=tracked
+        )
+        housekeeping.prune(self._paths, self._keep, spared=folder.name)
+        meta = granted.meta.body
+        return Saved(
+            path=relative(folder),
+            roles=granted.roles,
+            step=meta["step"],
+            epoch=meta["epoch"],
+            metrics=only_finite(meta["metrics"]),
+            metric=meta["metric"],
+            meta_sha256=granted.meta.sha256,
+            bytes=sum(entry["bytes"] for entry in meta["files"]),
+            seconds=time.monotonic() - begun,
+            external=any(entry["external"] for entry in meta["files"]),
+            reused=reused,
+            problem=granted.problem,
+        )
+
+
+def _place(position: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(position.get(key) for key in ("epoch", "batch", "step", "point"))
+
+
+def _brief_position(position: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: position[key] for key in ("epoch", "batch", "step", "point") if key in position}
+
+
+def _relative(folder: Path) -> str:
+    return f"{folder.parent.name}/{folder.name}"
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
