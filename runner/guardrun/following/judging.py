@@ -88,7 +88,7 @@ class RunJudge:
             return
         values = np.stack([rows.column(name)[start:end] for name in names])
         present = ~is_absent(values)
-        whole: list[bool] = present.all(axis=0).tolist()
+        whole = np.all(present, axis=0).tolist()
         axes = zip(
             rows.order()[start:end].tolist(),
             rows.attempts()[start:end].tolist(),

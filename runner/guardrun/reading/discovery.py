@@ -90,6 +90,11 @@ def resolve_run(spec: str, runs_dir: Path | str = "runs") -> Path:
     raise _no_such_run(spec, Path(runs_dir), runs)
 
 
+def unreadable(path: Path) -> bool:
+    """Whether this is a folder that we may not look into."""
+    return path.is_dir() and not os.access(path, os.R_OK | os.X_OK)
+
+
 def run_name(run: Path) -> str:
     """The name in run.json, or the folder's own name where there is none that can be read."""
     import orjson
@@ -109,7 +114,7 @@ def _no_run_there(path: Path) -> UserError:
         return UserError(
             f"{path} is not a run directory", hint="a run is a folder with run.json or events.jsonl"
         )
-    if not os.access(path, os.R_OK | os.X_OK):
+    if unreadable(path):
         return UserError(f"{path} cannot be read: permission denied")
     below = find_runs([path])
     if below:

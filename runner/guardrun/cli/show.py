@@ -1,0 +1,115 @@
+"""``guard show``: one run, or one checkpoint, as text for people or as JSON."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from guardrun.cli.output import exit_code_for, json_options, runs_dir_default, write_json
+from guardrun.errors import UserError
+
+if TYPE_CHECKING:
+    from guardrun.following.run_follower import RunFollower
+
+
+@click.command("show")
+@click.argument("run", metavar="RUN")
+@click.option("--runs-dir", default=runs_dir_default, help="Where ids and names are looked for (runs/).")
+@click.option("--config", "config", is_flag=True, help="Print the run's effective configuration instead.")
+@json_options
+def command(
+    run: str, runs_dir: str, config: bool, as_json: bool, json_file: Path | None, fail_on: str | None
+) -> int:
+    """Show one run: status, progress, signals with their evidence, checkpoints, how to resume.
+
+    RUN is a run directory, a run id, a name, or a unique prefix of either; a checkpoint folder is shown
+    from its meta.json, without loading it.
+    """
+    from guardrun.reading.discovery import resolve_run
+
+    checkpoint = _checkpoint_folder(Path(run))
+    if checkpoint is not None:
+        _show_checkpoint(checkpoint, as_json, json_file)
+        return 0
+    path = resolve_run(run, runs_dir)
+    if config:
+        _show_config(path, as_json, json_file)
+        return 0
+    follower = _followed(path)
+    state = follower.state()
+    from guardrun.following.as_json import show_json
+
+    write_json(show_json(state), to_stdout=as_json, file=json_file)
+    if not as_json:
+        from guardrun.cli.run_page import run_page
+
+        click.echo("\n".join(run_page(state)))
+    return exit_code_for([state], fail_on)
+
+
+def _followed(path: Path) -> RunFollower:
+    from guardrun.following.run_follower import RunFollower
+
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise UserError(f"{path} cannot be read: permission denied")
+    follower = RunFollower(path)
+    follower.catch_up()
+    return follower
+
+
+def _checkpoint_folder(path: Path) -> Path | None:
+    """The folder itself, when it is a checkpoint (``best`` and ``last`` are links to some)."""
+    if (path / "meta.json").is_file() and not (path / "run.json").is_file():
+        return path
+    return None
+
+
+def _show_checkpoint(path: Path, as_json: bool, json_file: Path | None) -> None:
+    from guardrun.cli.checkpoint_page import checkpoint_page
+    from guardrun.following.as_json import json_ready
+    from guardrun.following.small_files import read_json
+
+    meta = read_json(path / "meta.json")
+    if meta is None:
+        raise UserError(
+            f"{path}/meta.json is not readable JSON: this checkpoint cannot be told",
+            hint="guard writes meta.json last; one that is damaged was changed by something else",
+        )
+    write_json(json_ready({"path": str(path), "meta": meta}), to_stdout=as_json, file=json_file)
+    if not as_json:
+        click.echo("\n".join(checkpoint_page(path, meta)))
+
+
+def _show_config(path: Path, as_json: bool, json_file: Path | None) -> None:
+    from guardrun.events.paths import RunPaths
+    from guardrun.following.as_json import json_ready
+    from guardrun.following.small_files import SmallFiles
+    from guardrun.reading.plain_text import plain
+    from guardrun.state.values import table
+
+    paths = RunPaths(path)
+    small = SmallFiles(paths)
+    small.refresh()
+    config: dict[str, Any] = dict(table(table(small.launch).get("config")))
+    if not config and not paths.config_yaml.is_file():
+        raise UserError(
+            f"{path.name} recorded no configuration", hint="only `guard run CONFIG.yaml` records one"
+        )
+    write_json(json_ready(config), to_stdout=as_json, file=json_file)
+    if as_json:
+        return
+    try:
+        text = paths.config_yaml.read_text("utf-8", "replace")
+    except OSError:
+        text = _as_yaml(config)
+    click.echo("\n".join(plain(line) for line in text.splitlines()))
+
+
+def _as_yaml(config: dict[str, Any]) -> str:
+    """JSON is YAML too: one key a line."""
+    import orjson
+
+    return "\n".join(f"{key}: {orjson.dumps(value, default=str).decode()}" for key, value in config.items())
