@@ -24,7 +24,7 @@ _SOURCES = frozenset((
     ".py", ".pyx", ".pyi", ".yaml", ".yml", ".toml", ".cfg", ".ini", ".json", ".sh", ".txt", ".md", ".ipynb",
     ".c", ".cc", ".cpp", ".cu", ".cuh", ".h", ".hpp", ".rs", ".jl", ".r", ".lua", ".gin", ".jinja", ".sql",
 ))  # fmt: skip
-_SECRET_NAME = re.compile(r"secret|credential|token|passw|private|\bid_(rsa|ed25519)|\.env", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"secret|credential|token(?!iz)|passw|private|\bid_(rsa|ed25519)|\.env", re.IGNORECASE)
 _SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "color.ui=false",
          "-c", "core.quotePath=false")  # fmt: skip
 
@@ -153,8 +153,9 @@ class _Git:
             return self._collect(process, limit, late, may_fail)
         finally:
             timer.cancel()
-            _kill(process, threading.Event())
-            process.wait()
+            if process.returncode is None:
+                _kill(process, late)
+                process.wait()
             for pipe in (process.stdout, process.stderr):
                 if pipe is not None:
                     pipe.close()
@@ -183,10 +184,12 @@ def _in_words(complaint: str) -> str:
 
 
 def _kill(process: subprocess.Popen[bytes], late: threading.Event) -> None:
-    """Kill git and whatever it started (filters, helpers); it leads a session of its own."""
+    """Kill git and whatever it started (filters, helpers); it leads a session of its own.
+
+    Only before git is reaped: until then no other group can have its number.
+    """
     late.set()
-    if process.poll() is None:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except OSError:
-            pass
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except OSError:
+        pass

@@ -1,0 +1,178 @@
+"""The front of a run: shows what the training prints, says what guard sees, passes on Ctrl-C.
+
+It holds nothing up: the supervisor is another process, and a front that goes away stops no training.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from types import FrameType
+from typing import Any
+
+from guardrun.cli.console import ConsoleTail
+from guardrun.cli.events_tail import SupervisorTail, notice
+from guardrun.cli.terminal import safe, styled
+from guardrun.errors import UserError
+from guardrun.events.commands import STOP, send_command
+from guardrun.events.paths import RunPaths
+from guardrun.provenance.host import process_start
+
+_TURN_S = 0.1
+_START_S = 60.0
+"""For the supervisor's first word; a busy machine may take its time to import it."""
+
+_VIA = {signal.SIGINT: "sigint", signal.SIGTERM: "sigterm"}
+
+
+class Front:
+    """Waits in front of one attempt until its supervisor says that it is over."""
+
+    def __init__(
+        self,
+        paths: RunPaths,
+        attempt: int,
+        *,
+        supervisor: int,
+        grace: float,
+        console_offset: int = 0,
+        catch_up: bool = True,
+    ) -> None:
+        """``grace``: seconds without progress until a SIGTERM's stop climbs; ``catch_up``: tell old news."""
+        self._paths = paths
+        self._attempt = attempt
+        self._supervisor = supervisor
+        self._grace = grace
+        self._tail = SupervisorTail(paths, attempt)
+        self._console = ConsoleTail(paths.console, sys.stdout, offset=console_offset)
+        self._received: list[int] = []
+        self._asked = 0
+        self._quiet = not catch_up
+        self.stopped_by: int | None = None
+        """The first operating-system signal that asked for a stop."""
+
+    def wait_until_started(self) -> None:
+        """Until the training has been started (or could not be). Raises UserError if nobody starts it."""
+        deadline = time.monotonic() + _START_S
+        while time.monotonic() < deadline:
+            lives = process_start(self._supervisor) is not None
+            self._say_news()
+            if self._tail.told:
+                return
+            if not lives:
+                break
+            time.sleep(0.02)
+        raise UserError(
+            "the supervisor ended before it started the training", hint=_last_words(self._paths), exit_code=1
+        )
+
+    def wait(self) -> dict[str, Any]:
+        """Show and pass on until the end; the supervisor's run_end.
+
+        Raises UserError when the supervisor vanishes, BrokenPipeError when nobody reads the output.
+        """
+        before = {number: signal.signal(number, self._on_signal) for number in _VIA}
+        try:
+            gone_since: float | None = None
+            while True:
+                busy = self._console.pump()
+                self._say_news()
+                if self._tail.end is not None:
+                    self._console.finish()
+                    return self._tail.end
+                self._pass_on_signals()
+                gone_since = self._supervisor_gone_since(gone_since)
+                if not busy:
+                    time.sleep(_TURN_S)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @property
+    def end(self) -> dict[str, Any] | None:
+        return self._tail.end
+
+    def look(self) -> dict[str, Any] | None:
+        """The end if it has come, without showing anything."""
+        self._quiet = True
+        self._tail.poll()
+        return self._tail.end
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._received.append(number)
+
+    def _pass_on_signals(self) -> None:
+        while self._received:
+            number = self._received.pop(0)
+            self.stopped_by = self.stopped_by or number
+            self._ask(_VIA[signal.Signals(number)])
+
+    def _ask(self, via: str) -> None:
+        """The first time asks for a safe stop; again asks to go one rung further."""
+        again, self._asked = self._asked > 0, self._asked + 1
+        if again:
+            self._say("asking again: one step further", "yellow")
+        else:
+            self._say(
+                "stopping safely at the next step boundary; Ctrl-C again goes one step further", "yellow"
+            )
+        try:
+            send_command(
+                self._paths, STOP, attempt=self._attempt, via=via, hurry=again,
+                grace=self._grace if via == "sigterm" else None,
+            )  # fmt: skip
+        except OSError as error:
+            self._say(f"the command cannot be written ({error.strerror}); telling the supervisor", "red")
+            try:
+                os.kill(self._supervisor, signal.SIGTERM)
+            except OSError:
+                pass
+
+    def _say_news(self) -> None:
+        for event in self._tail.poll():
+            said = notice(event)
+            if said is not None and not self._quiet:
+                self._say(said[0], *said[1])
+        self._quiet = False
+
+    def _say(self, text: str, *styles: str) -> None:
+        self._console.end_line()
+        print(styled(f"guard: {safe(text)}", *styles, stream=sys.stderr), file=sys.stderr, flush=True)
+
+    def _supervisor_gone_since(self, since: float | None) -> float | None:
+        """When it went, for a last look at its log; raises UserError when it stays away."""
+        if process_start(self._supervisor) is not None or self._tail.supervisor_lives():
+            return None
+        now = time.monotonic()
+        if since is None:
+            return now
+        if now - since > 1.0:
+            self._console.finish()
+            raise UserError(
+                "the supervisor has vanished; the training may still run",
+                hint=f"guard run --attach {self._paths.root} supervises it again\n{_last_words(self._paths)}",
+                exit_code=1,
+            )
+        return since
+
+
+def _last_words(paths: RunPaths) -> str:
+    """The end of what the supervisor complained about."""
+    try:
+        with open(paths.root / "supervisor.log", "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 2000))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    return "\n".join(lines[-5:])
+
+
+def end_by(number: int) -> int:
+    """End this process by that operating-system signal, so that shells and schedulers understand."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    return 128 + number
