@@ -53,7 +53,7 @@ def test_a_drift_in_a_noisy_validation_is_seen_later_but_is_seen():
     rng = random.Random(6)
     train = decreasing(200, floor=0.001, noise=0.02)
     val = [0.3 + 0.01 * max(30 - i, 0) + 0.002 * max(i - 30, 0) + 0.03 * rng.gauss(0, 1) for i in range(200)]
-    (signal,) = raised(judge_epochs(train, val), "overfit")
+    signal = raised(judge_epochs(train, val), "overfit")[0]
     assert 50 <= signal.raised_at <= 150
 
 

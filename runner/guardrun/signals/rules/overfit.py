@@ -48,7 +48,7 @@ class Overfit:
     """Validation loss drifts above its best while the training loss is below its value at that best."""
 
     id = "overfit"
-    clear_after = 2
+    clear_after = 4
 
     def __init__(self, monitor: str | None = VAL_LOSS, mode: str = "min") -> None:
         self._modes = {monitor: mode} if monitor is not None and monitor.startswith("val/") else {}
