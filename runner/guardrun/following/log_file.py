@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from guardrun.events.schema import Event
+from guardrun.reading import column_cache
 from guardrun.reading.columns import Batch, ColumnReader
 from guardrun.reading.tailer import Tailer
 
@@ -13,7 +16,7 @@ _BYTES_AT_ONCE: Final = 2 * 1024 * 1024
 
 
 class LogFile:
-    """Batches of one file, in order."""
+    """Batches of one file, in order; the first may be a large file's whole past, from the cache."""
 
     def __init__(self, path: Path) -> None:
         self.tailer = Tailer(path)
@@ -24,6 +27,10 @@ class LogFile:
         """Whether the last read found another file in its place: what was read before is void."""
         self._reader = ColumnReader()
         self._more = True
+        self._events: list[tuple[int, Event]] = []
+        self._bad_lines = 0
+        self._cached_to = 0
+        self._caching = self._is_large()
 
     def changed(self) -> bool:
         """Whether a read may find something."""
@@ -31,16 +38,54 @@ class LogFile:
 
     def read(self) -> Batch | None:
         """The next batch, or None when nothing new is complete."""
+        if self._caching and not self.tailer.offset:
+            batch = self._from_cache()
+            if batch is not None:
+                return batch
         chunk = self.tailer.read(_BYTES_AT_ONCE)
         self._more = chunk.more
         self.restarted = chunk.restarted
         if chunk.restarted:
             self._reader = ColumnReader()
+            self._events, self._bad_lines, self._cached_to = [], 0, 0
+            self._caching = self._is_large()
             self._note(f"{self.tailer.path.name} was {self.tailer.replaced}: it is read from its start")
         if self.tailer.problem:
             self._note(f"{self.tailer.path.name} cannot be read: {self.tailer.problem}")
         self.skipped += chunk.skipped
-        return self._reader.read(chunk.lines) if chunk.lines else None
+        if not chunk.lines:
+            return None
+        batch = self._reader.read(chunk.lines)
+        if self._caching:
+            self._events.extend(batch.events)
+            self._bad_lines += batch.bad_lines
+        return batch
+
+    def remember(self, tables: Mapping[str, column_cache.Table]) -> None:
+        """Put a large file that was read to its end into the cache; ``tables`` are its rows by kind."""
+        if not self._caching or self._more:
+            return
+        if self.tailer.offset - self._cached_to >= column_cache.CACHE_FROM_BYTES:
+            self._cached_to = self.tailer.offset
+            column_cache.save(self.tailer, tables, self._events, self._bad_lines, self._reader.attempt)
+
+    def _is_large(self) -> bool:
+        try:
+            return self.tailer.path.stat().st_size >= column_cache.CACHE_FROM_BYTES
+        except OSError:
+            return False
+
+    def _from_cache(self) -> Batch | None:
+        cached = column_cache.load(self.tailer.path)
+        if cached is None:
+            return None
+        self.tailer.resume_at(cached.offset, cached.inode, cached.memory)
+        self._reader.resume_at(cached.batch.count, cached.attempt)
+        self._events = list(cached.batch.events)
+        self._bad_lines = cached.batch.bad_lines
+        self._cached_to = cached.offset
+        self.restarted = False
+        return cached.batch
 
     def _note(self, text: str) -> None:
         if text not in self.notes:

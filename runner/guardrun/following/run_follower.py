@@ -18,10 +18,10 @@ from guardrun.following.log_file import LogFile
 from guardrun.following.small_files import SmallFiles
 from guardrun.series.store import SYSTEM, SeriesStore
 from guardrun.signals.engine import EngineSettings
-from guardrun.signals.model import Action, Signal
+from guardrun.signals.model import Action
 from guardrun.state.fold import RunFold
 from guardrun.state.model import Facts, RunState
-from guardrun.state.values import table, words
+from guardrun.state.values import table, whole, words
 
 _LOOK_S: Final = 1.0
 """Between two looks for new files, pointers and leases."""
@@ -55,7 +55,7 @@ class RunFollower:
         self._looked = float("-inf")
         self._grew: float | None = None
         self._facts: tuple[float, Facts] | None = None
-        self._ended = False
+        self._final: RunState | None = None
 
     def poll(self, max_seconds: float = 0.05) -> bool:
         """Read and judge what is new, for about ``max_seconds``; whether anything changed."""
@@ -71,6 +71,8 @@ class RunFollower:
             self._take_recorded()
         changed |= self._run_judge(deadline)
         behind = self._judge is not None and self._judge.behind
+        if changed:
+            self._final = None
         self.caught_up = not pending and not behind
         return changed
 
@@ -84,11 +86,13 @@ class RunFollower:
 
     def state(self, now: float | None = None) -> RunState:
         """The state now; ``now`` is the reader's wall time in unix seconds."""
+        if self._final is not None:
+            return self._final
         now = time.time() if now is None else now
         signals = self._recorded.all()
         if self._judge is not None:
             signals = (*signals, *self._judge.signals)
-        return self._fold.state(
+        state = self._fold.state(
             self._current_facts(),
             self._small.launch,
             self._small.identity,
@@ -99,6 +103,15 @@ class RunFollower:
             extra_notes=[note for file in self._files.values() for note in file.notes],
             extra_bad_lines=sum(file.skipped for file in self._files.values()),
         )
+        if self.over:
+            # Neither time nor processes change a recorded end.
+            self._final = state
+        return state
+
+    @property
+    def over(self) -> bool:
+        """Whether the newest attempt has a recorded end."""
+        return self._fold.ended(self._attempt())
 
     @property
     def test_uses(self) -> int:
@@ -160,6 +173,8 @@ class RunFollower:
             rank = SYSTEM if source == "system" else int(source[4:]) if source.startswith("rank") else None
             if rank is not None:
                 self.series.add(rank, batch)
+                if changed and not file.changed():
+                    file.remember(self.series.tables(rank))
             if any(event["kind"] == RUN_END for _, event in batch.events):
                 self._facts = None
         return changed, False
@@ -212,13 +227,11 @@ class RunFollower:
         if self._facts is not None and now - self._facts[0] < _LOOK_S:
             facts = self._facts[1]
             return Facts(facts.trainer, facts.supervisor, silent)
-        launched = table(self._small.launch).get("attempt")
-        attempt = max(self._fold.attempt, launched if isinstance(launched, int) else 0, 1)
+        attempt = self._attempt()
         facts = gather_facts(self.paths, attempt, self._fold.processes(attempt), silent)
         self._facts = (now, facts)
         return facts
 
-
-def signals_of(state: RunState) -> tuple[Signal, ...]:
-    """The state's signals with their type (the state's own room knows none)."""
-    return state.signals
+    def _attempt(self) -> int:
+        launched = whole(table(self._small.launch).get("attempt"))
+        return max(self._fold.attempt, launched or 0, 1)

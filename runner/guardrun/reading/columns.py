@@ -79,6 +79,10 @@ class ColumnReader:
         self._layouts: dict[str, _Layout] = {kind: _Layout(kind) for kind in sorted(SERIES_KINDS)}
         self._decoder: msgspec.json.Decoder[Any] | None = None
 
+    def resume_at(self, rows_seen: int, attempt: int) -> None:
+        """Go on where an earlier reader of the same file stopped."""
+        self.rows_seen, self.attempt = rows_seen, attempt
+
     def read(self, data: bytes) -> Batch:
         """Decode whole lines (the last one ends with a newline). Never raises, whatever the bytes are."""
         collected = _Collected()

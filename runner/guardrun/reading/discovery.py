@@ -30,6 +30,8 @@ def find_runs(paths: Iterable[Path | str], known: Collection[Path] = ()) -> list
     seen: set[tuple[int, int]] = set()
     found: dict[Path, None] = {}
     for path in paths:
+        if path in known and not os.path.isdir(path):
+            continue
         for run in _below(Path(path), MAX_DEPTH, known, seen, budget):
             found[run] = None
     return sorted(found)

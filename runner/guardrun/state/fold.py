@@ -57,6 +57,11 @@ class RunFold:
         """The newest attempt that any file tells of; 0 before the first event."""
         return max((source.attempt for source in self._sources.values()), default=0)
 
+    def ended(self, attempt: int) -> bool:
+        """Whether the training or the supervisor recorded an end of that attempt."""
+        sources = (self._rank0(), self._sources.get(SUPERVISOR, _EMPTY))
+        return any(source.attempts.get(attempt, _NO_ATTEMPT).end is not None for source in sources)
+
     @property
     def signal_events(self) -> list[tuple[int, Event]]:
         """(attempt, event) of every recorded signal transition, in order."""

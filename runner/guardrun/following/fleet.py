@@ -1,0 +1,119 @@
+"""Many runs, each looked at as often as it deserves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from guardrun.following.run_follower import RunFollower
+from guardrun.following.waking import Waker
+from guardrun.reading.discovery import find_runs
+
+DISCOVER_S: Final = 1.0
+"""Between two searches for new runs."""
+LIVE_S: Final = 0.1
+SILENT_S: Final = 1.0
+OVER_S: Final = 10.0
+"""Between two looks at a run that grew in the last minute, at one that did not, at one that has ended."""
+_RECENT_S: Final = 60.0
+_SLOW_SWEEP_S: Final = 0.02
+"""A sweep of stats that takes longer meets a slow file system: looks become rarer."""
+_MOST_STRETCH: Final = 10.0
+_SLICE_S: Final = 0.02
+"""Longest time for one run while others wait."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    follower: RunFollower
+    due: float = 0.0
+    changed_at: float = float("-inf")
+
+
+class Fleet:
+    """Discovers runs at or below the paths and follows them all in bounded slices.
+
+    Sizes by stat are the truth: ten looks a second at runs that grow, one at silent ones, one in ten
+    seconds at those that have ended (a resume reopens them).
+    """
+
+    def __init__(self, paths: Iterable[Path | str], judge: bool = True) -> None:
+        self.paths = tuple(Path(path) for path in paths)
+        self.followers: dict[Path, RunFollower] = {}
+        self._judge = judge
+        self._entries: dict[Path, _Entry] = {}
+        self._discovered = float("-inf")
+        self._stretch = 1.0
+        self._waker = Waker()
+
+    def poll(self, max_seconds: float = 0.05) -> set[Path]:
+        """Read what is new, for about ``max_seconds``; the runs that changed, new and gone ones included."""
+        now = time.monotonic()
+        deadline = now + max_seconds
+        changed = self._discover(now)
+        due = sorted((entry.due, n) for n, entry in enumerate(self._entries.values()) if entry.due <= now)
+        entries = list(self._entries.items())
+        looks, spent = 0, 0.0
+        for _, number in due:
+            path, entry = entries[number]
+            begun = time.monotonic()
+            if entry.follower.poll(min(_SLICE_S, max(0.0, deadline - begun))):
+                changed.add(path)
+                entry.changed_at = begun
+            else:
+                looks += 1
+                spent += time.monotonic() - begun
+            entry.due = begun + self._interval(entry, begun)
+            if time.monotonic() >= deadline:
+                break
+        if looks:
+            self._stretch = min(_MOST_STRETCH, max(1.0, spent / _SLOW_SWEEP_S))
+        return changed
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether every run that was found has been read to its end."""
+        return all(follower.caught_up for follower in self.followers.values())
+
+    def wait(self, timeout: float) -> bool:
+        """Idle for ``timeout`` seconds, or until the system tells of a write; whether it did.
+
+        Only runs that are not over are watched, the newest first.
+        """
+        open_runs = [path for path, entry in self._entries.items() if not entry.follower.over]
+        self._waker.watch([*self.paths, *sorted(open_runs, reverse=True)])
+        return self._waker.wait(timeout)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._waker.close()
+        for follower in self.followers.values():
+            follower.close()
+        self.followers, self._entries = {}, {}
+
+    def _discover(self, now: float) -> set[Path]:
+        if now - self._discovered < DISCOVER_S * self._stretch:
+            return set()
+        self._discovered = now
+        found = set(find_runs(self.paths, known=self._entries))
+        gone = self._entries.keys() - found
+        for path in gone:
+            self._entries.pop(path).follower.close()
+        for path in sorted(found - self._entries.keys(), reverse=True):
+            self._entries[path] = _Entry(RunFollower(path, judge=self._judge))
+        changed = set(gone) | (found - self.followers.keys())
+        if changed:
+            # A new mapping, never a changed one: whoever iterates over the old one is not disturbed.
+            self.followers = {path: self._entries[path].follower for path in sorted(self._entries)}
+        return changed
+
+    def _interval(self, entry: _Entry, now: float) -> float:
+        if not entry.follower.caught_up:
+            return 0.0
+        if now - entry.changed_at < _RECENT_S:
+            # Also after its end: the supervisor still proves the best checkpoint.
+            return LIVE_S * self._stretch
+        return OVER_S if entry.follower.over else SILENT_S * self._stretch
