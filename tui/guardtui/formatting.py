@@ -7,6 +7,11 @@ import time
 from typing import Final
 
 _DASH: Final = "–"
+_DAY: Final = 86400
+_YEAR: Final = 365 * _DAY
+_UNITS: Final = (
+    (60, 1, "s"), (3600, 60, "m"), (_DAY, 3600, "h"), (100 * _DAY, _DAY, "d"), (_YEAR, 7 * _DAY, "w"),
+)  # fmt: skip
 
 
 def number(value: float | None) -> str:
@@ -56,14 +61,14 @@ def duration(seconds: float | None) -> str:
 
 
 def brief(seconds: float | None) -> str:
-    """One unit, for narrow columns: ``9s``, ``12m``, ``3h``, ``2d``."""
+    """One unit in at most three characters: ``9s``, ``12m``, ``3h``, ``2d``, ``20w``, ``1y``."""
     if seconds is None or not math.isfinite(seconds):
         return _DASH
     whole = max(0, int(seconds))
-    for limit, unit, letter in ((60, 1, "s"), (3600, 60, "m"), (86400, 3600, "h")):
+    for limit, unit, letter in _UNITS:
         if whole < limit:
             return f"{whole // unit}{letter}"
-    return f"{whole // 86400}d"
+    return f"{whole // _YEAR}y"
 
 
 def age(seconds: float | None) -> str:

@@ -1,4 +1,4 @@
-"""Lines of toned text: what the view model makes and widgets draw. There is no markup that could be injected."""
+"""Lines of toned text: what the view model makes and widgets draw. There is no markup to be injected."""
 
 from __future__ import annotations
 

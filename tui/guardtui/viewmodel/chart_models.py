@@ -107,11 +107,10 @@ def _x(series: Series, axis: Axis, timeline: Timeline) -> Floats:
 
 
 def _marks(choice: Choice, state: RunState, timeline: Timeline, axis: Axis) -> tuple[Mark, ...]:
-    wanted: list[tuple[float, Any, str]] = []
-    for attempt in state.attempts[1:]:
-        wanted.append((attempt.from_step, "resume", f"resumed (attempt {attempt.number})"))
-    for signal in state.signals:
-        wanted.append((signal.first_step, "signal", clean(signal.id)))
+    wanted: list[tuple[float, Any, str]] = [
+        *((each.from_step, "resume", f"resumed (attempt {each.number})") for each in state.attempts[1:]),
+        *((each.first_step, "signal", clean(each.id)) for each in state.signals),
+    ]
     if choice.kind == "metric":
         for kind, ref in (("last", state.last), ("best", state.best)):
             if ref is not None:

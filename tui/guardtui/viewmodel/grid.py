@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-LEAST_WIDTH: Final = 44
 LEAST_HEIGHT: Final = 8
+_GOOD_WIDTH: Final = 50
 _MOST: Final = 3
 _LIKED_ASPECT: Final = 5.0
 """Cells across to cells down of a chart that reads well: a cell is about twice as high as wide."""
@@ -29,7 +29,7 @@ def choose_grid(width: int, height: int, charts: int) -> Grid:
     Among the grids that hold all of them on one page the one with the best-shaped charts; when none does,
     the largest one, and the charts are paged.
     """
-    most = Grid(_most(width, LEAST_WIDTH), _most(height, LEAST_HEIGHT))
+    most = Grid(_between((width + 20) // _GOOD_WIDTH), _between(height // LEAST_HEIGHT))
     if charts >= most.page:
         return most
     enough = [
@@ -41,8 +41,8 @@ def choose_grid(width: int, height: int, charts: int) -> Grid:
     return min(enough, key=lambda grid: (grid.page - charts, _bad_shape(width, height, grid)))
 
 
-def _most(room: int, least: int) -> int:
-    return max(1, min(_MOST, room // least))
+def _between(count: int) -> int:
+    return max(1, min(_MOST, count))
 
 
 def _bad_shape(width: int, height: int, grid: Grid) -> float:

@@ -109,7 +109,7 @@ def _quality(state: RunState, g: Glyphs) -> tuple[Line, ...]:
         return (last,)
     where = f" at step {formatting.count(monitor.best_step)}" if monitor.best_step is not None else ""
     best = line(("best ", "dim"), (formatting.number(monitor.best), "good"), (where, "dim"))
-    return (last, (*best, *_proof(state.best, g)) if _same_best(state) else best)
+    return (last, (*best, *proof(state.best, g)) if _same_best(state) else best)
 
 
 def _same_best(state: RunState) -> bool:
@@ -133,10 +133,11 @@ def kept_words(role: str, ref: CheckpointRef | None, g: Glyphs) -> Line:
     """``last kept: step 1,100 ✓ verified``."""
     if ref is None:
         return ()
-    return (*line((f"{role} kept: ", "dim"), f"step {formatting.count(ref.step)}"), *_proof(ref, g))
+    return (*line((f"{role} kept: ", "dim"), f"step {formatting.count(ref.step)}"), *proof(ref, g))
 
 
-def _proof(ref: CheckpointRef | None, g: Glyphs) -> Line:
+def proof(ref: CheckpointRef | None, g: Glyphs) -> Line:
+    """Whether a checkpoint was proved."""
     if ref is None or ref.verified is None:
         return line((" kept" if ref is not None else "", "dim"))
     return line((f" {g.done} verified", "good")) if ref.verified else line((f" {g.bad} damaged", "bad"))

@@ -8,10 +8,10 @@ from guardrun.state.model import RunState, StopStage
 from guardtui import formatting
 from guardtui.glyphs import Glyphs
 from guardtui.snapshot import RunView
-from guardtui.text import Line, Tone, clean, line, wrapped
+from guardtui.text import Line, Tone, clean, fit, line, shorten, wrapped
 from guardtui.viewmodel.faces import status_face
-from guardtui.viewmodel.run_header import reason_words
 from guardtui.viewmodel.progress import steps_words
+from guardtui.viewmodel.run_header import proof, reason_words
 
 _WORDS: Final = {
     "requested": "requested",
@@ -42,23 +42,27 @@ class Question(NamedTuple):
     """Whether Enter alone must not confirm."""
 
 
-def question(view: RunView, width: int, g: Glyphs) -> Question:
-    """Which run, what will happen to it, which checkpoint is kept; or why it can't be stopped."""
+def heading(view: RunView, width: int, g: Glyphs) -> list[Line]:
+    """Which run this is about."""
     state = view.state
     face = status_face(state.status, g)
-    lines = [
-        line(
-            (clean(state.name) or clean(view.path.name), "title"), (f"  {face.shape} {face.word}", face.tone)
-        ),
-        line((steps_words(state), "dim"), (f"  {clean(state.run_id)}", "dim")),
+    name = shorten(clean(state.name) or clean(view.path.name), width - 14)
+    return [
+        line((name, "title"), (f"  {face.shape} {face.word}", face.tone)),
+        fit(line((f"{steps_words(state)}  {clean(state.run_id)}", "dim")), width),
         (),
     ]
+
+
+def question(view: RunView, width: int, g: Glyphs) -> Question:
+    """Which run, what will happen to it, which checkpoint is kept; or why it can't be stopped."""
+    lines = heading(view, width, g)
     refusal = _refusal(view)
     if refusal:
         return Question(lines + wrapped(refusal, width, "warn"), allowed=False, loses_work=False)
     for text, tone in _promises(view):
         lines.extend(wrapped(text, width, tone))
-    return Question(lines, allowed=True, loses_work=not state.can_save)
+    return Question(lines, allowed=True, loses_work=not view.state.can_save)
 
 
 def _refusal(view: RunView) -> str:
@@ -80,7 +84,7 @@ def _promises(view: RunView) -> list[tuple[str, Tone]]:
     if state.can_save:
         said.append(
             (
-                "It finishes its step, writes a last checkpoint and ends. A running evaluation is waited for.",
+                "It finishes its step (or a running evaluation), writes a last checkpoint and ends.",
                 "text",
             )
         )
@@ -95,7 +99,7 @@ def _promises(view: RunView) -> list[tuple[str, Tone]]:
     if view.elsewhere:
         said.append(
             (
-                f"It runs on {clean(state.host)}: the request goes through the shared folder and may take a minute.",
+                f"It runs on {clean(state.host)}: the request goes by the shared folder, in up to a minute.",
                 "warn",
             )
         )
@@ -162,10 +166,7 @@ def result_lines(state: RunState, width: int, g: Glyphs) -> list[Line]:
     lines = [line((f"{face.shape} {face.word}", face.tone), f" at step {formatting.count(state.step)}")]
     for role, ref in (("best", state.best), ("last", state.last)):
         if ref is not None:
-            proof = {True: (f" {g.done} verified", "good"), False: (f" {g.bad} damaged", "bad")}.get(
-                ref.verified, ("", "dim")
-            )
-            lines.append(line((f"{role}: ", "dim"), clean(ref.path), proof))  # type: ignore[arg-type]
+            lines.append((*line((f"{role}: ", "dim"), clean(ref.path)), *proof(ref, g)))
     if state.last is not None:
         lines.append(line(("go on with: ", "dim"), f"guard run --resume {clean(state.run_id)}"))
     return lines

@@ -4,52 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from guardtui.glyphs import Glyphs
-from guardtui.text import Bit, Line
+from guardtui.text import Bit, Line, Tone
+from guardtui.widgets.sparkline import sparkline
+
+_KEPT: Final = 96
+
+
+def condensed(values: NDArray[np.float64], most: int = _KEPT) -> tuple[float, ...]:
+    """At most ``most`` means of equal shares of a curve; a share with a NaN or an infinity is a NaN."""
+    if len(values) > most:
+        edges = np.linspace(0, len(values), most + 1).astype(np.intp)
+        with np.errstate(invalid="ignore", over="ignore"):
+            values = np.add.reduceat(values, edges[:-1]) / np.diff(edges)
+    return tuple(float(value) if math.isfinite(value) else math.nan for value in values)
 
 
 def trend(values: Sequence[float], width: int, g: Glyphs) -> Line:
-    """The last values as at most ``width`` blocks: means of equal shares; NaN and infinities as a mark.
-
-    A flat curve is drawn in the middle.
-    """
-    if not values or width <= 0:
-        return ()
-    shares = _shares(values, width)
-    finite = [share for share in shares if share is not None]
-    low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
-    bits: list[Bit] = []
-    for share in shares:
-        bits.append(
-            Bit(g.failed, "bad") if share is None else Bit(_block(share, low, high, g.spark), "accent")
-        )
-    return _merged(bits)
-
-
-def _shares(values: Sequence[float], width: int) -> list[float | None]:
-    count = min(width, len(values))
-    shares: list[float | None] = []
-    for number in range(count):
-        part = values[number * len(values) // count : (number + 1) * len(values) // count]
-        if all(math.isfinite(value) for value in part):
-            shares.append(math.fsum(value / len(part) for value in part))
-        else:
-            shares.append(None)
-    return shares
-
-
-def _block(value: float, low: float, high: float, blocks: str) -> str:
-    if high <= low:
-        return blocks[len(blocks) // 2]
-    return blocks[min(len(blocks) - 1, int((value - low) / (high - low) * len(blocks)))]
-
-
-def _merged(bits: list[Bit]) -> Line:
-    merged: list[Bit] = []
-    for bit in bits:
-        if merged and merged[-1].tone == bit.tone:
-            merged[-1] = Bit(merged[-1].text + bit.text, bit.tone)
-        else:
-            merged.append(bit)
-    return tuple(merged)
+    """The values as at most ``width`` blocks; a share that was not finite is a mark in the tone "bad"."""
+    drawn = sparkline(values, width, levels=g.spark, nan=g.failed)
+    tones: list[tuple[Tone, str]] = [("bad", char) if char == g.failed else ("info", char) for char in drawn]
+    return tuple(
+        Bit("".join(char for _, char in part), tone)
+        for tone, part in groupby(tones, key=lambda each: each[0])
+    )

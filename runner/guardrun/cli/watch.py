@@ -1,0 +1,103 @@
+"""``guard watch``: the dashboard, or the same list as text."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from guardrun.cli.terminal import interactive, styled
+from guardrun.errors import UserError
+
+if TYPE_CHECKING:
+    from guardtui.snapshot import RunView
+    from guardtui.text import Line
+
+_READ_LIMIT_S: Final = 60.0
+"""A list on a slow disk is printed after this time with what was read until then."""
+_PLAIN_WIDTH: Final = 120
+_STYLES: Final = {
+    "dim": ("dim",), "strong": ("bold",), "title": ("bold",), "good": ("green",), "warn": ("yellow",),
+    "bad": ("red", "bold"), "danger": ("red", "bold"), "accent": ("cyan",), "key": ("cyan",),
+    "info": ("cyan",), "rest": ("dim",),
+}  # fmt: skip
+
+
+@click.command("watch", short_help="Open the dashboard over every run below the paths.")
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("--once", is_flag=True, help="Print the list of runs as text, and end.")
+@click.option("--readonly", is_flag=True, help="Hide every key that changes a run.")
+def command(paths: tuple[str, ...], once: bool, readonly: bool) -> None:
+    """Open the dashboard over every run below the PATHs (default: runs/).
+
+    A PATH may be a folder with runs, a run directory, or a run's id or name below runs/. Where there is no
+    terminal the list is printed once.
+    """
+    found = [_existing(path) for path in paths] or [Path(os.environ.get("GUARDRUN_RUNS_DIR") or "runs")]
+    if once or not interactive() or os.environ.get("TERM") == "dumb":
+        print_once(found)
+        return
+    from guardrun.events.paths import is_run_directory
+    from guardtui.app import run_dashboard
+
+    focus = found[0] if len(found) == 1 and is_run_directory(found[0]) else None
+    run_dashboard(found, focus=focus, readonly=readonly)
+
+
+def _existing(spec: str) -> Path:
+    path = Path(spec).expanduser()
+    if path.is_dir():
+        return path
+    from guardrun.reading.discovery import resolve_run
+
+    if path.exists():
+        raise UserError(f"{spec} is not a folder", hint="`guard signals FILE` judges a log of another tool")
+    return resolve_run(spec, os.environ.get("GUARDRUN_RUNS_DIR") or "runs")
+
+
+def print_once(paths: Sequence[Path]) -> None:
+    """The list of runs on standard output, in colours where they are wanted."""
+    from guardtui import glyphs
+    from guardtui.snapshot import Snapshot
+    from guardtui.viewmodel import fleet
+    from guardtui.viewmodel.fleet_title import empty_lines, title_line
+    from guardtui.viewmodel.ordering import arranged
+
+    views, complete = _read(paths)
+    shapes = glyphs.choose()
+    width = shutil.get_terminal_size((_PLAIN_WIDTH, 24)).columns if sys.stdout.isatty() else _PLAIN_WIDTH
+    snapshot = Snapshot.of(tuple(views), loading=not complete, roots=tuple(str(path) for path in paths))
+    if not views:
+        _print_lines(empty_lines(snapshot, "", width))
+        return
+    columns = fleet.placed(width)
+    rows = [fleet.row(view, columns, selected=False, g=shapes) for view in arranged(views, 0, "")]
+    _print_lines([title_line(snapshot, len(views), 0, "", width, shapes), (), fleet.header(columns), *rows])
+
+
+def _read(paths: Sequence[Path]) -> tuple[list[RunView], bool]:
+    """Every run, and whether all of their history was read in time."""
+    from guardrun.following.fleet import Fleet
+    from guardtui.feed import Reader
+
+    fleet = Fleet(paths)
+    reader = Reader(())
+    deadline = time.monotonic() + _READ_LIMIT_S
+    try:
+        while True:
+            snapshot = reader.read(fleet, None)
+            if not reader.loading or time.monotonic() > deadline:
+                return list(snapshot.runs if snapshot else reader.views), not reader.loading
+    finally:
+        fleet.close()
+
+
+def _print_lines(lines: Sequence[Line]) -> None:
+    for bits in lines:
+        print("".join(styled(bit.text, *_STYLES.get(bit.tone, ())) for bit in bits).rstrip())

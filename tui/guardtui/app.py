@@ -1,0 +1,161 @@
+"""The dashboard: screens over one snapshot, which a thread renews."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import BindingType
+from textual.message import Message
+
+from guardtui import glyphs
+from guardtui.bindings import bindings_for
+from guardtui.commanding import send_stop
+from guardtui.feed import Feed, FleetLike
+from guardtui.screens.board import BoardScreen
+from guardtui.screens.fleet import FleetScreen
+from guardtui.screens.run import RunScreen
+from guardtui.screens.stop import StopScreen
+from guardtui.screens.text import TextScreen
+from guardtui.snapshot import RunView, Snapshot
+from guardtui.text import Line
+from guardtui.theme import THEMES, first_theme, next_theme
+from guardtui.viewmodel.help import help_lines
+from guardtui.viewmodel.info import info_lines
+
+
+class Dashboard(App[None]):
+    """``guard watch``. Reads through the feed, writes nothing but command files."""
+
+    TITLE = "guard"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("everywhere")]
+
+    class Arrived(Message):
+        """The feed has a new snapshot."""
+
+    class Sent(Message):
+        """A request was written, or could not be."""
+
+        def __init__(self, problem: str, answered: Callable[[str], None]) -> None:
+            super().__init__()
+            self.problem = problem
+            self.answered = answered
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        *,
+        focus: Path | None = None,
+        readonly: bool = False,
+        make_fleet: Callable[[], FleetLike] | None = None,
+    ) -> None:
+        look = first_theme()
+        super().__init__()
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = look
+        self.animation_level = "none"
+        self.glyphs = glyphs.choose()
+        self.readonly = readonly
+        self.snapshot = Snapshot(roots=tuple(str(path) for path in paths))
+        self._paths = tuple(paths)
+        self._focus = focus
+        self.feed = Feed(make_fleet or self._make_fleet, self.snapshot.roots, self._notify)
+
+    def _make_fleet(self) -> FleetLike:
+        from guardrun.following.fleet import Fleet
+
+        return Fleet(self._paths)
+
+    def _notify(self) -> None:
+        self.post_message(self.Arrived())
+
+    def on_mount(self) -> None:
+        """The list below, the focused run above it; then begin to read."""
+        self.push_screen(FleetScreen())
+        if self._focus is not None:
+            self.open_run(self._focus)
+        self.feed.start()
+
+    def on_unmount(self) -> None:
+        """End the thread."""
+        self.feed.stop()
+
+    def on_dashboard_arrived(self) -> None:
+        """Apply the newest snapshot; older ones that were not taken are skipped."""
+        newest = self.feed.take()
+        if newest is not self.snapshot:
+            self.show_snapshot(newest)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Hand a snapshot to every screen, in one update of the terminal."""
+        self.snapshot = snapshot
+        with self.batch_update():
+            for screen in self.screen_stack:
+                if isinstance(screen, BoardScreen):
+                    screen.apply(snapshot)
+
+    def look_at(self, path: Path | None) -> None:
+        """Which run's curves the coming snapshots shall carry."""
+        self.feed.look_at(path)
+
+    def open_run(self, path: Path) -> None:
+        """One run on a screen of its own."""
+        self.push_screen(RunScreen(path))
+
+    def open_info(self, path: Path) -> None:
+        """Everything about a run as text."""
+
+        def make(width: int) -> list[Line]:
+            view = self.snapshot.by_path.get(path)
+            return info_lines(view, width, self.glyphs) if view is not None else []
+
+        self.push_screen(TextScreen(make))
+
+    def ask_stop(self, path: Path) -> None:
+        """The dialog of the safe stop."""
+        if path in self.snapshot.by_path and not isinstance(self.screen, StopScreen):
+            self.push_screen(StopScreen(path))
+
+    def send_stop(self, view: RunView, answered: Callable[[str], None], *, hurry: bool = False) -> None:
+        """Write the request in a thread (the folder may be slow); ``answered`` gets "" or the problem."""
+
+        def write() -> None:
+            problem = send_stop(view.path, view.state.attempt, hurry=hurry)
+            self.post_message(self.Sent(problem, answered))
+
+        self.run_worker(write, thread=True, group="commands", exit_on_error=False)
+
+    def on_dashboard_sent(self, event: Sent) -> None:
+        """Tell the dialog that asked."""
+        event.answered(event.problem)
+
+    def action_help(self) -> None:
+        """Every key."""
+        if isinstance(self.screen, TextScreen):
+            self.screen.dismiss()
+        else:
+            self.push_screen(TextScreen(lambda width: help_lines(width, self.glyphs, readonly=self.readonly)))
+
+    def action_theme(self) -> None:
+        """The next colours."""
+        self.theme = next_theme(self.theme)
+
+    def action_leave(self) -> None:
+        """Leave the dashboard; trainings go on."""
+        self.exit()
+
+
+def run_dashboard(paths: Sequence[Path], *, focus: Path | None = None, readonly: bool = False) -> None:
+    """Open the dashboard over every run below the paths, on ``focus`` if given; returns when it is left.
+
+    Raises nothing for missing folders: runs appear when they come to be.
+    """
+    board = Dashboard(paths, focus=focus, readonly=readonly)
+    board.run()
+    if board.return_code:
+        sys.exit(board.return_code)

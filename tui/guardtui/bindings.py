@@ -1,0 +1,32 @@
+"""Textual bindings from the table of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.binding import Binding
+
+from guardtui.keys import TABLE, Where
+
+
+def bindings_for(*places: Where, priority: bool = False) -> list[Binding]:
+    """Bindings of these places; acting keys are refused later, by ``is_acting``, in read-only mode."""
+    return [
+        Binding(key.keys, key.action, key.help, show=False, priority=priority)
+        for place in places
+        for key in TABLE
+        if place in key.where
+    ]
+
+
+_ACTING = frozenset(key.action for key in TABLE if key.acting)
+
+
+def is_acting(action: str) -> bool:
+    """Whether an action changes a run."""
+    return action in _ACTING
+
+
+def actions(keys: Iterable[Binding]) -> set[str]:
+    """Names of the actions that these bindings call."""
+    return {key.action.partition("(")[0] for key in keys}

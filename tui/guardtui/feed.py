@@ -1,0 +1,257 @@
+"""One thread reads the files; the app gets one frozen snapshot at a time, at most four a second.
+
+Nothing is published when nothing changed. A fault becomes part of the snapshot: the screens say that the
+picture is old and why, and the feed tries again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from guardrun.series.store import SYSTEM, Series, SeriesStore
+from guardrun.state.model import RunState
+from guardtui import formatting
+from guardtui.ownership import foreign_owner, runs_elsewhere
+from guardtui.snapshot import Curves, RunView, Snapshot
+from guardtui.text import clean
+from guardtui.viewmodel.trend import condensed
+
+PERIOD_S: Final = 0.25
+"""Four snapshots a second at most: more is not seen, and costs bytes over SSH."""
+_POLL_S: Final = 0.1
+"""Longest time in one poll while history is read: then a first picture is shown."""
+_REVIEW_S: Final = 1.0
+"""How often the ages of live runs are looked at without a change of their files."""
+_REVIEW_ALL_S: Final = 30.0
+"""The same for runs that are over."""
+_CONSOLE: Final = 200
+_JOIN_S: Final = 2.0
+
+
+class Follower(Protocol):
+    """What the feed needs of ``guardrun.following.run_follower.RunFollower``."""
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether all history was read."""
+
+    @property
+    def series(self) -> SeriesStore:
+        """The run's curves."""
+
+    def state(self, now: float | None = None) -> RunState:
+        """The run at this moment."""
+
+    def console_tail(self, lines: int) -> list[str]:
+        """The end of the training's own output."""
+
+
+class FleetLike(Protocol):
+    """What the feed needs of ``guardrun.following.fleet.Fleet``."""
+
+    @property
+    def followers(self) -> Mapping[Path, Follower]:
+        """Every run that was found."""
+
+    def poll(self, max_seconds: float) -> set[Path]:
+        """Read what is new; the runs that changed."""
+
+    def close(self) -> None:
+        """Let go of all files."""
+
+
+class Feed:
+    """The reading thread. ``notify`` is called from it when ``take()`` has something new."""
+
+    def __init__(
+        self, make_fleet: Callable[[], FleetLike], roots: Iterable[str], notify: Callable[[], None]
+    ) -> None:
+        self._make_fleet = make_fleet
+        self._roots = tuple(roots)
+        self._notify = notify
+        self._wake = threading.Event()
+        self._ended = threading.Event()
+        self._focus: Path | None = None
+        self._latest = Snapshot(roots=self._roots)
+        self._thread = threading.Thread(target=self._run, name="guard-feed", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; waits for it a moment."""
+        self._ended.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(_JOIN_S)
+
+    def look_at(self, path: Path | None) -> None:
+        """From now on snapshots carry the curves and the console of this run."""
+        if path != self._focus:
+            self._focus = path
+            self._wake.set()
+
+    def take(self) -> Snapshot:
+        """The newest snapshot."""
+        return self._latest
+
+    def _run(self) -> None:
+        reader = Reader(self._roots)
+        fleet: FleetLike | None = None
+        failures = 0
+        while not self._ended.is_set():
+            begun = time.monotonic()
+            self._wake.clear()
+            try:
+                if fleet is None:
+                    fleet = self._make_fleet()
+                snapshot = reader.read(fleet, self._focus)
+                failures = 0
+            except Exception as error:  # whatever it is: say it, keep the old picture, try again
+                failures += 1
+                snapshot = reader.failed(error)
+            if snapshot is not None:
+                self._latest = snapshot
+                self._notify()
+            pause = PERIOD_S * min(20, 2**failures)
+            self._wake.wait(max(0.0, pause - (time.monotonic() - begun)))
+        if fleet is not None:
+            fleet.close()
+
+
+class Reader:
+    """Turns what a fleet knows into snapshots, reusing the views of runs that did not change."""
+
+    def __init__(self, roots: tuple[str, ...]) -> None:
+        self._roots = roots
+        self._views: dict[Path, RunView] = {}
+        self._shown: dict[Path, tuple[Any, ...]] = {}
+        self._trends: dict[Path, tuple[int, tuple[float, ...]]] = {}
+        self._curves: Curves | None = None
+        self.loading = True
+        """Whether history is still being read."""
+        self._problem = ""
+        self._reviewed = 0.0
+        self._reviewed_all = 0.0
+        self._first = True
+
+    @property
+    def views(self) -> tuple[RunView, ...]:
+        """Every run as it was last seen."""
+        return tuple(self._views.values())
+
+    def read(self, fleet: FleetLike, focus: Path | None) -> Snapshot | None:
+        """Poll once; a snapshot when something that is shown changed."""
+        changed = fleet.poll(_POLL_S)
+        now = time.monotonic()
+        news = self._first or self._gone(fleet)
+        due = self._due(now)
+        for path, follower in fleet.followers.items():
+            if path in changed or path in due or path not in self._views:
+                news = self._look(path, follower) or news
+        news = self._follow(fleet, focus, changed) or news
+        loading = not all(follower.caught_up for follower in fleet.followers.values())
+        if loading == self.loading and not news and not self._problem:
+            return None
+        self._first, self.loading, self._problem = False, loading, ""
+        return self._snapshot()
+
+    def _due(self, now: float) -> set[Path]:
+        """Runs to be looked at though their files did not change: ages grow, a silent run is judged hung."""
+        if now - self._reviewed < _REVIEW_S:
+            return set()
+        self._reviewed = now
+        everything = now - self._reviewed_all >= _REVIEW_ALL_S
+        if everything:
+            self._reviewed_all = now
+        return {path for path, view in self._views.items() if everything or view.state.status.live}
+
+    def failed(self, error: Exception) -> Snapshot | None:
+        """The last picture with the reason why it is old; None when that was said already."""
+        problem = f"cannot read the runs ({type(error).__name__}: {clean(error)}); trying again"
+        if problem == self._problem:
+            return None
+        self._problem, self.loading = problem, False
+        return self._snapshot()
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot.of(
+            self.views, curves=self._curves, loading=self.loading,
+            problem=self._problem, roots=self._roots,
+        )  # fmt: skip
+
+    def _gone(self, fleet: FleetLike) -> bool:
+        missing = [path for path in self._views if path not in fleet.followers]
+        for path in missing:
+            del self._views[path], self._shown[path]
+        return bool(missing)
+
+    def _look(self, path: Path, follower: Follower) -> bool:
+        """Update one run's view; whether anything of it that is shown changed."""
+        wall = time.time()
+        state = follower.state(wall)
+        age = state.silent_s
+        if state.last_event_t is not None and (age is None or not state.status.live):
+            age = max(0.0, wall - state.last_event_t)
+        shown = _what_is_shown(state, age, follower.series.version)
+        if self._shown.get(path) == shown:
+            return False
+        before = self._views.get(path)
+        self._shown[path] = shown
+        self._views[path] = RunView(
+            path, state, self._trend(path, follower, state), age,
+            owner=before.owner if before else foreign_owner(path), elsewhere=runs_elsewhere(state),
+        )  # fmt: skip
+        return True
+
+    def _trend(self, path: Path, follower: Follower, state: RunState) -> tuple[float, ...]:
+        name = state.monitor.name if state.monitor else "train/loss"
+        series = follower.series.get(name)
+        if not len(series) and state.monitor:
+            series = follower.series.get("train/loss")
+        kept = self._trends.get(path)
+        if kept is None or kept[0] != len(series):
+            kept = self._trends[path] = (len(series), condensed(series.value))
+        return kept[1]
+
+    def _follow(self, fleet: FleetLike, focus: Path | None, changed: set[Path]) -> bool:
+        """Keep the curves of the run that is looked at; whether they changed."""
+        follower = fleet.followers.get(focus) if focus is not None else None
+        if focus is None or follower is None:
+            had, self._curves = self._curves is not None, None
+            return had
+        old = self._curves
+        if (
+            old is not None
+            and old.path == focus
+            and focus not in changed
+            and old.version == follower.series.version
+        ):
+            return False
+        console = tuple(follower.console_tail(_CONSOLE))
+        if (
+            old is not None
+            and old.path == focus
+            and (old.version, old.console) == (follower.series.version, console)
+        ):
+            return False
+        store = follower.series
+        series: dict[str, Series] = {name: store.get(name, SYSTEM) for name in store.names(SYSTEM)}
+        series.update((name, store.get(name)) for name in store.names())
+        self._curves = Curves(focus, series, store.version, console)
+        return True
+
+
+def _what_is_shown(state: RunState, age: float | None, version: int) -> tuple[Any, ...]:
+    """All of a run that a screen may show, with its age as coarse as it is shown."""
+    return (
+        version, state.status, state.reason, state.attempt, state.step, state.epoch, state.total_steps,
+        state.total_epochs, state.phase, state.monitor, state.best, state.last, state.signals, state.stop,
+        state.stop_offer, state.can_save, state.supervised, state.notes, state.bad_lines, state.name,
+        formatting.age(age), formatting.duration(state.eta_s),
+    )  # fmt: skip

@@ -1,0 +1,35 @@
+"""What all screens share: the app with its snapshot, and refusal of acting keys in read-only mode."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual.screen import Screen
+
+from guardtui.bindings import is_acting
+from guardtui.glyphs import Glyphs
+from guardtui.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from guardtui.app import Dashboard
+
+
+class BoardScreen(Screen[None]):
+    """A screen of the dashboard. It draws ``board.snapshot`` and holds no data of its own."""
+
+    @property
+    def board(self) -> Dashboard:
+        """The app."""
+        return cast("Dashboard", self.app)
+
+    @property
+    def g(self) -> Glyphs:
+        """The shapes that this terminal can show."""
+        return self.board.glyphs
+
+    def apply(self, snapshot: Snapshot) -> None:
+        """Draw what is new."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nothing acts in read-only mode."""
+        return not (self.board.readonly and is_acting(action))

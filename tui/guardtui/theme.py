@@ -1,0 +1,77 @@
+"""Three looks: dark, light, and the terminal's own colours.
+
+Every colour of the first two is one of the 256 of xterm, so that tmux and a true-colour terminal show the
+same. Contrast with the background is at least 4.5 to 1 for every tone that is read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Final
+
+from textual.theme import Theme
+
+from guardtui.text import Tone
+
+TONES: Final[tuple[Tone, ...]] = (
+    "text", "dim", "strong", "title", "good", "warn", "bad", "info", "accent", "key", "rest", "danger",
+)  # fmt: skip
+
+DARK: Final = Theme(
+    name="guard-dark",
+    dark=True,
+    primary="#5fafff", secondary="#87afd7", accent="#5fafff", warning="#ffd75f", error="#ff8787",
+    success="#87d787", foreground="#d0d0d0", background="#121212", surface="#121212", panel="#262626",
+    variables={
+        "guard-dim": "#8a8a8a", "guard-strong": "#eeeeee", "guard-info": "#87afd7", "guard-rest": "#4e4e4e",
+        "guard-selected": "#303030", "guard-line": "#3a3a3a",
+    },
+)  # fmt: skip
+LIGHT: Final = Theme(
+    name="guard-light",
+    dark=False,
+    primary="#005faf", secondary="#5f5f87", accent="#005faf", warning="#875f00", error="#af0000",
+    success="#005f00", foreground="#303030", background="#ffffff", surface="#ffffff", panel="#e4e4e4",
+    variables={
+        "guard-dim": "#6c6c6c", "guard-strong": "#080808", "guard-info": "#5f5f87", "guard-rest": "#bcbcbc",
+        "guard-selected": "#dadada", "guard-line": "#d0d0d0",
+    },
+)  # fmt: skip
+TERMINAL: Final = Theme(
+    name="guard-terminal",
+    dark=True,
+    ansi=True,
+    primary="ansi_cyan", secondary="ansi_blue", accent="ansi_cyan", warning="ansi_yellow", error="ansi_red",
+    success="ansi_green", foreground="ansi_default", background="ansi_default", surface="ansi_default",
+    panel="ansi_default", boost="ansi_default",
+    variables={
+        "guard-dim": "ansi_default", "guard-strong": "ansi_default", "guard-info": "ansi_cyan",
+        "guard-rest": "ansi_default", "guard-selected": "ansi_default", "guard-line": "ansi_bright_black",
+        "block-cursor-foreground": "ansi_black", "block-cursor-background": "ansi_white",
+        "input-cursor-background": "ansi_white", "input-cursor-foreground": "ansi_black",
+    },
+)  # fmt: skip
+THEMES: Final = (DARK, LIGHT, TERMINAL)
+
+_NAMES: Final = {"dark": DARK, "light": LIGHT, "terminal": TERMINAL}
+
+
+def first_theme(environ: Mapping[str, str] = os.environ) -> str:
+    """The look to start with: GUARD_THEME (dark, light, terminal), else what COLORFGBG tells, else dark.
+
+    With NO_COLOR the terminal's own colours are used, which are then none.
+    """
+    wished = _NAMES.get(environ.get("GUARD_THEME", ""))
+    if wished is not None:
+        return wished.name
+    if environ.get("NO_COLOR"):
+        return TERMINAL.name
+    background = environ.get("COLORFGBG", "").rpartition(";")[2]
+    return LIGHT.name if background in ("7", "15") else DARK.name
+
+
+def next_theme(name: str) -> str:
+    """The look after this one."""
+    names = [theme.name for theme in THEMES]
+    return names[(names.index(name) + 1) % len(names)] if name in names else names[0]

@@ -1,0 +1,62 @@
+"""The help page: every key from the table, and what the shapes mean."""
+
+from __future__ import annotations
+
+from guardrun.state.model import Status
+from guardtui.glyphs import Glyphs
+from guardtui.keys import SECTIONS, keys_for
+from guardtui.text import Bit, Line, column, line, wrapped
+from guardtui.viewmodel.faces import status_face
+
+_KEYS = 13
+
+
+def help_lines(width: int, g: Glyphs, *, readonly: bool) -> list[Line]:
+    """All sections, fitted to ``width``."""
+    lines = [
+        line(
+            ("Keys", "title"), ("   read-only: nothing can be stopped from here" if readonly else "", "warn")
+        )
+    ]
+    for where, title in SECTIONS:
+        keys = list(keys_for(where, readonly=readonly))
+        if not keys or (where == "stop" and readonly):
+            continue
+        lines += [(), line((title, "accent"))]
+        for key in keys:
+            rows = wrapped(key.help, max(20, width - _KEYS - 2))
+            for number, row in enumerate(rows):
+                lines.append((Bit(f"  {column(key.shown if number == 0 else '', _KEYS - 1)} ", "key"), *row))
+    return [*lines, (), line(("Shapes", "accent")), *_shapes(g)]
+
+
+def _shapes(g: Glyphs) -> list[Line]:
+    lines = []
+    for status in Status:
+        face = status_face(status, g)
+        lines.append(line((f"  {face.shape} {column(face.word, _KEYS - 4)}", face.tone), _MEANINGS[status]))
+    marks = line(
+        (f"  {g.act}", "bad"),
+        " severe  ",
+        (f"{g.warn}", "warn"),
+        " warning  ",
+        (f"{g.info}", "info"),
+        " remark  ",
+        (f"{g.cleared}", "dim"),
+        " cleared",
+    )
+    return [*lines, (), line(("Signals", "accent")), marks]
+
+
+_MEANINGS = {
+    Status.STARTING: "no step yet",
+    Status.RUNNING: "training",
+    Status.STOPPING: "a safe stop is under way",
+    Status.FINISHED: "ended by itself, by patience or by budget",
+    Status.STOPPED: "ended because somebody asked for it",
+    Status.ABORTED: "ended because of a signal",
+    Status.FAILED: "an exception or an exit code",
+    Status.KILLED: "SIGKILL, out of memory, or a forced stop",
+    Status.HUNG: "alive without progress",
+    Status.LOST: "its host is gone or silent",
+}
