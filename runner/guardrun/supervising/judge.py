@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from guardrun.events.decode import as_number
-from guardrun.events.schema import ENVELOPE, EVAL, METRICS, RESUME, Event
+from guardrun.events.schema import ENVELOPE, EVAL, METRICS, RESUME, RUN_START, Event
 from guardrun.signals.engine import Engine, EngineSettings
 from guardrun.signals.model import Point, Signal
 
@@ -16,15 +16,15 @@ class Judge:
 
     def __init__(self, config: Mapping[str, Any], recorded: set[tuple[str, str, int, bool]]) -> None:
         monitor = config.get("monitor") or {}
-        mode = monitor.get("mode")
-        self._engine = Engine(
-            EngineSettings(
-                monitor=monitor.get("metric"),
-                mode=mode if mode in ("min", "max") else "min",
-                policy=config.get("policy") or {},
-            )
-        )
+        self._policy = config.get("policy") or {}
         self._recorded = recorded
+        self._judge_by(monitor.get("metric") or "val/loss", monitor.get("mode"))
+
+    def _judge_by(self, monitor: str, mode: object) -> None:
+        settings = EngineSettings(
+            monitor=monitor, mode="max" if mode == "max" else "min", policy=self._policy
+        )
+        self._engine = Engine(settings)
 
     @property
     def active(self) -> tuple[Signal, ...]:
@@ -33,6 +33,10 @@ class Judge:
 
     def feed(self, event: Event) -> list[Signal]:
         """New transitions after this event; those that history already has are left out."""
+        if event["kind"] == RUN_START and isinstance(event.get("monitor"), str):
+            # The training has the last word on its monitor; no point has come before its start.
+            self._judge_by(event["monitor"], event.get("mode"))
+            return []
         if event["kind"] == RESUME:
             transitions = self._engine.resumed()
         else:

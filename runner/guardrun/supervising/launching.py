@@ -79,6 +79,14 @@ def marks_of(paths: RunPaths, attempt: int) -> dict[str, str]:
     return {"GUARDRUN_DIR": str(paths.root.resolve()), "GUARDRUN_ATTEMPT": str(attempt)}
 
 
+def grace_of(launch: Mapping[str, Any], default: float = 60.0) -> float:
+    """The configured grace of a stop, in seconds."""
+    config = launch.get("config")
+    stop = config.get("stop") if isinstance(config, dict) else None
+    grace = stop.get("grace") if isinstance(stop, dict) else None
+    return float(grace) if isinstance(grace, int | float) and grace > 0 else default
+
+
 class OwnTraining:
     """A training that this process started: its exit code is known."""
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from guardrun.events.paths import RunPaths
@@ -32,6 +32,8 @@ class Proof:
     seconds: float
     step: int | None = None
     metric: float | None = None
+    remarks: tuple[str, ...] = ()
+    """What is worth knowing of a checkpoint that is whole."""
 
 
 class Prover:
@@ -61,10 +63,7 @@ class Prover:
                 continue
             proof = known.get(named) or self._prove(role)
             known[named] = proof
-            yield Proof(
-                role, proof.path, proof.verified, proof.level, proof.problem, proof.seconds, proof.step,
-                proof.metric,
-            )  # fmt: skip
+            yield replace(proof, role=role)
 
     def _prove(self, role: str) -> Proof:
         """Full proof by the training's Python; where that can't be had, at least the hashes by ours."""
@@ -142,6 +141,7 @@ def _last_json(output: bytes) -> Mapping[str, Any] | None:
 def _as_proof(role: str, level: str, answer: Mapping[str, Any], seconds: float) -> Proof:
     verified = answer.get("verified")
     step, metric = answer.get("step"), answer.get("metric")
+    remarks = answer.get("remarks")
     return Proof(
         role=role,
         path=str(answer.get("path") or ""),
@@ -151,4 +151,5 @@ def _as_proof(role: str, level: str, answer: Mapping[str, Any], seconds: float) 
         seconds=float(answer.get("seconds") or seconds),
         step=step if isinstance(step, int) else None,
         metric=float(metric) if isinstance(metric, int | float) else None,
+        remarks=tuple(map(str, remarks)) if isinstance(remarks, list) else (),
     )

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, Final
+from typing import Any
 
 from guardrun.errors import UserError
 from guardrun.events.paths import RunPaths
@@ -28,6 +28,7 @@ from guardrun.supervising.launching import (
     OwnTraining,
     Training,
     argv_of,
+    grace_of,
     marks_of,
     read_launch,
     start_training,
@@ -48,8 +49,6 @@ from guardrun.supervising.samplers.thread import SystemSampler
 from guardrun.supervising.stopping import Stopper, targets_in
 from guardrun.supervising.supervision import Supervision
 from guardrun.supervising.training_log import TrainingLog
-
-DEFAULT_GRACE: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,10 +155,9 @@ class Supervisor:
         )  # fmt: skip
 
     def _stopper_for(self, training: Training) -> Stopper:
-        grace = (self._launch.get("config") or {}).get("stop", {}).get("grace")
         ladder = Ladder(
             library=self._supervision.has_library,
-            grace=float(grace) if isinstance(grace, int | float) else DEFAULT_GRACE,
+            grace=grace_of(self._launch),
             unkillable=self._tempo.unkillable,
         )
         return Stopper(
@@ -236,14 +234,16 @@ class Supervisor:
     def _prove(self, stopper: Stopper) -> None:
         """best and last, by the training's Python; each result is an event, in a stop also a stage."""
         request = stopper.ladder.request
-        tell: Callable[[Stage], None] = lambda stage: None  # noqa: E731
-        if request is not None:
-            tell = lambda stage: self._supervision.record_stage(stage, request)  # noqa: E731
+
+        def tell(stage: Stage) -> None:
+            if request is not None:
+                self._supervision.record_stage(stage, request)
+
         tell(Stage("verifying"))
         for proof in self._prover.prove_all():
             self._log.write(
                 CHECKPOINT, role=proof.role, path=proof.path, verified=proof.verified, level=proof.level,
-                problem=proof.problem, seconds=round(proof.seconds, 3),
+                problem=proof.problem, seconds=round(proof.seconds, 3), remarks=list(proof.remarks),
             )  # fmt: skip
             tell(_proof_stage(proof))
 
