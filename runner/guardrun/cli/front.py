@@ -113,11 +113,10 @@ class Front:
         """The first time asks for a safe stop; again asks to go one rung further."""
         again, self._asked = self._asked > 0, self._asked + 1
         if again:
-            self._say("asking again: one step further", "yellow")
+            self._say("asked again: one step further", "yellow")
         else:
-            self._say(
-                "stopping safely at the next step boundary; Ctrl-C again goes one step further", "yellow"
-            )
+            further = "; Ctrl-C again goes one step further" if via == "sigint" else ""
+            self._say(f"stopping safely at the next step boundary{further}", "yellow")
         try:
             send_command(
                 self._paths, STOP, attempt=self._attempt, via=via, hurry=again,

@@ -24,7 +24,9 @@ _SOURCES = frozenset((
     ".py", ".pyx", ".pyi", ".yaml", ".yml", ".toml", ".cfg", ".ini", ".json", ".sh", ".txt", ".md", ".ipynb",
     ".c", ".cc", ".cpp", ".cu", ".cuh", ".h", ".hpp", ".rs", ".jl", ".r", ".lua", ".gin", ".jinja", ".sql",
 ))  # fmt: skip
-_SECRET_NAME = re.compile(r"secret|credential|token(?!iz)|passw|private|\bid_(rsa|ed25519)|\.env", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"secret|credential|token(?!iz)|passw|private|\bid_(rsa|ed25519)|\.env", re.IGNORECASE
+)
 _SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "color.ui=false",
          "-c", "core.quotePath=false")  # fmt: skip
 

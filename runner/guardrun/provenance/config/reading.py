@@ -40,23 +40,23 @@ def parse_text(text: str, file: str) -> DictConfig:
     if not text.strip():
         raise UserError(f"{file} is empty", hint="it needs at least `entry: train.py` or `command: …`")
     try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if node is None:
+            raise UserError(f"{file} holds nothing but comments", hint="it needs at least `entry: train.py`")
+        if not isinstance(node, yaml.MappingNode):
+            kind = "a list" if isinstance(node, yaml.SequenceNode) else "plain text"
+            raise UserError(
+                f"{file} is {kind}, not a mapping",
+                hint="a configuration is made of lines like `entry: train.py`",
+            )
         parsed = OmegaConf.create(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{file}, line {mark.line + 1}, column {mark.column + 1}" if mark else file
         raise UserError(f"{where}: not valid YAML: {error.problem}", hint=_yaml_hint(error)) from None
-    except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError, RecursionError) as error:
         raise UserError(f"{file}: not valid YAML: {first_line(error)}") from None
-    # A lone word parses as {word: None} in OmegaConf, a list as ListConfig.
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
-    if node is not None and not isinstance(node, yaml.MappingNode):
-        kind = "a list" if isinstance(node, yaml.SequenceNode) else "plain text"
-        raise UserError(
-            f"{file} is {kind}, not a mapping", hint="a configuration is made of lines like `entry: train.py`"
-        )
     assert isinstance(parsed, DictConfig)
-    if not parsed:
-        raise UserError(f"{file} holds nothing but comments", hint="it needs at least `entry: train.py`")
     return parsed
 
 
