@@ -62,8 +62,8 @@ class _SkipOnce:
         return len(self._sampler)
 
     def __iter__(self) -> Iterator[Any]:
-        """Passes over them at once, not at the first ``next``: the order is drawn now, from this moment's RNG."""
-        batches = iter(self._sampler)
+        """Passes over them at once, not at the first ``next``: the order is drawn from this moment's RNG."""
+        batches: Iterator[Any] = iter(self._sampler)
         skip, self._skip = self._skip, 0
         for _ in range(skip):
             next(batches, None)
