@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from typing import Any
@@ -69,13 +70,17 @@ def guard() -> None:
 
 def main() -> None:
     """Entry point of the ``guard`` command. Ends the process; a user's mistake never shows a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that knows only ASCII shows question marks instead of failing.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code; messages go to standard error."""
     try:
-        result: Any = guard.main(args=arguments, prog_name="guard", standalone_mode=False)
+        result = _invoke(arguments)
         sys.stdout.flush()
     except UserError as error:
         complain(error.message, error.hint)
@@ -91,6 +96,14 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
     return result if type(result) is int else 0
+
+
+def _invoke(arguments: list[str]) -> Any:
+    """What the command returns. click's own ``main`` would turn a broken pipe into exit code 1."""
+    if "_GUARD_COMPLETE" in os.environ:
+        return guard.main(args=arguments, prog_name="guard")
+    with guard.make_context("guard", list(arguments)) as context:
+        return guard.invoke(context)
 
 
 def complain(message: str, hint: str = "") -> None:
