@@ -205,7 +205,7 @@ def test_ranks_are_told_by_their_pids_and_the_launcher_is_left_alone(run):
     )
     supervisor = started(run)
     wait_for(lambda: run.events("metrics", run.paths.events(1)))
-    run.stop(grace=0.3)
+    run.stop(grace=3.0, hurry=True)
     assert supervisor.wait(30) == 5
     assert "launcher was hit" not in run.paths.console.read_text()
     assert "SIGINT" in run.stages()

@@ -26,13 +26,22 @@ class Asker:
         self._log = log
         self._directly = directly
 
-    def stop(self, via: str, reason: str = "", *, now: bool = False, hurry: bool = False) -> None:
+    def stop(
+        self,
+        via: str,
+        reason: str = "",
+        *,
+        now: bool = False,
+        grace: float | None = None,
+        hurry: bool = False,
+    ) -> None:
+        """Ask for a stop, or ask again with ``hurry``."""
         try:
             send_command(
-                self._paths, STOP, attempt=self._attempt, via=via, reason=reason, now=now, hurry=hurry
-            )
+                self._paths, STOP, attempt=self._attempt, via=via, reason=reason, now=now, grace=grace,
+                hurry=hurry,
+            )  # fmt: skip
         except OSError as error:
-            self._log.write(
-                NOTE, text=f"control/ cannot be written ({error.strerror}): signals are used at once"
-            )
-            self._directly(Request("direct", via, reason, now=now, hurry=hurry))
+            problem = error.strerror or str(error)
+            self._log.write(NOTE, text=f"control/ cannot be written ({problem}): signals are used at once")
+            self._directly(Request("direct", via, reason, now=now, grace=grace, hurry=hurry))

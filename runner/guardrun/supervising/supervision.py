@@ -16,6 +16,7 @@ from guardrun.supervising.event_log import EventLog
 from guardrun.supervising.faults import Faults
 from guardrun.supervising.judge import Judge, signal_fields
 from guardrun.supervising.ladder import Request, Stage
+from guardrun.supervising.launching import grace_of
 from guardrun.supervising.past import PastAttempts
 from guardrun.supervising.stopping import Stopper, bad_command_text
 from guardrun.supervising.training_log import TrainingLog
@@ -46,6 +47,7 @@ class Supervision:
         self.has_library = launch.get("library") is True
         """Whether the training writes events and reads control files."""
         self._log = log
+        self._grace = grace_of(launch)
         self._faults = faults
         self._events = events
         self._judge = Judge(config, past.signals)
@@ -67,17 +69,20 @@ class Supervision:
     def turn(self) -> None:
         """Everything that is due now. Never raises."""
         guard = self._faults.guard
-        guard("reading commands", self._take_commands)
+        guard("reading commands", self.take_commands)
         guard("reading the training's events", self.take_events)
         guard("acting on signals", self._act_on_signals)
         guard("minding the budgets", self._mind_budgets)
         guard("stopping", self._tick)
 
     def ask_by_signal(self) -> None:
-        """SIGTERM or SIGINT reached the supervisor: a safe stop; a second one hurries it."""
+        """SIGTERM or SIGINT reached the supervisor: a safe stop; a second one hurries it.
+
+        Who sends these (a service manager, a scheduler) reads no offers: the stop climbs by the grace.
+        """
         again = self._stopper is not None and self._stopper.ladder.active
         self.hurried = self.hurried or again
-        self._asker.stop("sigterm", hurry=again)
+        self._asker.stop("sigterm", grace=self._grace, hurry=again)
 
     def record_stage(self, stage: Stage, request: Request) -> None:
         """Write one stage of the stop into supervisor.jsonl."""
@@ -87,6 +92,7 @@ class Supervision:
         self._log.write(PHASE, phase="stop", **fields, text=stage.text)
 
     def take_events(self) -> None:
+        """Judge and remember what the training wrote since the last look."""
         now = time.monotonic()
         for rank, event in self._events.poll():
             self._faults.guard("an event", lambda rank=rank, event=event: self._take(rank, event, now))  # type: ignore[misc]
@@ -96,7 +102,7 @@ class Supervision:
             self._meet_library()
         elif event["kind"] == ACK and not self._stop_is_under_way():
             # The training was faster than this turn: its answer makes sense only after the question.
-            self._take_commands()
+            self.take_commands()
         if self._stopper is not None:
             self._stopper.event(rank, event, now)
         if rank != 0:
@@ -139,7 +145,8 @@ class Supervision:
             self._acted = True
             self._asker.stop("budget", f"budget:{which}")
 
-    def _take_commands(self) -> None:
+    def take_commands(self) -> None:
+        """Obey new command files of this attempt; what is no command is noted."""
         for found in self._inbox.poll(time.time()):
             if isinstance(found, BadCommand):
                 self._log.write(NOTE, text=bad_command_text(found))

@@ -10,14 +10,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
 from guardrun.errors import UserError
 from guardrun.events.paths import RunPaths
-from guardrun.events.schema import CHECKPOINT, NOTE, RUN_END, RUN_START
+from guardrun.events.schema import NOTE, RUN_END, RUN_START
 from guardrun.provenance.host import Lease, LeaseHeld
+from guardrun.supervising.ending import clear_away, read_last_words, record_proofs
 from guardrun.supervising.event_log import EventLog
 from guardrun.supervising.faults import Faults
 from guardrun.supervising.finding import find_training
@@ -40,35 +40,15 @@ from guardrun.supervising.process_tree import (
     Identity,
     Tree,
     become_subreaper,
-    end_all,
     reap,
     send_signal,
 )
-from guardrun.supervising.proving import Proof, Prover
+from guardrun.supervising.proving import Prover
 from guardrun.supervising.samplers.thread import SystemSampler
 from guardrun.supervising.stopping import Stopper, targets_in
 from guardrun.supervising.supervision import Supervision
+from guardrun.supervising.tempo import Tempo
 from guardrun.supervising.training_log import TrainingLog
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tempo:
-    """How often and how long, in seconds."""
-
-    turn: float = 0.1
-    """One turn of the loop: the delay after which a command or an end is seen."""
-    sample: float = 2.0
-    """Between two lines of system.jsonl."""
-    remember: float = 1.0
-    """Between two looks for processes that must be remembered or reaped."""
-    leftover_grace: float = 2.0
-    """From SIGTERM to SIGKILL for processes that are left when the training has ended."""
-    unkillable: float = 30.0
-    """After SIGKILL, until processes that hang in the kernel are given up."""
-    proof: float = 900.0
-    """For the proof of one checkpoint."""
-    last_words: float = 10.0
-    """For reading the rest of the training's events after its end."""
 
 
 class Supervisor:
@@ -93,9 +73,7 @@ class Supervisor:
             faults=self._faults, attached=attach,
         )  # fmt: skip
         python = str(self._launch.get("python") or sys.executable)
-        self._prover = Prover(
-            paths, python, timeout=tempo.proof, hurried=lambda: self._supervision.hurried or self._asked > 1
-        )
+        self._prover = Prover(paths, python, timeout=tempo.proof, hurried=self._is_hurried)
         marks = [f"{key}={value}".encode() for key, value in marks_of(paths, attempt).items()]
         self._tree = Tree(marks, adopting=not attach, helpers=lambda: self._prover.pids)
         self._asked = 0
@@ -105,6 +83,11 @@ class Supervisor:
     def ask(self, *_: object) -> None:
         """A signal handler: SIGTERM or SIGINT reached the supervisor. Only counts; the loop acts."""
         self._asked += 1
+
+    def _is_hurried(self) -> bool:
+        """Whether somebody asked again, by a signal or a command; looked up while a proof takes its time."""
+        self._faults.guard("reading commands", self._supervision.take_commands)
+        return self._supervision.hurried or self._asked > 1
 
     def run(self) -> int:
         """Supervise to the end and return what ``guard run`` shall return.
@@ -122,12 +105,29 @@ class Supervisor:
         )
         self._faults.guard("sampling", sampler.start)
         exit_code = self._watch(training, stopper)
-        self._faults.guard("ending leftover processes", lambda: self._clear_away(stopper))
-        self._faults.guard("sampling", sampler.stop)
-        self._faults.guard("reading the last events", self._read_last_words)
-        self._faults.guard("saying that all is gone", stopper.gone)
-        self._faults.guard("proving checkpoints", lambda: self._prove(stopper))
+        self._wind_up(stopper, sampler)
         return self._finish(self._facts(exit_code, stopper))
+
+    def _wind_up(self, stopper: Stopper, sampler: SystemSampler) -> None:
+        """The training's process is over: leave no orphan, read its last events, prove its checkpoints."""
+
+        def tell(stage: Stage) -> None:
+            request = stopper.ladder.request
+            if request is not None:
+                self._supervision.record_stage(stage, request)
+
+        guard, log, tempo = self._faults.guard, self._log, self._tempo
+        guard(
+            "ending leftover processes",
+            lambda: clear_away(self._tree, self._prover, log, tempo, gave_up=stopper.gave_up),
+        )
+        guard("sampling", sampler.stop)
+        guard(
+            "reading the last events",
+            lambda: read_last_words(self._supervision, self._events, tempo.last_words),
+        )
+        guard("saying that all is gone", stopper.gone)
+        guard("proving checkpoints", lambda: record_proofs(self._prover, log, tell))
 
     def _begin(self) -> Training:
         if self._attach:
@@ -210,43 +210,6 @@ class Supervisor:
         own = {training.pid} if isinstance(training, OwnTraining) else set()
         reap(own | self._prover.pids)
 
-    def _clear_away(self, stopper: Stopper) -> None:
-        if stopper.gave_up:
-            self._log.write(NOTE, text="processes of this run hang in the kernel and could not be killed")
-            return
-        left = end_all(
-            self._tree.members,
-            grace=self._tempo.leftover_grace,
-            patience=self._tempo.unkillable,
-            reap=lambda: reap(self._prover.pids),
-            poll=min(0.05, self._tempo.turn),
-        )
-        if left:
-            pids = ", ".join(str(process.pid) for process in left)
-            self._log.write(NOTE, text=f"processes that could not be killed are left: {pids}")
-
-    def _read_last_words(self) -> None:
-        deadline = time.monotonic() + self._tempo.last_words
-        self._supervision.take_events()
-        while not self._events.caught_up and time.monotonic() < deadline:
-            self._supervision.take_events()
-
-    def _prove(self, stopper: Stopper) -> None:
-        """best and last, by the training's Python; each result is an event, in a stop also a stage."""
-        request = stopper.ladder.request
-
-        def tell(stage: Stage) -> None:
-            if request is not None:
-                self._supervision.record_stage(stage, request)
-
-        tell(Stage("verifying"))
-        for proof in self._prover.prove_all():
-            self._log.write(
-                CHECKPOINT, role=proof.role, path=proof.path, verified=proof.verified, level=proof.level,
-                problem=proof.problem, seconds=round(proof.seconds, 3), remarks=list(proof.remarks),
-            )  # fmt: skip
-            tell(_proof_stage(proof))
-
     def _facts(self, exit_code: int, stopper: Stopper) -> EndFacts:
         return EndFacts(
             exit_code=exit_code,
@@ -271,13 +234,6 @@ class Supervisor:
         self._log.sync()
         self._log.close()
         return outcome.guard_exit
-
-
-def _proof_stage(proof: Proof) -> Stage:
-    if proof.verified:
-        return Stage("verified", f"{proof.role}: {proof.path}")
-    word = "damaged" if proof.verified is False else "verifying"
-    return Stage(word, f"{proof.role}: {proof.problem}")
 
 
 def run_supervisor(

@@ -1,0 +1,58 @@
+"""What remains to be done when the training's process is over: no orphan, the last events, the proofs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from guardrun.events.schema import CHECKPOINT, NOTE
+from guardrun.supervising.event_log import EventLog
+from guardrun.supervising.ladder import Stage
+from guardrun.supervising.process_tree import Tree, end_all, reap
+from guardrun.supervising.proving import Proof, Prover
+from guardrun.supervising.supervision import Supervision
+from guardrun.supervising.tempo import Tempo
+from guardrun.supervising.training_log import TrainingLog
+
+
+def clear_away(tree: Tree, prover: Prover, log: EventLog, tempo: Tempo, *, gave_up: bool) -> None:
+    """End every process that is left of the training; a note names those that can't be ended."""
+    if gave_up:
+        log.write(NOTE, text="processes of this run hang in the kernel and could not be killed")
+        return
+    left = end_all(
+        tree.members,
+        grace=tempo.leftover_grace,
+        patience=tempo.unkillable,
+        reap=lambda: reap(prover.pids),
+        poll=min(0.05, tempo.turn),
+    )
+    if left:
+        pids = ", ".join(str(process.pid) for process in left)
+        log.write(NOTE, text=f"processes that could not be killed are left: {pids}")
+
+
+def read_last_words(supervision: Supervision, events: TrainingLog, seconds: float) -> None:
+    """Take the events that the training wrote before it ended, for at most ``seconds``."""
+    deadline = time.monotonic() + seconds
+    supervision.take_events()
+    while not events.caught_up and time.monotonic() < deadline:
+        supervision.take_events()
+
+
+def record_proofs(prover: Prover, log: EventLog, tell: Callable[[Stage], None]) -> None:
+    """Prove last and best; each result is an event, and ``tell`` is given it as a stage of the stop."""
+    tell(Stage("verifying"))
+    for proof in prover.prove_all():
+        log.write(
+            CHECKPOINT, role=proof.role, path=proof.path, verified=proof.verified, level=proof.level,
+            problem=proof.problem, seconds=round(proof.seconds, 3), remarks=list(proof.remarks),
+        )  # fmt: skip
+        tell(proof_stage(proof))
+
+
+def proof_stage(proof: Proof) -> Stage:
+    """A proof as a stage: verified, damaged, or (when it could not be examined) still verifying."""
+    if proof.verified:
+        return Stage("verified", f"{proof.role}: {proof.path}")
+    return Stage("damaged" if proof.verified is False else "verifying", f"{proof.role}: {proof.problem}")
