@@ -170,6 +170,9 @@ class Supervisor:
 
     def _targets(self, training: Training, rung: Rung) -> Iterable[Identity]:
         """The ranks by their own words; else what the first process runs. Never a group, never an agent."""
+        # A rank that started a moment ago must not be missed.
+        self._events.look_again()
+        self._supervision.take_events()
         ranks = list(self._events.ranks.values())
         if ranks or training.identity is None:
             return ranks

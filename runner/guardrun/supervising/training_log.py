@@ -50,6 +50,10 @@ class TrainingLog:
         self.caught_up = not more
         return found
 
+    def look_again(self) -> None:
+        """Have the next poll look for files of new ranks, whenever it last did."""
+        self._looked = float("-inf")
+
     def _look_for_ranks(self) -> None:
         now = time.monotonic()
         if now - self._looked < _LOOK_FOR_RANKS_S and self._tailers:
