@@ -135,3 +135,9 @@ def run(tmp_path: Path) -> Iterator[SupervisedRun]:
 def is_gone() -> Callable[[int], bool]:
     """Whether no living process has this pid (a zombie is gone)."""
     return gone
+
+
+@pytest.fixture
+def trainer_path() -> str:
+    """The stand-in for a training with our library."""
+    return str(TRAINER)
