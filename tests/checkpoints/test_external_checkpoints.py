@@ -92,7 +92,7 @@ def test_when_best_is_written_over_best_is_the_best_that_still_exists(kit: Train
 
     assert "the best checkpoint (step 2) was this same file, which has been written over" in saved.problem
     best = prove(kit.paths, "best")
-    assert (best["verified"], best["step"]) == (True, 3)
+    assert (best["verified"], best["step"], best["metric"]) == (True, 1, 0.7)
 
 
 def test_a_better_file_under_the_same_name_is_simply_best(kit: Trained, tmp_path: Path) -> None:

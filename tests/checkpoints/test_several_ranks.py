@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from checkpoint_kit import Trained
+from guardrun.recording.checkpoints.layout import complete_folders
 from guardrun.recording.checkpoints.load import load_checkpoint
 from guardrun.recording.checkpoints.prove import prove
 from guardrun.recording.checkpoints.resume import ResumePlan
@@ -87,7 +88,7 @@ def test_a_rank_that_cannot_write_tells_rank_0_at_once(
     assert "rank 1 could not write its part" in str(results[0])
     assert "No space left on device" in str(results[0])
     assert isinstance(results[1], CheckpointFailed)
-    assert kits[0].names() == []
+    assert complete_folders(kits[0].paths) == []
 
 
 def _raising(error: Exception) -> Any:
@@ -103,7 +104,7 @@ def test_after_a_failure_all_ranks_save_together_again(
     kits = make(tmp_path, 2)
     with monkeypatch.context() as patch:
         patch.setattr(kits[1].store, "_write_own", _raising(OSError(28, "full")))
-        together(kits, 6)
+        together(kits, 6, 0.5)
 
     again = together(kits, 6, 0.5)
 
@@ -143,3 +144,17 @@ def test_with_one_rank_alone_means_nothing(tmp_path: Path) -> None:
     saved: Saved = Trained(tmp_path).save(6, 0.5, alone=True)
 
     assert saved.path == "checkpoints/step-6-a1"
+
+
+def test_what_failed_saves_left_goes_with_the_next_good_one(tmp_path: Path) -> None:
+    """Rank 1 comes with its part when rank 0 has long given up."""
+    kits = make(tmp_path, 2)
+    kits[0].store._wait = 0.05
+    assert isinstance(together(kits[:1], 6)[0], CheckpointFailed)
+    kits[1].save(6)
+    assert kits[0].names() == ["step-6-a1"]
+
+    kits[0].store._wait = 5.0
+    together(kits, 7)
+
+    assert kits[0].names() == ["step-7-a1"]

@@ -6,7 +6,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from guardrun.recording.checkpoints.layout import META, FolderName, complete_folders, folders
+from guardrun.recording.checkpoints.layout import META, FolderName, Meta, complete_folders, folders, read_meta
 from guardrun.recording.checkpoints.pointers import ROLES, Pointer, read_pointer
 
 if TYPE_CHECKING:
@@ -32,23 +32,43 @@ def clean_leftovers(paths: RunPaths, attempt: int) -> list[str]:
     return [f"removed an unfinished checkpoint: {', '.join(removed)}"] if removed else []
 
 
-def prune(paths: RunPaths, keep: int, *, spared: str) -> list[str]:
+def prune(paths: RunPaths, keep: int, *, spared: FolderName) -> list[str]:
     """Delete complete checkpoints that no pointer names, except the ``keep`` newest of them; their names.
 
-    ``spared`` is the folder just written. Where a pointer can't be read, nothing is deleted.
+    ``spared`` is the folder just written. The newest one that guard can load stays as well: a user's own
+    files as best and last never cost a run what it resumes from. Earlier folders of this attempt that never
+    became complete go too: every rank that takes part in this save is done with those. Where a pointer can't
+    be read, nothing is deleted.
     """
-    named = {spared}
+    named = {str(spared)}
     for role in ROLES:
         pointer = read_pointer(paths, role)
         if isinstance(pointer, Pointer):
             named.add(pointer.folder)
         elif pointer is not None:
             return []
-    spare = [name for name in complete_folders(paths) if str(name) not in named]
-    gone: list[FolderName] = spare[: max(0, len(spare) - keep)]
+    complete = complete_folders(paths)
+    named.add(_newest_own(paths, complete))
+    spare = [name for name in complete if str(name) not in named]
+    gone = spare[: max(0, len(spare) - keep)]
+    if not spared.solo:
+        gone += [
+            name
+            for name in folders(paths)
+            if name.attempt == spared.attempt and name.step < spared.step and name not in complete
+        ]
     for name in gone:
         remove(paths.checkpoints / str(name))
     return [str(name) for name in gone]
+
+
+def _newest_own(paths: RunPaths, complete: list[FolderName]) -> str:
+    """The newest checkpoint with a part that guard wrote itself, or ""."""
+    for name in reversed(complete):
+        meta = read_meta(paths.checkpoints / str(name))
+        if isinstance(meta, Meta) and not all(entry["external"] for entry in meta.body["files"]):
+            return str(name)
+    return ""
 
 
 def folder_bytes(folder: Path) -> int:

@@ -64,14 +64,18 @@ class Turns:
         self._step = -1
         self._places: list[tuple[Any, ...]] = []
 
-    def of(self, step: int, place: tuple[Any, ...]) -> tuple[int, bool]:
-        """The place's number, and whether it had been numbered before."""
+    def of(self, step: int, place: tuple[Any, ...], claimed: bool) -> tuple[int, bool]:
+        """The place's number, and whether it had been numbered before.
+
+        ``claimed``: the save carries a metric that claims to be best, so one without will not do for it.
+        """
         if step != self._step:
             self._step, self._places = step, []
-        known = place in self._places
-        if not known:
-            self._places.append(place)
-        return self._places.index(place) + 1, known
+        for one in ((*place, True),) if claimed else ((*place, True), (*place, False)):
+            if one in self._places:
+                return self._places.index(one) + 1, True
+        self._places.append((*place, claimed))
+        return len(self._places), False
 
 
 def parse_folder(name: str) -> FolderName | None:

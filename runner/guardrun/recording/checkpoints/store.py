@@ -167,27 +167,26 @@ class CheckpointStore:
         begun = time.monotonic()
         solo = alone and self._world_size > 1
         self._saves += not solo
-        name, known = self._name(step, _place(position), solo)
+        turn, known = self._turns[solo].of(step, _place(position), claim_best)
+        name = FolderName(self._attempt, step, solo, turn)
         folder = self._paths.checkpoints / str(name)
         if self._rank == 0 and known and (folder / META).is_file():
             with self._failing(step, folder):
-                return self._finish(folder, tracked, claim_best, last, begun, reused=True)
+                return self._finish(name, tracked, claim_best, last, begun, reused=True)
         payload = self._payload(tracked, step, epoch, position, extra)
         with self._failing(step, folder):
+            os.makedirs(folder, exist_ok=True)
             part = self._own_part(folder, payload, known)
             if self._rank != 0:
                 return Saved(
                     relative(folder), (), step, epoch, only_finite(metrics), None, "", part.bytes,
                     time.monotonic() - begun,
                 )  # fmt: skip
-            parts = [
-                part,
-                *([] if alone else gather_parts(folder, self._world_size, self._saves, self._wait)),
-            ]
-            meta = self._meta(step, epoch, metrics, [one.entry() for one in parts])
+            others = [] if alone else gather_parts(folder, self._world_size, self._saves, self._wait)
+            meta = self._meta(step, epoch, metrics, [one.entry() for one in (part, *others)])
             meta["position"] = {"epoch": epoch, "batch": 0, "step": step, **_brief_position(position)}
             write_meta(folder, meta)
-            return self._finish(folder, tracked, claim_best, last, begun)
+            return self._finish(name, tracked, claim_best, last, begun)
 
     def register(
         self,
@@ -209,12 +208,14 @@ class CheckpointStore:
         except OSError as error:
             raise CheckpointFailed(f"{path} was not registered: {error.strerror or error}") from error
         place = ("external", os.path.abspath(path), *(one["sha256"] for one in files))
-        folder = self._paths.checkpoints / str(self._name(step, place, self._world_size > 1)[0])
+        solo = self._world_size > 1
+        name = FolderName(self._attempt, step, solo, self._turns[solo].of(step, place, True)[0])
+        folder = self._paths.checkpoints / str(name)
         with self._failing(step, folder):
             os.makedirs(folder, exist_ok=True)
             write_meta(folder, self._meta(step, epoch, metrics, files))
             claim = self.monitor is not None and self.monitor in (metrics or {})
-            return self._finish(folder, None, claim, last, begun)
+            return self._finish(name, None, claim, last, begun)
 
     @contextmanager
     def _failing(self, step: int, folder: Path) -> Iterator[None]:
@@ -226,11 +227,6 @@ class CheckpointStore:
                 housekeeping.remove(folder)
             why = error.strerror or error if isinstance(error, OSError) else error
             raise CheckpointFailed(f"step {step} was not saved: {why}") from error
-
-    def _name(self, step: int, place: tuple[Any, ...], solo: bool) -> tuple[FolderName, bool]:
-        """The folder for a place in training, and whether this process has saved at that place before."""
-        turn, known = self._turns[solo].of(step, place)
-        return FolderName(self._attempt, step, solo, turn), known
 
     def _payload(
         self, tracked: Tracked, step: int, epoch: int, position: Mapping[str, Any], extra: Any
@@ -261,7 +257,6 @@ class CheckpointStore:
         return part
 
     def _write_own(self, folder: Path, payload: dict[str, Any]) -> Part:
-        os.makedirs(folder, exist_ok=True)
         need, free = state_bytes(payload) + _MARGIN, shutil.disk_usage(folder).free
         if free < need:
             raise CheckpointFailed(f"it needs {_size(need)}, and {_size(free)} are free in {folder.parent}")
@@ -302,18 +297,19 @@ class CheckpointStore:
 
     def _finish(
         self,
-        folder: Path,
+        name: FolderName,
         tracked: Tracked | None,
         claim: bool,
         last: bool,
         begun: float,
         reused: bool = False,
     ) -> Saved:
-        """Give a complete folder its roles."""
+        """Give a complete folder its roles, and let go of what is now of no use."""
+        folder = self._paths.checkpoints / str(name)
         granted = give_roles(
             self._paths, folder, mode=self.mode, monitor=self.monitor, claim=claim, last=last, tracked=tracked
         )
-        housekeeping.prune(self._paths, self._keep, spared=folder.name)
+        housekeeping.prune(self._paths, self._keep, spared=name)
         meta = granted.meta.body
         return Saved(
             path=relative(folder),
