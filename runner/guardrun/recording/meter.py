@@ -1,0 +1,118 @@
+"""What guard measures of every step by itself: its times, throughput, learning rate, norm and loss scale."""
+
+from __future__ import annotations
+
+import sys
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from guardrun.recording.gradients import GradientWatch
+
+_MEMORY_EVERY_S = 1.0
+"""torch's memory counters cost some 50 microseconds a look."""
+
+
+class Meter:
+    """Sums up since the last event; ``measure`` adds the means a step to an event and starts again.
+
+    step_time is from event to event, so that the steps' times add up to the time of training, the script's
+    own work between two steps included.
+    """
+
+    __slots__ = ("_data_s", "_mark", "_memory_next", "_samples", "_tokens", "gradients", "scaler", "steps")
+
+    def __init__(self, gradients: GradientWatch) -> None:
+        self.gradients = gradients
+        self.scaler: Any = None
+        self.steps = 0
+        """Optimizer steps since the last event, the one in progress included."""
+        self._memory_next = 0.0
+        self.begin()
+
+    def begin(self) -> None:
+        """Start anew: what happened since the last event (an evaluation) belongs to no step."""
+        self._mark = perf_counter()
+        self.steps = 0
+        self._data_s = 0.0
+        self._samples = self._tokens = 0
+
+    def fetched(self, seconds: float, samples: int, tokens: int) -> None:
+        """A batch came in after ``seconds`` of waiting for it."""
+        self._data_s += seconds
+        self._samples += samples
+        self._tokens += tokens
+
+    def measure(self, event: dict[str, Any]) -> None:
+        """Add step_time and data_time (s), samples_per_s, tokens_per_s, lr, grad_norm, loss_scale, memory."""
+        now = perf_counter()
+        elapsed, steps = now - self._mark, max(1, self.steps)
+        event["step_time"] = elapsed / steps
+        event["data_time"] = self._data_s / steps
+        if elapsed > 0.0:
+            if self._samples:
+                event["samples_per_s"] = self._samples / elapsed
+            if self._tokens:
+                event["tokens_per_s"] = self._tokens / elapsed
+        self._mark, self.steps = now, 0
+        self._data_s = 0.0
+        self._samples = self._tokens = 0
+        self._of_the_optimizer(event)
+        if now >= self._memory_next:
+            self._memory_next = now + _MEMORY_EVERY_S
+            _gpu_memory(event)
+
+    def measure_plain(self, event: dict[str, Any]) -> None:
+        """In a loop of the script's own: the time between two steps, and what the optimizer tells."""
+        now = perf_counter()
+        if self.steps:
+            event["step_time"] = (now - self._mark) / self.steps
+        self._mark, self.steps = now, 0
+        self._of_the_optimizer(event)
+
+    def measure_norm(self, event: dict[str, Any]) -> None:
+        """The norm of a step whose event was written before the optimizer's step."""
+        norm = self.gradients.take()
+        if norm is not None:
+            event["grad_norm"] = norm
+
+    def _of_the_optimizer(self, event: dict[str, Any]) -> None:
+        rate = self.gradients.learning_rate()
+        if rate is not None:
+            event["lr"] = rate
+        self.measure_norm(event)
+        # get_scale() would wait for the device; the tensor behind it is read later like any other.
+        scale = getattr(self.scaler, "_scale", None)
+        if scale is not None:
+            event["loss_scale"] = scale
+
+
+def _gpu_memory(event: dict[str, Any]) -> None:
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return
+    event["gpu/memory_allocated_bytes"] = torch.cuda.memory_allocated()
+    event["gpu/memory_reserved_bytes"] = torch.cuda.memory_reserved()
+
+
+def batch_size(batch: Any, depth: int = 0) -> int:
+    """The first dimension of the first tensor or array in a batch; 0 when there is none."""
+    shape = getattr(batch, "shape", None)
+    if shape is not None:
+        try:
+            return int(shape[0])
+        except (IndexError, TypeError, ValueError):
+            return 0
+    if depth > 4:
+        return 0
+    if isinstance(batch, dict) or hasattr(batch, "values"):
+        try:
+            batch = list(batch.values())
+        except TypeError:
+            return 0
+    if isinstance(batch, list | tuple):
+        for part in batch:
+            found = batch_size(part, depth + 1)
+            if found:
+                return found
+    return 0

@@ -1,0 +1,254 @@
+"""When a run's checkpoints are written: at step boundaries and at the ends of epochs, never in between."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from guardrun.errors import UserError
+from guardrun.events.names import canonical_metric
+from guardrun.events.schema import CHECKPOINT, PHASE, RESUME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from guardrun.recording.checkpoints.resume import Place, ResumePlan
+    from guardrun.recording.checkpoints.store import CheckpointStore, Saved
+    from guardrun.recording.checkpoints.tracked import Tracked
+    from guardrun.recording.session import Session
+
+
+class Saver:
+    """What a checkpoint of this run holds, and when one is due. Nothing happens before ``track``.
+
+    An evaluation's checkpoint is written at the boundary that follows it: what the script does between the
+    evaluation and the end of the loop's body (a scheduler's step) is then in it, and a resume goes on
+    exactly there.
+    """
+
+    def __init__(self, session: Session, extra: Callable[[], dict[str, Any]]) -> None:
+        self.data_hashes: dict[str, str] = {}
+        self.loader: Any = None
+        """The loader of the epoch in progress, which may keep a place of its own."""
+        self.batches_before = 0
+        """Batches of this epoch that were consumed before a resume."""
+        self._session = session
+        self._extra = extra
+        self._tracked: Tracked | None = None
+        self._store: CheckpointStore | None = None
+        self._payload: dict[str, Any] | None = None
+        self._own_part = True
+        self._place: Place | None = None
+        self._plan: ResumePlan | None = None
+        self._evaluated: tuple[dict[str, Any], bool] | None = None
+        self._last_saved = -1
+        self._resume_told = False
+        self._can_save: bool | None = None
+
+    @property
+    def tracking(self) -> bool:
+        return self._tracked is not None and self._session.paths is not None
+
+    # -- what to save
+
+    def track(self, objects: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Take objects into the checkpoints; on a resume restore them now. ``extra`` of a resumed checkpoint.
+
+        Raises UserError for an object that can't be saved, or that the resumed checkpoint does not fit.
+        """
+        from guardrun.recording.checkpoints.resume import Place
+        from guardrun.recording.checkpoints.tracked import Tracked
+
+        self._tracked = self._tracked or Tracked()
+        for name, value in objects.items():
+            self._tracked.add(name, value)
+        self._place = self._place or Place(self._session.progress.epoch)
+        store = self._make_store()
+        extra = self._restore(list(objects))
+        if store is not None:
+            for text in store.prepare(self._tracked):
+                self._session.note_once(text)
+            self.tell_can_save(True)
+        return extra
+
+    def register(self, path: Any, metrics: Mapping[str, Any] | None, step: int | None) -> None:
+        """A file that the script saved itself: hashed, ranked into best and last, never changed."""
+        from guardrun.recording.checkpoints.store import CheckpointFailed
+
+        session = self._session
+        store = self._make_store()
+        self.tell_can_save(True)
+        if store is None or session.rank.rank != 0:
+            return
+        progress = session.progress
+        at = progress.now() if step is None else int(step)
+        try:
+            named = {canonical_metric(str(name)): value for name, value in (metrics or {}).items()}
+            saved = store.register(path, step=at, epoch=progress.epoch, metrics=named)
+        except CheckpointFailed as error:
+            session.tell(str(error))
+            return
+        self._told(saved)
+
+    def tell_can_save(self, can: bool) -> None:
+        """Let front ends know whether a stop would lose anything; told when it changes."""
+        if self._can_save is not can:
+            self._can_save = can
+            text = "checkpoints can be saved" if can else (
+                "guard cannot save this run: it has neither track, register_checkpoint nor on_stop"
+            )  # fmt: skip
+            self._session.note(text, can_save=can)
+
+    def ensure_told(self) -> None:
+        """At the first boundary: say it when nothing can be saved."""
+        if self._can_save is None:
+            self.tell_can_save(False)
+
+    def _make_store(self) -> CheckpointStore | None:
+        session = self._session
+        if self._store is None and session.paths is not None and not session.inert:
+            from guardrun.recording.checkpoints.store import CheckpointStore
+
+            self._store = CheckpointStore(
+                session.paths, attempt=session.attempt, rank=session.rank.rank,
+                world_size=session.rank.world_size, monitor=session.monitor, mode=session.mode,
+                keep=int(session.config["checkpoint"]["keep"]), facts=session.facts,
+            )  # fmt: skip
+            self._store.data = self.data_hashes
+        return self._store
+
+    # -- resume
+
+    def _restore(self, names: list[str]) -> dict[str, Any] | None:
+        session = self._session
+        if session.resume_from is None or session.paths is None or self._tracked is None:
+            return None
+        first = self._payload is None
+        if first:
+            self._load(session.resume_from)
+        payload = self._payload
+        assert payload is not None
+        for problem in self._tracked.restore(payload["objects"], names):
+            session.tell(problem)
+        return payload.get("extra") if first else None
+
+    def _load(self, which: str) -> None:
+        from guardrun.recording.checkpoints.load import load_checkpoint
+        from guardrun.recording.checkpoints.resume import ResumePlan
+
+        session = self._session
+        assert session.paths is not None
+        loaded = load_checkpoint(session.paths, which, session.rank.rank)
+        self._payload = loaded.payload
+        self._plan = ResumePlan(
+            loaded.payload, skip=str(session.config["resume"]["skip"]), own_part=loaded.own_part,
+            world_size=session.rank.world_size,
+        )  # fmt: skip
+        self._place = self._plan.place()
+        session.progress.step = self._last_saved = self._plan.step
+        session.progress.epoch = self._plan.epoch
+
+    def tell_resume(self) -> None:
+        """One resume event, before the first step after it."""
+        plan, session = self._plan, self._session
+        if plan is None or self._resume_told:
+            return
+        self._resume_told = True
+        session.emit(
+            RESUME, **{"from": session.resume_from}, attempt=session.attempt, step=plan.step,
+            epoch=plan.epoch, batch=plan.batch, skip=plan.skip, exact=plan.exact, problems=plan.problems,
+        )  # fmt: skip
+
+    def begin_epochs(self) -> None:
+        """Before the first epoch's body: a checkpoint between two epochs continues here."""
+        if self._plan is not None and not self._plan.batch:
+            self._plan.restore_boundary()
+
+    # -- the place in the data
+
+    def begin_epoch(self, epoch: int, loader: Any) -> Any:
+        """The epoch's iterator over ``loader``: anew, or behind what a checkpoint had consumed."""
+        self.loader = loader
+        self.batches_before = 0
+        plan, place = self._plan, self._place
+        if plan is not None and not self._resume_told:
+            if plan.batch:
+                iterator = plan.iterate(loader)
+                self.batches_before = plan.batch
+                self.tell_resume()
+                return iterator
+            plan.restore_boundary()
+            self.tell_resume()
+        if place is not None:
+            place.begin_epoch(epoch)
+        return iter(loader)
+
+    def advance(self) -> None:
+        if self._place is not None:
+            self._place.advance()
+
+    def end_epoch(self) -> None:
+        self.loader = None
+        if self._place is not None:
+            self._place.end_epoch()
+
+    # -- when to save
+
+    def evaluated(self, metrics: dict[str, Any], best: bool) -> None:
+        """Remember an evaluation until the next boundary; its weights are best if ``best``."""
+        if self.tracking:
+            earlier, was_best = self._evaluated or ({}, False)
+            self._evaluated = (earlier | metrics, best or was_best)
+
+    def at_boundary(self, last: bool, metrics: Mapping[str, Any] | None = None) -> bool:
+        """Write what is due: the evaluation's best, ``last``, or both in one folder; whether it was."""
+        evaluated, self._evaluated = self._evaluated, None
+        if not self.tracking:
+            return False
+        session = self._session
+        several = session.rank.world_size > 1
+        best = evaluated is not None and evaluated[1]
+        values = dict(metrics or {}) | (evaluated[0] if evaluated else {})
+        done = False
+        if several and best and session.rank.rank == 0:
+            done = self._save(values, best=True, last=False, alone=True)
+            best = False
+        if last or (best and not several):
+            done = self._save(values, best=best, last=last, alone=False)
+        return done
+
+    def has_last(self) -> bool:
+        """Whether ``last`` is of the present step already."""
+        return self._last_saved == self._session.progress.step and self._evaluated is None
+
+    def nonfinite(self) -> str | None:
+        """What is not finite in the tracked weights, in words."""
+        return self._tracked.nonfinite() if self._tracked is not None else None
+
+    def _save(self, metrics: dict[str, Any], *, best: bool, last: bool, alone: bool) -> bool:
+        from guardrun.recording.checkpoints.store import CheckpointFailed
+
+        session, store = self._session, self._make_store()
+        if store is None or self._tracked is None or self._place is None:
+            return False
+        progress = session.progress
+        session.emit(PHASE, phase="checkpoint", step=progress.step, epoch=progress.epoch)
+        try:
+            saved = store.save(
+                self._tracked, step=progress.step, epoch=self._place.epoch,
+                position=self._place.position(progress.step, loader=self.loader), metrics=metrics,
+                claim_best=best, last=last, alone=alone, extra=self._extra(),
+            )  # fmt: skip
+        except (CheckpointFailed, UserError) as error:
+            session.tell(f"no checkpoint: {error}")
+            return False
+        finally:
+            session.emit(PHASE, phase="train" if progress.in_steps else "eval", epoch=progress.epoch)
+        if last:
+            self._last_saved = progress.step
+        self._told(saved)
+        return True
+
+    def _told(self, saved: Saved) -> None:
+        self._session.emit(CHECKPOINT, **saved.event())
+        if saved.problem:
+            self._session.note(saved.problem)

@@ -1,0 +1,199 @@
+"""Who wants the training to stop and why; commands from ``control/``; SIGINT and SIGTERM as flags."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from guardrun.events.commands import CHECKPOINT, STOP, BadCommand, Command, CommandInbox
+from guardrun.events.schema import ACK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from guardrun.recording.session import Session
+
+POLL_S = 0.1
+"""The control folder is listed at most this often."""
+
+_CODES = ("", "stop:other rank", "stop:sigint", "stop:sigterm", "stop:cli", "stop:watch", "patience",
+          "budget:time", "budget:steps", "budget:epochs", "budget:cost", "stop:scheduler", "stop:policy",
+          "abort:nan", "abort:loss_explosion", "abort:grad_explosion")  # fmt: skip
+"""Reasons as numbers for the ranks' exchange; where ranks have different ones, the highest is everybody's."""
+
+
+class StopRun(SystemExit):
+    """Leaves the training's loops at a step boundary; ``with guardrun.start()`` swallows it.
+
+    A BaseException, so that a training's ``except Exception`` does not. Where nobody catches it the process
+    ends quietly with exit code 0.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(None)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+def status_of(reason: str) -> str:
+    """The status of a run that ended for this reason.
+
+    >>> [status_of(r) for r in ("completed", "patience", "budget:steps", "stop:cli", "abort:nan")]
+    ['finished', 'finished', 'finished', 'stopped', 'aborted']
+    """
+    if reason.startswith("stop:"):
+        return "stopped"
+    return "aborted" if reason.startswith("abort:") else "finished"
+
+
+def reason_of(command: Command) -> str:
+    """What a stop by this command is called in run_end."""
+    if command.reason.startswith(("abort:", "budget:")):
+        return command.reason
+    return f"stop:{command.via}"
+
+
+class StopWish:
+    """The first reason to stop that this rank has met, and whether all ranks leave for it now."""
+
+    __slots__ = ("agreed", "reason")
+
+    def __init__(self) -> None:
+        self.reason = ""
+        """"" while nobody wants to stop."""
+        self.agreed = False
+        """The training is leaving, or has been told to."""
+
+    def ask(self, reason: str) -> None:
+        self.reason = self.reason or reason
+
+    def agree(self, code: int = 0) -> None:
+        """All ranks leave; ``code`` is the reason that they agreed on."""
+        common = _CODES[code] if 0 < code < len(_CODES) else ""
+        if common and not (common == _CODES[1] and self.reason):
+            self.reason = common
+        self.agreed = True
+
+    def code(self) -> int:
+        """The reason as a number for the exchange between ranks; 0: none."""
+        if not self.reason:
+            return 0
+        return _CODES.index(self.reason) if self.reason in _CODES else 1
+
+
+class Control:
+    """Commands of people, tools and the policy, as this rank sees them at its step boundaries."""
+
+    def __init__(self, session: Session, wish: StopWish) -> None:
+        self._session = session
+        self._wish = wish
+        self._inbox = CommandInbox(session.paths, session.attempt) if session.paths else None
+        self._next = 0.0
+        self.save_wanted = False
+        """A ``checkpoint`` command came in."""
+
+    def deaf(self) -> None:
+        """Look for commands no more: the run is over, or another process's."""
+        self._inbox = None
+
+    def poll(self) -> None:
+        """Look for commands, at most every POLL_S seconds, and acknowledge them."""
+        now = time.monotonic()
+        if now < self._next or self._inbox is None:
+            return
+        self._next = now + POLL_S
+        for found in self._inbox.poll(time.time()):
+            if isinstance(found, BadCommand):
+                self._session.note(f"control file {found.name} ignored: it {found.problem}")
+            else:
+                self._obey(found)
+
+    def _obey(self, command: Command) -> None:
+        session = self._session
+        session.emit(
+            ACK, id=command.id, command=command.command, via=command.via,
+            step=session.progress.now(), rank=session.rank.rank,
+        )  # fmt: skip
+        if command.command == STOP:
+            self._wish.ask(reason_of(command))
+        elif command.command == CHECKPOINT:
+            self.save_wanted = True
+
+
+class SignalFlags:
+    """SIGTERM and the first SIGINT ask for a safe stop; nothing is saved or written in a handler.
+
+    Installed only in the main thread, outside of notebooks, and where nobody else has a handler. As long as
+    training has not come to a step boundary there is nothing to save, and both act as without guard; so do
+    a SIGINT when a stop is wanted already, and a second SIGTERM.
+    """
+
+    def __init__(self, wish: StopWish, at_boundaries: Callable[[], bool]) -> None:
+        self._wish = wish
+        self._at_boundaries = at_boundaries
+        self._previous: dict[int, Any] = {}
+        self._terminated = False
+
+    def install(self) -> list[str]:
+        """Take the free ones; the names of those that somebody else has."""
+        if threading.current_thread() is not threading.main_thread() or "ipykernel" in sys.modules:
+            return []
+        taken = []
+        for number, free, ours in (
+            (signal.SIGTERM, signal.SIG_DFL, self._on_sigterm),
+            (signal.SIGINT, signal.default_int_handler, self._on_sigint),
+        ):
+            if signal.getsignal(number) is not free:
+                taken.append(number.name)
+                continue
+            try:
+                self._previous[number] = signal.signal(number, ours)
+            except (ValueError, OSError):
+                continue
+        return taken
+
+    def remove(self) -> None:
+        """Give back what is still ours; a handler that was put over ours stays."""
+        for number, previous in list(self._previous.items()):
+            try:
+                if getattr(signal.getsignal(number), "__self__", None) is self:
+                    signal.signal(number, previous)
+            except (ValueError, OSError, TypeError):
+                continue
+            del self._previous[number]
+
+    def _on_sigint(self, number: int, frame: Any) -> None:
+        if self._wish.reason or not self._at_boundaries():
+            self._pass_on(number, frame)
+            return
+        self._wish.ask("stop:sigint")
+        _write_stderr(b"\nguard: stopping at the next step boundary; press Ctrl-C again to interrupt now\n")
+
+    def _on_sigterm(self, number: int, frame: Any) -> None:
+        if self._terminated or not self._at_boundaries():
+            self._pass_on(number, frame)
+            return
+        self._terminated = True
+        self._wish.ask("stop:sigterm")
+
+    def _pass_on(self, number: int, frame: Any) -> None:
+        previous = self._previous.get(number, signal.SIG_DFL)
+        if callable(previous):
+            previous(number, frame)
+            return
+        signal.signal(number, previous)
+        os.kill(os.getpid(), number)
+
+
+def _write_stderr(text: bytes) -> None:
+    """From a signal handler: print() could be in the middle of a print already."""
+    try:
+        os.write(2, text)
+    except OSError:
+        pass

@@ -1,0 +1,206 @@
+"""One rank's event log: one whole line per write(2), and never an exception into the training."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from guardrun.events.encode import encode
+from guardrun.events.schema import HEADER, NOTE, SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from guardrun.events.schema import Event
+
+_REOPEN_S = 1.0
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+
+class EventWriter:
+    """Appends events to ``path``; the header first. Safe to use from several threads.
+
+    An event that can't be written (full disk, lost mount) is dropped and counted; a note tells how many as
+    soon as the disk works again. With ``delay_s`` events are gathered and written by a thread that often:
+    for network file systems, where each write costs a round trip. ``path`` None records nothing.
+    """
+
+    def __init__(self, path: Path | None, header: Event, *, delay_s: float = 0.0) -> None:
+        self.path = path
+        self.delay_s = delay_s
+        self.dropped = 0
+        """Events lost so far, told or not."""
+        self.inert = path is None
+        """Set in a forked child (and without a path): nothing is written any more."""
+        self._told = 0
+        self._why = ""
+        self._fd = -1
+        self._seq = 0
+        self._tried = float("-inf")
+        self._torn = False
+        self._warned = path is None
+        self._lock = threading.RLock()
+        self._batch: list[bytes] = []
+        self._batcher: threading.Thread | None = None
+        self._ending = threading.Event()
+        self._header = header
+        if path is not None:
+            self._open()
+            self.emit(HEADER, {"schema": SCHEMA_VERSION, **header})
+            if delay_s > 0:
+                self._start_batching()
+
+    def emit(self, kind: str, fields: Event, *, t: float | None = None) -> None:
+        """Write one event of any content."""
+        event = {"t": time.time() if t is None else t, "seq": 0, "kind": kind, **fields}
+        if self.inert:
+            self._warn_inert()
+            return
+        with self._lock:
+            event["seq"] = self._seq
+            self._seq += 1
+            self._put(encode(event))
+
+    def write_ready(self, event: Event) -> None:
+        """Write an event whose values JSON has and whose floats are finite: no copy, no look at them."""
+        import orjson
+
+        if self.inert:
+            self._warn_inert()
+            return
+        with self._lock:
+            event["seq"] = self._seq
+            self._seq += 1
+            try:
+                line = orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
+            except TypeError:
+                line = encode(event)
+            self._put(line)
+
+    def sync(self) -> None:
+        """Have the file system keep everything written so far (fsync). Never raises."""
+        with self._lock:
+            self._flush()
+            try:
+                if self._fd >= 0:
+                    os.fsync(self._fd)
+            except OSError:
+                pass
+
+    def close(self) -> None:
+        """Write what is gathered and close; later events are dropped in silence."""
+        self._ending.set()
+        with self._lock:
+            if not self.inert:
+                self._flush()
+            self.inert = self._warned = True
+            self._shut()
+
+    def abandon(self) -> None:
+        """In a forked child: let go of the file without writing; the parent goes on."""
+        self.inert = True
+        self._batch = []
+        self._lock = threading.RLock()  # another thread of the parent may have held it
+        self._shut()
+
+    # -- one line to the disk
+
+    def _put(self, line: bytes) -> None:
+        if self._batcher is not None:
+            self._batch.append(line)
+        elif self._torn or self._fd < 0 or self.dropped != self._told:
+            self._put_in_trouble(line)
+        else:
+            self._write(line, 1)
+
+    def _write(self, data: bytes, events: int) -> bool:
+        """One write(2) of whole lines; False when they did not all arrive."""
+        try:
+            written = os.write(self._fd, data)
+        except OSError as error:
+            self._lost(events, error.strerror or str(error))
+            if error.errno in (errno.EBADF, errno.ESTALE):
+                self._shut()
+            return False
+        if written != len(data):
+            self._torn = data[written - 1 : written] != b"\n"
+            self._lost(data.count(b"\n") - data.count(b"\n", 0, written), "short write")
+            return False
+        return True
+
+    def _put_in_trouble(self, line: bytes, events: int = 1) -> None:
+        """After a failure: a new line first when the last one is torn, and a note once writing works."""
+        if self._fd < 0 and not self._reopen():
+            self._lost(events, self._why)
+            return
+        torn, self._torn = self._torn, False
+        if not self._write(b"\n" + line if torn else line, events):
+            self._torn = self._torn or torn
+            return
+        if self.dropped != self._told:
+            lost, self._told = self.dropped - self._told, self.dropped
+            text = f"{lost} event{'s' * (lost != 1)} could not be written: {self._why}"
+            note = {"t": time.time(), "seq": self._seq, "kind": NOTE, "text": text, "dropped": self.dropped}
+            self._seq += 1
+            self._write(encode(note), 1)
+
+    def _lost(self, events: int, why: str) -> None:
+        self.dropped += events
+        self._why = why
+
+    # -- the descriptor
+
+    def _open(self) -> None:
+        self._tried = time.monotonic()
+        try:
+            self._fd = os.open(os.fspath(self.path), _FLAGS, 0o666)  # type: ignore[arg-type]
+            size = os.fstat(self._fd).st_size
+            self._torn = size > 0 and os.pread(self._fd, 1, size - 1) != b"\n"
+        except OSError as error:
+            self._why = error.strerror or str(error)
+            self._shut()
+
+    def _reopen(self) -> bool:
+        """Try again to open, now and then; the new stretch of the log begins with a header of its own."""
+        if time.monotonic() - self._tried < _REOPEN_S:
+            return False
+        self._open()
+        if self._fd < 0:
+            return False
+        if os.fstat(self._fd).st_size == 0:
+            header = {"t": time.time(), "seq": 0, "kind": HEADER, "schema": SCHEMA_VERSION, **self._header}
+            self._write(encode(header), 0)
+        return True
+
+    def _shut(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            try:
+                os.close(fd)
+            except OSError:
+                pass
+
+    def _warn_inert(self) -> None:
+        if not self._warned:
+            self._warned = True
+            print("guard: a forked process logs nothing; log from the training process", file=sys.stderr)
+
+    # -- batching
+
+    def _start_batching(self) -> None:
+        self._batcher = threading.Thread(target=self._flush_often, name="guard-events", daemon=True)
+        self._batcher.start()
+
+    def _flush_often(self) -> None:
+        while not self._ending.wait(self.delay_s):
+            with self._lock:
+                self._flush()
+
+    def _flush(self) -> None:
+        if self._batch:
+            lines, self._batch = self._batch, []
+            self._put_in_trouble(b"".join(lines), len(lines))
