@@ -5,17 +5,20 @@ guard run sample_runs/bytes/config.yaml --watch
 
 from __future__ import annotations
 
+import math
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
-import guardrun
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+import guardrun
+
 DEFAULTS = {
-    "lr": 2e-3, "steps": 700, "batch_size": 16, "context": 96, "width": 96, "layers": 3, "heads": 4,
-    "warmup": 50, "clip": 1.0, "evaluate_every": 50,
+    "seed": 7, "lr": 2e-3, "steps": 1500, "warmup": 100, "clip": 1.0, "evaluate_every": 50,
+    "batch_size": 16, "context": 96, "width": 96, "layers": 3, "heads": 4,
 }  # fmt: skip
 
 
@@ -34,6 +37,7 @@ class ByteTransformer(nn.Module):
             width, heads, 4 * width, 0.0, "gelu", batch_first=True, norm_first=True
         )
         self.symbols = nn.Embedding(256, width)
+        nn.init.normal_(self.symbols.weight, std=0.02)
         self.positions = nn.Parameter(torch.zeros(context, width))
         self.blocks = nn.TransformerEncoder(block, layers, nn.LayerNorm(width), enable_nested_tensor=False)
         self.register_buffer(
@@ -46,7 +50,7 @@ class ByteTransformer(nn.Module):
         return hidden @ self.symbols.weight.T
 
 
-def batches(text: torch.Tensor, count: int, batch_size: int, context: int):  # noqa: ANN201
+def batches(text: torch.Tensor, count: int, batch_size: int, context: int) -> Iterator[torch.Tensor]:
     """``count`` random excerpts as (batch_size, context + 1) tensors of bytes."""
     for _ in range(count):
         starts = torch.randint(len(text) - context - 1, (batch_size, 1))
@@ -66,32 +70,32 @@ def evaluate(model: nn.Module, text: torch.Tensor, context: int) -> float:
 
 
 def main() -> None:
-    with guardrun.start(name="bytes", config={"params": DEFAULTS, "seed": 7}) as run:
-        p = {**DEFAULTS, **run.params}
+    with guardrun.start(name="bytes", config=DEFAULTS) as run:
+        p = run.params
         run.seed()
         text = load_text()
         train = run.data("train", text[: int(0.9 * len(text))])
         val = run.data("val", text[int(0.9 * len(text)) :])
-        model = ByteTransformer(p["width"], p["layers"], p["heads"], p["context"])
-        optimizer = torch.optim.AdamW(model.parameters(), lr=p["lr"])
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, p["lr"], p["steps"], pct_start=p["warmup"] / p["steps"]
+        model = ByteTransformer(p.width, p.layers, p.heads, p.context)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=p.lr)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(  # warm-up and cosine decay
+            optimizer, p.lr, p.steps, pct_start=p.warmup / p.steps
         )
         run.track(model=model, optimizer=optimizer, scheduler=schedule)
 
-        per_epoch = p["evaluate_every"]
-        for _ in run.epochs(p["steps"] // per_epoch):
-            excerpts = batches(train, per_epoch, p["batch_size"], p["context"])
-            for excerpt in run.steps(excerpts, total=per_epoch, tokens=p["batch_size"] * p["context"]):
+        for _ in run.epochs(1):
+            excerpts = batches(train, p.steps, p.batch_size, p.context)
+            for excerpt in run.steps(excerpts, total=p.steps, tokens=p.batch_size * p.context):
                 loss = loss_of(model, excerpt)
                 loss.backward()
-                nn.utils.clip_grad_norm_(model.parameters(), p["clip"])
+                nn.utils.clip_grad_norm_(model.parameters(), p.clip)
                 optimizer.step()
                 optimizer.zero_grad()
                 schedule.step()
                 run.log(loss=loss)
-            val_loss = evaluate(model, val, p["context"])
-            run.evaluate({"val/loss": val_loss, "val/bits_per_byte": val_loss / 0.6931})
+                if run.step % p.evaluate_every == 0:
+                    val_loss = evaluate(model, val, p.context)
+                    run.evaluate({"val/loss": val_loss, "val/bits_per_byte": val_loss / math.log(2)})
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ python sample_runs/digits/train.py                    alone; recorded all the sa
 
 from __future__ import annotations
 
-import guardrun
 import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -14,7 +13,11 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-DEFAULTS = {"lr": 1e-3, "epochs": 60, "batch_size": 32, "width": 96, "dropout": 0.3, "weight_decay": 1e-2}
+import guardrun
+
+DEFAULTS = {
+    "seed": 42, "lr": 1e-3, "epochs": 60, "batch_size": 32, "width": 96, "dropout": 0.3, "weight_decay": 1e-2,
+}  # fmt: skip
 
 
 def load_splits() -> dict[str, TensorDataset]:
@@ -43,10 +46,9 @@ def make_model(width: int, dropout: float) -> nn.Module:
 def shift(images: torch.Tensor) -> torch.Tensor:
     """Augmentation: each image moved by up to one pixel in both directions."""
     rows, columns = torch.randint(-1, 2, (2, len(images)))
-    moved = [
-        torch.roll(image, (int(r), int(c)), (1, 2)) for image, r, c in zip(images, rows, columns, strict=True)
-    ]
-    return torch.stack(moved)
+    padded = F.pad(images, (1, 1, 1, 1))
+    windows = padded.unfold(2, 8, 1).unfold(3, 8, 1)[:, 0]  # (image, 3 rows, 3 columns, 8, 8)
+    return windows[torch.arange(len(images)), rows + 1, columns + 1][:, None]
 
 
 @torch.no_grad()
@@ -59,21 +61,17 @@ def evaluate(model: nn.Module, data: TensorDataset) -> tuple[float, float]:
 
 
 def main() -> None:
-    with guardrun.start(name="digits", config={"params": DEFAULTS, "seed": 42}) as run:
-        params = {**DEFAULTS, **run.params}
+    with guardrun.start(name="digits", config=DEFAULTS) as run:
+        p = run.params  # the defaults above, and what the command line or config.yaml puts over them
         run.seed()
-        splits = load_splits()
-        train = run.data("train", splits["train"])
-        val = run.data("val", splits["val"])
-        loader = DataLoader(train, batch_size=params["batch_size"], shuffle=True, **run.loader_kwargs())
-        model = make_model(params["width"], params["dropout"])
-        optimizer = torch.optim.AdamW(
-            model.parameters(), lr=params["lr"], weight_decay=params["weight_decay"]
-        )
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=params["epochs"])
+        train, val, test = (run.data(name, split) for name, split in load_splits().items())
+        loader = DataLoader(train, batch_size=p.batch_size, shuffle=True, **run.loader_kwargs())
+        model = make_model(p.width, p.dropout)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=p.lr, weight_decay=p.weight_decay)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=p.epochs)
         run.track(model=model, optimizer=optimizer, scheduler=schedule)
 
-        for _ in run.epochs(params["epochs"]):
+        for _ in run.epochs(p.epochs):
             model.train()
             for images, labels in run.steps(loader):
                 loss = F.cross_entropy(model(shift(images)), labels)
@@ -84,6 +82,9 @@ def main() -> None:
             schedule.step()
             val_loss, val_accuracy = evaluate(model, val)
             run.evaluate({"val/loss": val_loss, "val/accuracy": val_accuracy})
+
+        test_loss, test_accuracy = evaluate(model, test)  # once, after every choice was made
+        run.evaluate({"test/loss": test_loss, "test/accuracy": test_accuracy})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A plain loop that keeps its own ``torch.save``: what it takes to let guard stop it and prove its checkpoint.
+"""A plain loop with its own ``torch.save``: what it takes to let guard stop it and prove its checkpoint.
 
 guard run sample_runs/own_checkpoints/config.yaml
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import guardrun
 import torch
 from sklearn.datasets import load_diabetes
+
+import guardrun
 
 
 def main() -> None:
