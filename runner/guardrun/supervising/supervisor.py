@@ -195,7 +195,8 @@ class Supervisor:
                 self._faults.guard("passing a signal on", self._supervision.ask_by_signal)
             self._supervision.turn()
             self._faults.guard("looking at processes", lambda: self._remember(training))
-            time.sleep(self._tempo.turn)
+            # A log that is far ahead (an attach to a long run) is read without resting for whole turns.
+            time.sleep(self._tempo.turn if self._events.caught_up else self._tempo.turn / 20)
 
     def _remember(self, training: Training) -> None:
         """Reap what was adopted; of a training that is not our child, remember the processes in time."""

@@ -39,12 +39,18 @@ class HostSampler:
     def _tree(self) -> dict[str, float]:
         known: dict[Identity, psutil.Process] = {}
         rss = cpu = 0.0
+        measured = False
         for identity in self._members():
             with contextlib.suppress(psutil.Error):
                 process = self._known.get(identity) or psutil.Process(identity.pid)
                 with process.oneshot():
                     rss += process.memory_info().rss
+                    # The first call for a process only starts its measurement.
                     cpu += process.cpu_percent(None)
                 known[identity] = process
+                measured = measured or identity in self._known
         self._known = known
-        return {"tree/rss_bytes": rss, "tree/cpu_percent": cpu, "tree/processes": float(len(known))}
+        values = {"tree/rss_bytes": rss, "tree/processes": float(len(known))}
+        if measured:
+            values["tree/cpu_percent"] = cpu
+        return values

@@ -49,6 +49,8 @@ class SystemSampler:
             gpus=gpu.names, gpu_note=gpu.note,
         )  # fmt: skip
         said = gpu.note
+        # Percentages need some time to be percentages of.
+        self._ended.wait(min(0.3, self._every / 2))
         while True:
             try:
                 log.write(SYSTEM, **host.sample(), **gpu.sample())
