@@ -13,16 +13,20 @@ from guardrun.reading.tailer import Tailer
 
 _BYTES_AT_ONCE: Final = 2 * 1024 * 1024
 """Some ten milliseconds of decoding: a slice of a poll."""
+_LARGEST: Final = 8 * 1024**3
+"""Bytes of a log for which room is made ahead."""
 
 
 class LogFile:
     """Batches of one file, in order; the first may be a large file's whole past, from the cache."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, use_cache: bool = True) -> None:
         self.tailer = Tailer(path)
         self.notes: list[str] = []
         self.skipped = 0
         """Lines that were too long to be events."""
+        self.expected_rows = 0
+        """About how many rows the whole file has, while it is being read; 0 when that is of no use."""
         self.restarted = False
         """Whether the last read found another file in its place: what was read before is void."""
         self._reader = ColumnReader()
@@ -30,6 +34,7 @@ class LogFile:
         self._events: list[tuple[int, Event]] = []
         self._bad_lines = 0
         self._cached_to = 0
+        self._use_cache = use_cache
         self._caching = self._is_large()
 
     def changed(self) -> bool:
@@ -56,6 +61,7 @@ class LogFile:
         if not chunk.lines:
             return None
         batch = self._reader.read(chunk.lines)
+        self.expected_rows = self._estimate() if chunk.more else 0
         if self._caching:
             self._events.extend(batch.events)
             self._bad_lines += batch.bad_lines
@@ -70,10 +76,19 @@ class LogFile:
             column_cache.save(self.tailer, tables, self._events, self._bad_lines, self._reader.attempt)
 
     def _is_large(self) -> bool:
+        if not self._use_cache:
+            return False
         try:
             return self.tailer.path.stat().st_size >= column_cache.CACHE_FROM_BYTES
         except OSError:
             return False
+
+    def _estimate(self) -> int:
+        try:
+            size = self.tailer.path.stat().st_size
+        except OSError:
+            return 0
+        return int(1.02 * self._reader.rows_seen * min(size, _LARGEST) / max(1, self.tailer.offset))
 
     def _from_cache(self) -> Batch | None:
         cached = column_cache.load(self.tailer.path)

@@ -163,7 +163,7 @@ def _loaded(folder: Path, meta: dict[str, Any]) -> Cached:
 
 
 def _marks(path: Path, offset: int) -> dict[str, Any]:
-    """What tells this file from any other: its inode, and hashes of its start and of what precedes the offset."""
+    """What tells this file from any other: inode, and a hash of its start and of what precedes the offset."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0))
     try:
         facts = os.fstat(descriptor)

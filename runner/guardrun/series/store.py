@@ -54,13 +54,16 @@ class SeriesStore:
         self.version = 0
         """Grows whenever a row arrives or a rank is dropped."""
 
-    def add(self, rank: int, batch: Batch) -> None:
-        """Append a batch of ``rank`` (``SYSTEM`` for system samples), in file order."""
+    def add(self, rank: int, batch: Batch, *, expected: int = 0) -> None:
+        """Append a batch of ``rank`` (``SYSTEM`` for system samples), in file order.
+
+        ``expected`` rows in the end, where that is known, save the growing by steps.
+        """
         if not batch.count:
             return
         tables = self._tables.setdefault(rank, {})
         for rows in batch.rows:
-            tables.setdefault(rows.kind, _Table()).append(rows)
+            tables.setdefault(rows.kind, _Table()).append(rows, expected)
         self.version += 1
 
     def drop(self, rank: int) -> None:
@@ -140,13 +143,13 @@ class _Table:
         self._where: dict[str, tuple[int, NDArray[np.int64]]] = {}
         self._views: dict[str, tuple[int, Series]] = {}
 
-    def append(self, rows: Rows) -> None:
+    def append(self, rows: Rows, expected: int = 0) -> None:
         """Take rows; the first ones are adopted as they are (a cache's mapped file is not copied)."""
         count = len(rows.order)
         if self.size == 0:
             self._adopt(rows)
         else:
-            self._extend(rows, count)
+            self._extend(rows, count, expected if expected > self.size + count else 2 * self.size)
         self.size += count
 
     def _adopt(self, rows: Rows) -> None:
@@ -157,18 +160,18 @@ class _Table:
             self._columns[name] = column
             self._absent[name] = int(np.count_nonzero(is_absent(column)))
 
-    def _extend(self, rows: Rows, count: int) -> None:
+    def _extend(self, rows: Rows, count: int, room: int) -> None:
         start, end = self.size, self.size + count
-        self._order = _room(self._order, start, end)
+        self._order = _room(self._order, start, end, room)
         self._order[start:end] = rows.order
-        self._attempt = _room(self._attempt, start, end)
+        self._attempt = _room(self._attempt, start, end, room)
         self._attempt[start:end] = rows.attempt
         for name in rows.columns:
             if name not in self._columns:
                 self._columns[name] = np.full(start, ABSENT)
                 self._absent[name] = start
         for name, held in self._columns.items():
-            column = self._columns[name] = _room(held, start, end)
+            column = self._columns[name] = _room(held, start, end, room)
             fresh = rows.columns.get(name)
             if fresh is None:
                 column[start:end] = ABSENT
@@ -229,11 +232,11 @@ class _Table:
         return index
 
 
-def _room(held: NDArray[_Number], used: int, needed: int) -> NDArray[_Number]:
-    """The column itself, or a copy twice as long; never a column that somebody else may own."""
+def _room(held: NDArray[_Number], used: int, needed: int, room: int) -> NDArray[_Number]:
+    """The column itself, or a copy with more room; never a column that somebody else may own."""
     if needed <= len(held) and held.flags.writeable and held.base is None:
         return held
-    grown = np.empty(max(_FIRST_ROWS, needed, 2 * used), held.dtype)
+    grown = np.empty(max(_FIRST_ROWS, needed, room), held.dtype)
     grown[:used] = held[:used]
     return grown
 

@@ -1,0 +1,1 @@
+"""What guard costs, as ratios against a floor measured side by side in the same process."""
