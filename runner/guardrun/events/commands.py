@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import stat
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -68,7 +67,7 @@ def send_command(
     """Write a command file and return what was sent. Raises OSError when ``control/`` can't be written."""
     sent = time.time()
     made = Command(
-        id=secrets.token_hex(4), command=command, attempt=attempt, sent=sent, expires=sent + lifetime_s,
+        id=os.urandom(4).hex(), command=command, attempt=attempt, sent=sent, expires=sent + lifetime_s,
         via=via, reason=reason, now=now, grace=grace, hurry=hurry,
     )  # fmt: skip
     body = made._asdict()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 import time
 from typing import TYPE_CHECKING
 
@@ -27,7 +26,7 @@ def slug(name: str) -> str:
 def new_run_id(name: str, now: float) -> str:
     """``2026-11-24_15-30-12_<name>_<4 hex>`` in local time."""
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S", time.localtime(now))
-    return f"{stamp}_{slug(name)}_{secrets.token_hex(2)}"
+    return f"{stamp}_{slug(name)}_{os.urandom(2).hex()}"
 
 
 def create_run(

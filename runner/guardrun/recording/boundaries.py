@@ -1,8 +1,7 @@
-"""What happens between two optimizer steps: commands, budgets, checkpoints, the ranks' agreement, the stop."""
+"""What happens between two optimizer steps: commands, budgets, checkpoints, agreement, the stop."""
 
 from __future__ import annotations
 
-import inspect
 import os
 import time
 from typing import TYPE_CHECKING, Any
@@ -186,6 +185,8 @@ class Boundaries:
 
 def _call_hook(hook: Callable[..., Any], step: int) -> None:
     """With the step, when it takes one; what it raises is the script's own and ends the training."""
+    import inspect
+
     try:
         takes_step = any(
             p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL)

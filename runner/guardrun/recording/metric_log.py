@@ -38,7 +38,7 @@ class _Names(dict[str, str]):
 
 
 def _whole(step: Any) -> int:
-    """A step as a plain int: NumPy's and tensors' too. Raises TypeError or ValueError for what is no number."""
+    """A step as a plain int: NumPy's and tensors' too. Raises TypeError for what is no number."""
     return int(step)
 
 
@@ -114,10 +114,11 @@ class MetricLog:
     def _next_step(self, values: dict[str, Any]) -> int:
         """Outside of run.steps a step begins when a name is logged that this step already has."""
         progress = self._progress
-        if not progress.seen or not progress.seen.isdisjoint(values):
+        if progress.seen and values.keys().isdisjoint(progress.seen):
+            progress.seen += tuple(values)
+        else:
+            progress.seen = tuple(values)
             progress.step += 1
-            progress.seen = set()
-        progress.seen.update(values)
         return progress.step
 
     def _begin(self) -> None:

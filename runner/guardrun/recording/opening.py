@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
@@ -140,6 +139,8 @@ def _script_name() -> str:
 
 
 def _facts(launch: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    import hashlib
+
     git = launch.get("git") or {}
     canonical = json.dumps(config, sort_keys=True, default=str).encode()
     return {
@@ -189,7 +190,7 @@ def _alone(
     asked: Asked, config: dict[str, Any], rank: RankIdentity, ordinal: int, parent: str | None
 ) -> Target:
     runs_dir = _runs_dir(asked.runs_dir)
-    key = rendezvous.launch_key(ordinal)
+    key = rendezvous.launch_key(ordinal) if rank.world_size > 1 else ""
     if rank.rank != 0:
         run = rendezvous.find(runs_dir, key, _wait_s())
         if run is None:

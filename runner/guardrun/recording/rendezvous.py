@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,8 @@ def launch_key(ordinal: int) -> str:
     torchrun's run id, restart count and store address; srun's job and step. The agent's pid too where all
     ranks have the same one; ``ordinal`` counts the calls of start() in this process.
     """
+    import hashlib
+
     names = ("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "MASTER_ADDR", "MASTER_PORT",
              "WORLD_SIZE", "SLURM_JOB_ID", "SLURM_STEP_ID")  # fmt: skip
     parts = [os.environ.get(name, "") for name in names]
@@ -37,7 +37,10 @@ def launch_key(ordinal: int) -> str:
 
 def places(runs_dir: Path) -> list[Path]:
     """Folders for the meeting: beside the runs (shared between hosts), else this user's on this host."""
-    return [runs_dir / ".rendezvous", Path(tempfile.gettempdir()) / f"guardrun-rendezvous-{os.getuid()}"]
+    return [
+        runs_dir / ".rendezvous",
+        Path(os.environ.get("TMPDIR") or "/tmp") / f"guardrun-rendezvous-{os.getuid()}",
+    ]
 
 
 def announce(runs_dir: Path, key: str, run: Path) -> Path | None:

@@ -73,7 +73,7 @@ class Run:
 
     @property
     def config(self) -> ConfigView:
-        """The effective configuration, read-only: ``run.config.params.lr``, ``run.config["params"]["lr"]``."""
+        """The effective configuration, read-only: ``run.config.params.lr`` or ``run.config["params"]``."""
         return self._session.config
 
     @property
@@ -124,13 +124,13 @@ class Run:
         return self._seeded
 
     def loader_kwargs(self) -> dict[str, Any]:
-        """Arguments for a DataLoader: a generator whose state goes into the checkpoints, and seeded workers."""
+        """Arguments for a DataLoader: a generator that goes into the checkpoints, and seeded workers."""
         from guardrun.recording.seeds import loader_kwargs
 
         return loader_kwargs(self.seed() if self._seeded is None else self._seeded, self.rank)
 
     def data(self, name: str, obj: T) -> T:
-        """Record what ``obj`` holds (count, SHA-256, and by which rule) under ``name``; returns it unchanged."""
+        """Record what ``obj`` holds (count, SHA-256, by which rule) as ``name``; returns it unchanged."""
         from guardrun.recording.data import fingerprint
 
         found = fingerprint(obj)
@@ -165,7 +165,7 @@ class Run:
         name is logged again, unless ``step`` says which it is. ``loss`` is stored as ``train/loss``.
         """
         if values is not None:
-            named = {**values, **named}
+            named = {**values, **named} if named else dict(values)
             if step is None and "step" in named:
                 step = named.pop("step")
         self._log(named, step)

@@ -31,7 +31,7 @@ class Progress:
         """Inside the body of ``for batch in run.steps(...)``."""
         self.step_in_body = 0
         """Within the body: the number that the step in progress will have."""
-        self.seen: set[str] = set()
+        self.seen: tuple[str, ...] = ()
         """Outside of run.steps: what has been logged for the present step."""
 
     def now(self) -> int:

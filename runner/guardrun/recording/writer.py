@@ -7,17 +7,21 @@ import os
 import sys
 import threading
 import time
+from os import write
 from typing import TYPE_CHECKING
 
 from guardrun.events.encode import encode
 from guardrun.events.schema import HEADER, NOTE, SCHEMA_VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from guardrun.events.schema import Event
 
 _REOPEN_S = 1.0
+_NEWLINE = 1 << 10
+"""orjson.OPT_APPEND_NEWLINE, which is part of its public interface, without importing it at start."""
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -42,6 +46,9 @@ class EventWriter:
         self._seq = 0
         self._tried = float("-inf")
         self._torn = False
+        self._smooth = False
+        """The last line arrived whole and nothing is left to tell: lines are written as they come."""
+        self._dumps: Callable[..., bytes]
         self._warned = path is None
         self._lock = threading.RLock()
         self._batch: list[bytes] = []
@@ -50,6 +57,7 @@ class EventWriter:
         self._header = header
         if path is not None:
             self._open()
+            self._dumps = _orjson_dumps()
             self.emit(HEADER, {"schema": SCHEMA_VERSION, **header})
             if delay_s > 0:
                 self._start_batching()
@@ -66,9 +74,10 @@ class EventWriter:
             self._put(encode(event))
 
     def write_ready(self, event: Event) -> None:
-        """Write an event whose values JSON has and whose floats are finite: no copy, no look at them."""
-        import orjson
+        """Write an event whose values JSON has and whose floats are finite: no copy, no look at them.
 
+        The hot path of run.log. A value that orjson refuses (an int beyond 64 bits) takes the slow one.
+        """
         if self.inert:
             self._warn_inert()
             return
@@ -76,10 +85,18 @@ class EventWriter:
             event["seq"] = self._seq
             self._seq += 1
             try:
-                line = orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
+                line = self._dumps(event, None, _NEWLINE)
             except TypeError:
                 line = encode(event)
-            self._put(line)
+            if self._smooth:
+                try:
+                    written = write(self._fd, line)
+                    if written != len(line):
+                        self._short(line, written)
+                except OSError as error:
+                    self._failed(1, error)
+            else:
+                self._put(line)
 
     def sync(self) -> None:
         """Have the file system keep everything written so far (fsync). Never raises."""
@@ -112,25 +129,32 @@ class EventWriter:
     def _put(self, line: bytes) -> None:
         if self._batcher is not None:
             self._batch.append(line)
-        elif self._torn or self._fd < 0 or self.dropped != self._told:
-            self._put_in_trouble(line)
-        else:
+        elif self._smooth:
             self._write(line, 1)
+        else:
+            self._put_in_trouble(line)
 
     def _write(self, data: bytes, events: int) -> bool:
         """One write(2) of whole lines; False when they did not all arrive."""
         try:
-            written = os.write(self._fd, data)
+            written = write(self._fd, data)
         except OSError as error:
-            self._lost(events, error.strerror or str(error))
-            if error.errno in (errno.EBADF, errno.ESTALE):
-                self._shut()
+            self._failed(events, error)
             return False
         if written != len(data):
-            self._torn = data[written - 1 : written] != b"\n"
-            self._lost(data.count(b"\n") - data.count(b"\n", 0, written), "short write")
+            self._short(data, written)
             return False
         return True
+
+    def _failed(self, events: int, error: OSError) -> None:
+        self._lost(events, error.strerror or str(error))
+        if error.errno in (errno.EBADF, errno.ESTALE):
+            self._shut()
+
+    def _short(self, data: bytes, written: int) -> None:
+        """Only the beginning arrived: the lines that are not whole are lost."""
+        self._torn = written > 0 and data[written - 1 : written] != b"\n"
+        self._lost(data.count(b"\n") - data.count(b"\n", 0, written), "short write")
 
     def _put_in_trouble(self, line: bytes, events: int = 1) -> None:
         """After a failure: a new line first when the last one is torn, and a note once writing works."""
@@ -146,11 +170,14 @@ class EventWriter:
             text = f"{lost} event{'s' * (lost != 1)} could not be written: {self._why}"
             note = {"t": time.time(), "seq": self._seq, "kind": NOTE, "text": text, "dropped": self.dropped}
             self._seq += 1
-            self._write(encode(note), 1)
+            self._smooth = self._write(encode(note), 1)
+        else:
+            self._smooth = self._batcher is None
 
     def _lost(self, events: int, why: str) -> None:
         self.dropped += events
         self._why = why
+        self._smooth = False
 
     # -- the descriptor
 
@@ -163,6 +190,7 @@ class EventWriter:
         except OSError as error:
             self._why = error.strerror or str(error)
             self._shut()
+        self._smooth = False  # the first line goes the careful way
 
     def _reopen(self) -> bool:
         """Try again to open, now and then; the new stretch of the log begins with a header of its own."""
@@ -204,3 +232,9 @@ class EventWriter:
         if self._batch:
             lines, self._batch = self._batch, []
             self._put_in_trouble(b"".join(lines), len(lines))
+
+
+def _orjson_dumps() -> Callable[..., bytes]:
+    import orjson
+
+    return orjson.dumps
