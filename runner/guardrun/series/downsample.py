@@ -41,6 +41,12 @@ class ColumnStatistics:
     mean: Floats
 
 
+def usable_x(x: Floats) -> NDArray[np.bool_]:
+    """Which x can be drawn: finite, and so small that differences can't overflow."""
+    usable: NDArray[np.bool_] = np.abs(x) < 1e300
+    return usable
+
+
 def monotone_pieces(x: Floats) -> list[slice]:
     """Slices of ``x`` (finite) in which it never goes back: the attempts of a resumed run."""
     if x.size == 0:
@@ -54,13 +60,13 @@ def column_spans(x: Floats, y: Floats, edges: Floats) -> Spans:
     """Min..max of the polyline through (x, y) in every column ``edges[i] <= x < edges[i+1]``.
 
     Args:
-        x: float64, any order; where it goes back a new polyline begins. Points with a non-finite x are
-            left out.
+        x: float64, any order; where it goes back a new polyline begins. Points whose x isn't
+            usable are left out.
         y: float64 of the same length; a non-finite y is a gap.
         edges: strictly increasing, one more than there are columns. The last column includes its end.
     """
-    if not np.isfinite(x).all():
-        kept = np.isfinite(x)
+    kept = usable_x(x)
+    if not kept.all():
         x, y = x[kept], y[kept]
     pieces = monotone_pieces(x)
     if len(pieces) > _MAX_PIECES:
@@ -170,7 +176,7 @@ def _crossed_spans(starts: Ints, entering: Floats, leaving: Floats) -> Spans:
 def column_statistics(x: Floats, y: Floats, edges: Floats) -> ColumnStatistics:
     """Count, extremes and mean of the finite points in every column, whatever the order of x."""
     columns = edges.size - 1
-    kept = np.isfinite(y) & (x >= edges[0]) & (x <= edges[-1])
+    kept = np.isfinite(y) & (x >= edges[0]) & (x <= edges[-1])  # false for an x that is NaN
     if not kept.all():
         x, y = x[kept], y[kept]
     if x.size and not np.all(x[1:] >= x[:-1]):

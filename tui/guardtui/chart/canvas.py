@@ -13,6 +13,7 @@ class Canvas:
     def __init__(self, width: int, height: int) -> None:
         self.chars = np.full((height, width), " ")
         self.styles = np.zeros((height, width), np.uint8)
+        self.grounds = np.zeros((height, width), np.uint8)
 
     def put(self, row: int, column: int, text: str, style: int) -> None:
         """Text from a cell on, cut at the right edge."""

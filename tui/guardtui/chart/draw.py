@@ -11,16 +11,18 @@ import math
 
 import numpy as np
 
+from guardrun.series.downsample import Spans, usable_x
 from guardtui.chart import overlays
 from guardtui.chart.canvas import Canvas
 from guardtui.chart.frame import STYLE_INDEX, Frame, Memory, PlotArea, role_style
 from guardtui.chart.ink import BRAILLE, Ink, pack
 from guardtui.chart.model import ChartModel, Curve, Floats
 from guardtui.chart.raster import Traced, fill, trace, value_range
-from guardtui.chart.scale import Limits, log_limits, step_limits, value_limits, window_limits
+from guardtui.chart.scale import Limits, log_limits, spread_evenly, step_limits, value_limits, window_limits
 from guardtui.chart.ticks import Ticks, axis_ticks
 from guardtui.chart.titles import curve_symbol, one_cell, title_line
 
+_DOTS_IN = np.array([bin(bits).count("1") for bits in range(256)])
 _GUTTER_FROM_WIDTH = 16
 _GUTTER = 6
 _GUTTER_MOST = 11
@@ -45,20 +47,20 @@ def draw(
     memory = memory or Memory()
     canvas = Canvas(max(width, 0), max(height, 0))
     if width < 1 or height < 1:
-        return Frame(canvas.chars, canvas.styles, None, memory)
+        return Frame(canvas.chars, canvas.styles, canvas.grounds, None, memory)
     x_range = _step_range(model.curves)
     if x_range is None:
         _draw_empty(canvas, model, ink)
-        return Frame(canvas.chars, canvas.styles, None, memory)
+        return Frame(canvas.chars, canvas.styles, canvas.grounds, None, memory)
     x = window_limits(model.x_range) if model.x_range else step_limits(*x_range, memory.x)
     top, rows = int(height >= 2), _plot_rows(height)
     most = min(7, (rows + 1) // 2)
     # The gutter's width depends on the y labels, which depend on what is visible in the columns beside
     # the gutter; a second look is needed only when the labels turn out wider than the gutter was.
-    gutter = memory.gutter or (_GUTTER if width >= _GUTTER_FROM_WIDTH else 0)
+    gutter = min(memory.gutter or _GUTTER, width // 2) if width >= _GUTTER_FROM_WIDTH else 0
     for _ in range(2):
         columns = max(1, width - gutter)
-        edges = np.linspace(x.low, x.high, columns * ink.columns + 1)
+        edges = spread_evenly(x, columns * ink.columns)
         traced = _trace_all(model, edges, memory)
         y = _value_limits(model, traced, memory)
         ticks = axis_ticks(y, most, model.unit) if y else None
@@ -74,7 +76,9 @@ def draw(
     _draw_around(canvas, model, traced, ticks, area, ink)
     bands = frozenset(each.curve.label for each in traced if each.is_band)
     kept_x = memory.x if model.x_range else x
-    return Frame(canvas.chars, canvas.styles, area, Memory(kept_x, y or memory.y, gutter, bands))
+    return Frame(
+        canvas.chars, canvas.styles, canvas.grounds, area, Memory(kept_x, y or memory.y, gutter, bands)
+    )
 
 
 def _draw_around(
@@ -104,14 +108,11 @@ def _step_range(curves: tuple[Curve, ...]) -> tuple[float, float] | None:
     """Lowest and highest x of all curves, points with a non-finite y included."""
     low, high = math.inf, -math.inf
     for curve in curves:
-        if curve.x.size:
-            x = curve.x if np.isfinite(curve.x[[0, -1]]).all() else curve.x[np.isfinite(curve.x)]
-            low, high = min(low, float(x.min(initial=math.inf))), max(high, float(x.max(initial=-math.inf)))
-    if not math.isfinite(low) or not math.isfinite(high):
-        finite = [curve.x[np.isfinite(curve.x)] for curve in curves]
-        values = np.concatenate([*finite, np.empty(0)])
-        return (float(values.min()), float(values.max())) if values.size else None
-    return low, high
+        usable = usable_x(curve.x)
+        x = curve.x if usable.all() else curve.x[usable]
+        if x.size:
+            low, high = min(low, float(x.min())), max(high, float(x.max()))
+    return (low, high) if low <= high else None
 
 
 def _trace_all(model: ChartModel, edges: Floats, memory: Memory) -> list[Traced]:
@@ -160,28 +161,41 @@ def _centre(canvas: Canvas, area: PlotArea, text: str) -> None:
 def _draw_curves(
     canvas: Canvas, traced: list[Traced], y: Limits, area: PlotArea, ink: Ink, *, mono: bool
 ) -> None:
-    """Dim layers first, bright ones over them: of several in a cell the last gives the colour, and the
-    dots of all are shown."""
-    layers = [(each, each.raw, True) for each in traced if each.is_band or each.curve.style == "faint"]
-    layers += [
-        (each, each.bright if each.bright is not None else each.raw, False)
-        for each in traced
-        if each.curve.style != "faint"
-    ]
-    rows, columns = area.height * ink.rows, area.width * ink.columns
+    """Envelopes first, then faint curves, then bright ones: of several in a cell the last gives the colour
+    and the dots of all are shown. Only envelopes give way: under a line they are a shade of the ground."""
     inside = np.s_[area.top : area.top + area.height, area.left : area.left + area.width]
-    bits = np.zeros((area.height, area.width), np.uint8)
-    styles, chars = canvas.styles[inside], canvas.chars[inside]
-    order = {id(each): index for index, each in enumerate(traced)}
-    for each, spans, dim in layers:
-        cells = pack(fill(spans, y, rows, columns), ink)
-        bits |= cells
+    chars, styles, grounds = canvas.chars[inside], canvas.styles[inside], canvas.grounds[inside]
+    envelopes = np.zeros((area.height, area.width), np.uint8)
+    lines = np.zeros_like(envelopes)
+    full = ink.columns * ink.rows
+    for index, spans, dim in _layers(traced):
+        each = traced[index]
+        cells = pack(fill(spans, y, area.height * ink.rows, area.width * ink.columns), ink)
         covered = cells > 0
         styles[covered] = role_style(each.curve.color, dim=dim)
         if ink.per_curve:
-            chars[covered] = ink.per_curve[0] if dim else curve_symbol(ink, order[id(each)])
+            chars[covered] = ink.per_curve[0] if dim else curve_symbol(ink, index)
+        if dim and each.is_band:
+            envelopes |= cells
+            grounds[_DOTS_IN[cells] * 2 >= full] = role_style(each.curve.color, dim=True)
+        else:
+            lines |= cells
+    on_line = lines > 0
+    grounds[~on_line] = 0
     if not ink.per_curve:
-        drawn = bits > 0
-        chars[drawn] = ink.shapes[bits[drawn]]
-    if mono and not ink.per_curve and len(traced) > 1:
-        overlays.draw_letters(canvas, traced, y, area, ink)
+        bits = np.where(on_line, lines, envelopes)
+        chars[bits > 0] = ink.shapes[bits[bits > 0]]
+        if mono and len(traced) > 1:
+            overlays.draw_letters(canvas, traced, y, area, ink)
+
+
+def _layers(traced: list[Traced]) -> list[tuple[int, Spans, bool]]:
+    """What to draw, from the back to the front: the curve's index, its spans, and whether they are dim."""
+    envelopes = [(index, each.raw, True) for index, each in enumerate(traced) if each.is_band]
+    faint = [(index, each.raw, True) for index, each in enumerate(traced) if each.curve.style == "faint"]
+    bright = [
+        (index, each.raw if each.bright is None else each.bright, False)
+        for index, each in enumerate(traced)
+        if each.curve.style != "faint"
+    ]
+    return envelopes + faint + bright

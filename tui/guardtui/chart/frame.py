@@ -16,7 +16,7 @@ ROLES: Final = (
     "aux1", "aux2", "aux3", "aux4", "aux5", "aux6",
 )  # fmt: skip
 _FIXED: Final = (
-    "blank", "title", "axis", "label", "text", "note", "alarm", "guide", "cursor", "empty",
+    "blank", "title", "axis", "label", "text", "note", "alarm", "cursor", "empty",
     "best", "last", "signal", "stop", "resume",
 )  # fmt: skip
 STYLES: Final = (*_FIXED, *ROLES, *(f"{role}:dim" for role in ROLES))
@@ -66,10 +66,13 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """``chars`` and ``styles`` (indices into STYLES) are height by width."""
+    """All three are height by width."""
 
     chars: NDArray[np.str_]
     styles: NDArray[np.uint8]
+    """Indices into STYLES."""
+    grounds: NDArray[np.uint8]
+    """The style of the band that lies under a cell's line; 0 where there is none."""
     area: PlotArea | None
     memory: Memory
 
@@ -81,20 +84,30 @@ class Frame:
         """All rows, without trailing blanks."""
         return "\n".join(self.row_text(row).rstrip() for row in range(self.chars.shape[0]))
 
-    def runs(self, row: int) -> list[tuple[str, str]]:
-        """One row as stretches of one style. Blanks join the stretch before them, which saves bytes."""
-        styles = self.styles[row]
-        if styles.size == 0:
-            return []
+    def runs(self, row: int) -> list[tuple[str, str, str]]:
+        """One row as stretches of text, style and ground (``role:ground``, or "").
+
+        Blanks join the stretch before them, which saves bytes."""
         text = self.row_text(row)
-        filled = np.flatnonzero(self.chars[row] != " ")
-        if filled.size == 0:
-            return [(text, "blank")]
-        seen = styles[filled]
+        shown = (self.chars[row] != " ") | (self.grounds[row] > 0)
+        places = np.flatnonzero(shown)
+        if places.size == 0:
+            return [(text, STYLES[0], "")] if text else []
+        looks = self.styles[row].astype(np.intp) * len(STYLES) + self.grounds[row]
+        # A blank after a ground must not continue it.
+        ends = np.flatnonzero(~shown[1:] & (self.grounds[row][:-1] > 0)) + 1
+        looks[ends] = 0
+        places = np.union1d(places, ends)
+        seen = looks[places]
         first = np.flatnonzero(seen[1:] != seen[:-1]) + 1
-        starts = [0, *filled[first].tolist(), styles.size]
-        kinds = [seen[0], *seen[first].tolist()]
-        return [(text[a:b], STYLES[kind]) for a, b, kind in zip(starts[:-1], starts[1:], kinds, strict=True)]
+        starts = [0, *places[first].tolist(), looks.size]
+        kinds = [divmod(int(look), len(STYLES)) for look in (seen[0], *seen[first])]
+        if kinds[0][1] and places[0] > 0:
+            starts, kinds = [0, int(places[0]), *starts[1:]], [(0, 0), *kinds]
+        return [
+            (text[a:b], STYLES[style], STYLES[ground].replace(":dim", ":ground") if ground else "")
+            for a, b, (style, ground) in zip(starts[:-1], starts[1:], kinds, strict=True)
+        ]
 
 
 def changed_rows(before: Frame | None, after: Frame) -> list[int]:
@@ -103,6 +116,7 @@ def changed_rows(before: Frame | None, after: Frame) -> list[int]:
     if before is None or before.chars.shape != after.chars.shape:
         return list(range(height))
     filled = (before.chars != " ") | (after.chars != " ")
-    differs = (before.chars != after.chars) | ((before.styles != after.styles) & filled)
+    differs = (before.chars != after.chars) | (before.grounds != after.grounds)
+    differs |= (before.styles != after.styles) & filled
     rows: list[int] = np.flatnonzero(differs.any(axis=1)).tolist()
     return rows

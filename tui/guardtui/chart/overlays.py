@@ -15,7 +15,7 @@ from guardtui.chart.titles import mark_style, one_cell
 
 _MARK_ORDER = ("resume", "last", "best", "stop", "nonfinite", "signal")
 """Of marks in one cell the last of these is seen."""
-_X_LABEL_ROOM = 12
+_X_LABEL_ROOM = 10
 
 
 def draw_value_axis(canvas: Canvas, ticks: Ticks | None, area: PlotArea, ink: Ink) -> None:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 
 class Paint(NamedTuple):
-    """How a style looks. ``color`` is #rrggbb, or "" for the terminal's own."""
+    """How a style looks. ``color`` is #rrggbb, a name of the sixteen, or "" for the terminal's own."""
 
     color: str
     bold: bool = False
@@ -29,43 +29,58 @@ _LIGHT_CURVES: Final = {
     "aux4": "#a8437f", "aux5": "#7a6a00", "aux6": "#5b4fc4",
 }  # fmt: skip
 _DARK_FIXED: Final = {
-    "blank": Paint(""), "title": Paint("#e8e8e8", bold=True), "axis": Paint("#5c6370"),
-    "label": Paint("#9aa0ab"), "text": Paint("#c8ccd4"), "note": Paint("#9aa0ab"),
-    "alarm": Paint("#ff6b5e", bold=True), "guide": Paint("#3a3f4a"), "cursor": Paint("#7d8490"),
-    "empty": Paint("#9aa0ab"), "best": Paint("#ffd75f", bold=True), "last": Paint("#c8ccd4"),
-    "signal": Paint("#ff6b5e", bold=True), "stop": Paint("#ff9d5c", bold=True), "resume": Paint("#8fb8d0"),
+    "blank": "", "title": "#e8e8e8", "axis": "#5c6370",
+    "label": "#9aa0ab", "text": "#c8ccd4", "note": "#9aa0ab",
+    "alarm": "#ff6b5e", "cursor": "#7d8490",
+    "empty": "#9aa0ab", "best": "#ffd75f", "last": "#c8ccd4",
+    "signal": "#ff6b5e", "stop": "#ff9d5c", "resume": "#8fb8d0",
 }  # fmt: skip
 _LIGHT_FIXED: Final = {
-    "blank": Paint(""), "title": Paint("#1c1c1c", bold=True), "axis": Paint("#8a8f98"),
-    "label": Paint("#5a606b"), "text": Paint("#333842"), "note": Paint("#5a606b"),
-    "alarm": Paint("#c4201a", bold=True), "guide": Paint("#d4d7dd"), "cursor": Paint("#80858f"),
-    "empty": Paint("#5a606b"), "best": Paint("#8a6100", bold=True), "last": Paint("#333842"),
-    "signal": Paint("#c4201a", bold=True), "stop": Paint("#b04a00", bold=True), "resume": Paint("#40667c"),
+    "blank": "", "title": "#1c1c1c", "axis": "#8a8f98",
+    "label": "#5a606b", "text": "#333842", "note": "#5a606b",
+    "alarm": "#c4201a", "cursor": "#80858f",
+    "empty": "#5a606b", "best": "#8a6100", "last": "#333842",
+    "signal": "#c4201a", "stop": "#b04a00", "resume": "#40667c",
 }  # fmt: skip
+_ANSI: Final = {
+    "train": "bright_blue", "val": "yellow", "test": "bright_yellow", "metric": "green", "lr": "yellow",
+    "grad": "magenta", "system": "cyan", "aux1": "bright_blue", "aux2": "yellow", "aux3": "green",
+    "aux4": "magenta", "aux5": "cyan", "aux6": "bright_magenta",
+    "alarm": "red", "signal": "red", "stop": "red", "best": "yellow", "resume": "cyan",
+}  # fmt: skip
+_QUIET: Final = ("axis", "label", "note", "cursor", "empty")
+_BOLD: Final = ("title", "alarm", "best", "signal", "stop")
 _DIM_SHARE: Final = 0.42
 """Of a curve's colour in its band; the rest is the background's."""
+_GROUND_SHARE: Final = 0.2
+"""The same for the ground under a band's line: about what the band's dots cover of a cell."""
 
 
-def paints(*, dark: bool, mono: bool = False, background: str = "") -> dict[str, Paint]:
-    """A paint for every style of ``guardtui.chart.frame``.
+def paints(*, dark: bool, background: str = "") -> dict[str, Paint]:
+    """A paint for every style of ``guardtui.chart.frame``, and ``role:ground`` for what lies under a line.
 
     Args:
         background: #rrggbb on which the chart is drawn, into which bands fade; "" for the usual one.
     """
     fixed, curves = (_DARK_FIXED, _DARK_CURVES) if dark else (_LIGHT_FIXED, _LIGHT_CURVES)
-    if mono:
-        quiet = ("axis", "label", "note", "guide", "cursor", "empty")
-        table = {name: Paint("", paint.bold, name in quiet) for name, paint in fixed.items()}
-        return table | {
-            style: Paint("", bold=bold, dim=dim)
-            for role in curves
-            for style, bold, dim in ((role, role in ("val", "test"), False), (f"{role}:dim", False, True))
-        }
     ground = background or ("#121212" if dark else "#ffffff")
-    table = dict(fixed)
+    table = {name: Paint(color, name in _BOLD) for name, color in fixed.items()}
     for role, color in curves.items():
         table[role] = Paint(color)
         table[f"{role}:dim"] = Paint(blend(color, ground, _DIM_SHARE))
+        table[f"{role}:ground"] = Paint(blend(color, ground, _GROUND_SHARE))
+    return table
+
+
+def terminal_paints(*, colors: bool) -> dict[str, Paint]:
+    """Paints in the terminal's own sixteen colours, or without any: bold and dim tell bright from dim."""
+    hues = _ANSI if colors else {}
+    table = {name: Paint(hues.get(name, ""), name in _BOLD, name in _QUIET) for name in _DARK_FIXED}
+    for role in _DARK_CURVES:
+        hue = hues.get(role, "")
+        table[role] = Paint(hue, bold=not colors)
+        table[f"{role}:dim"] = Paint(hue, dim=True)
+        table[f"{role}:ground"] = Paint("")
     return table
 
 

@@ -19,6 +19,7 @@ _HALF_DECADES = (0.0, math.log10(2.0), math.log10(5.0))
 _SMALLEST = 1e-300
 """Ranges narrower than this are widened: below it powers of ten lose their digits."""
 _FLOAT_MAX = float(np.finfo(np.float64).max)
+_WIDEST = 1e299
 _KEEP_WHILE_FILLED = 0.4
 """Old limits stay while the data inside them fills at least this share of them."""
 
@@ -36,9 +37,10 @@ class Limits:
     def position(self, values: Floats) -> Floats:
         """0 at ``low``, 1 at ``high``; values in the axis's own terms (exponents on a log axis)."""
         span = self.high - self.low
-        if math.isfinite(span):
-            return (values - self.low) / span
-        return (values * 0.25 - self.low * 0.25) / (self.high * 0.25 - self.low * 0.25)
+        with np.errstate(over="ignore"):  # far outside is infinitely far
+            if math.isfinite(span):
+                return (values - self.low) / span
+            return (values * 0.25 - self.low * 0.25) / (self.high * 0.25 - self.low * 0.25)
 
     def value(self, position: float) -> float:
         """The value at a position, the inverse of :meth:`position`."""
@@ -148,11 +150,18 @@ def _grid_end(length: float) -> float:
     return _times_power(1.0, exponent + 1)
 
 
+def spread_evenly(limits: Limits, parts: int) -> Floats:
+    """The ``parts + 1`` edges that cut the range into equal parts: never falling, both ends exact."""
+    share = np.arange(parts + 1) / parts
+    edges: Floats = np.maximum.accumulate(limits.low * (1.0 - share) + limits.high * share)
+    return np.minimum(edges, limits.high)
+
+
 def window_limits(window: tuple[float, float]) -> Limits:
     """The limits of a window that somebody chose, as they are."""
-    low, high = sorted(window)
-    if not math.isfinite(low) or not math.isfinite(high):
+    if math.isnan(window[0]) or math.isnan(window[1]):
         return Limits(0.0, 1.0, 1.0)
+    low, high = (max(-_WIDEST, min(_WIDEST, end)) for end in sorted(window))
     if not high - low > _resolution(low, high):
         room = max(1.0, _resolution(low, high))
         low, high = low - room, high + room

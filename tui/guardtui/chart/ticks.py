@@ -32,9 +32,9 @@ def axis_ticks(limits: Limits, most: int, unit: str = "") -> Ticks:
     if limits.log:
         return _log_ticks(limits, most, unit)
     step = _tick_step(limits, most, unit)
-    values = _multiples(limits, step)
+    values = _multiples(limits, step) if step else []
     if len(values) < 2:
-        values, step = [limits.low, limits.high], limits.high - limits.low
+        values, step = [limits.low, limits.high], min(limits.high / 2 - limits.low / 2, 8e307) * 2
     labels, offset = label_values(values, step, unit)
     return Ticks(tuple(_positions(limits, values)), tuple(labels), offset)
 
@@ -45,7 +45,7 @@ def _positions(limits: Limits, values: list[float]) -> list[float]:
 
 
 def _tick_step(limits: Limits, most: int, unit: str) -> float:
-    """The smallest nice step that gives at most ``most`` ticks."""
+    """The smallest nice step that gives at most ``most`` ticks; 0 where no nice step is large enough."""
     span = limits.high / 4 - limits.low / 4
     rough = 4 * min(span / most, 2e307)
     if unit == "s" and rough >= 0.5:
@@ -54,9 +54,11 @@ def _tick_step(limits: Limits, most: int, unit: str) -> float:
                 return float(duration)
         return max(_DAY, nice_step(rough / _DAY) * _DAY)
     step = nice_step(rough)
-    while len(_multiples(limits, step)) > most:
+    for _ in range(4):
+        if len(_multiples(limits, step)) <= most:
+            return step
         step = nice_step(step * 1.01)
-    return step
+    return 0.0
 
 
 def _multiples(limits: Limits, step: float) -> list[float]:
@@ -95,15 +97,15 @@ def _log_exponents(limits: Limits, most: int) -> list[float]:
 
 def _log_label(exponent: float, unit: str) -> str:
     whole = math.floor(exponent + 1e-9)
-    mantissa = round(10 ** (exponent - whole), 2)
-    if -4 < whole < 6 or unit:
-        value = mantissa * 10.0**whole if abs(whole) < 300 else 0.0
-        return (
-            label_values([value], abs(value) / 10 or 1.0, unit)[0][0]
-            if mantissa in (1, 2, 5)
-            else short(value)
-        )
-    return f"{mantissa:g}e{whole}"
+    mantissa = f"{10 ** (exponent - whole):.2g}"
+    if abs(whole) >= 300:
+        return f"{mantissa}e{whole}"
+    value = float(f"{mantissa}e{whole}")
+    if unit:
+        return label_values([value], value, unit)[0][0]
+    if -4 < whole < 4:
+        return f"{value:g}"
+    return _numbers([value], value, value)[0] if 0 < whole < 6 else f"{mantissa}e{whole}"
 
 
 def label_values(values: list[float], step: float, unit: str = "") -> tuple[list[str], str]:
@@ -253,7 +255,7 @@ def step_text(value: float, unit: str = "") -> str:
     >>> step_text(12400.0), step_text(0.25), step_text(5400.0, "s")
     ('12,400', '0.25', '1h30')
     """
-    if unit == "s":
+    if unit == "s" or not math.isfinite(value):
         return short(value, "s")
     if value == round(value) and abs(value) < 1e15:
         return f"{int(value):,}"

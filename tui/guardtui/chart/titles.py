@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from guardrun.series.downsample import usable_x
 from guardtui.chart.frame import STYLE_INDEX, role_style
 from guardtui.chart.ink import Ink
 from guardtui.chart.model import ChartModel, Curve, Mark
@@ -39,7 +40,7 @@ def title_line(
         tails = _readout_tails(model, marks, ink)
         notes: list[Line] = [[]]
     else:
-        tails = _legend_tails(model.curves, ink, model.unit)
+        tails = _legend_tails(model.curves, ink, model.unit, model.title)
         notes = [_notes(model, traced, brief=False), _notes(model, traced, brief=True), []]
     for tail in tails:
         for note in notes:
@@ -101,7 +102,7 @@ def _notes(model: ChartModel, traced: list[Traced], *, brief: bool) -> Line:
     return line
 
 
-def _legend_tails(curves: tuple[Curve, ...], ink: Ink, unit: str) -> list[Line]:
+def _legend_tails(curves: tuple[Curve, ...], ink: Ink, unit: str, title: str) -> list[Line]:
     """Legends from the fullest to none: with values; labels; the first labels and how many more."""
     named = [curve for curve in curves if curve.label]
     values = {id(curve): _last_text(curve, unit) for curve in named}
@@ -112,7 +113,8 @@ def _legend_tails(curves: tuple[Curve, ...], ink: Ink, unit: str) -> list[Line]:
             more = Piece(f"  +{len(named) - kept}", STYLE_INDEX["label"])
             tails.append([*_entries([(curve, "") for curve in named[:kept]], ink), more])
     elif named:
-        tails.append([Piece(values[id(named[0])], role_style(named[0].color))])
+        bare = [Piece(values[id(named[0])], role_style(named[0].color))]
+        tails = [bare] if named[0].label in title else [*tails, bare]
     return [*tails, []]
 
 
@@ -160,12 +162,9 @@ def mark_style(mark: Mark) -> int:
 
 def nearest(curve: Curve, x: float) -> tuple[float, float] | None:
     """The curve's point (x, y) whose x lies nearest; of a repeated step the newest. None without points."""
-    if curve.x.size == 0:
+    usable = np.flatnonzero(usable_x(curve.x))
+    if usable.size == 0 or not np.isfinite(x):
         return None
-    distance = np.abs(curve.x - x)
-    finite = np.isfinite(distance)
-    if not finite.any():
-        return None
-    least = distance[finite].min()
-    index = int(np.flatnonzero(distance == least)[-1])
+    distance = np.abs(curve.x[usable] / 2 - x / 2)
+    index = int(usable[np.flatnonzero(distance == distance.min())[-1]])
     return float(curve.x[index]), float(curve.y[index])

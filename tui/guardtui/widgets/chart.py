@@ -8,7 +8,6 @@ from dataclasses import replace
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.color import Color
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
@@ -19,7 +18,7 @@ from guardtui.chart.draw import draw
 from guardtui.chart.frame import Frame, Memory, changed_rows
 from guardtui.chart.ink import Ink, choose_ink
 from guardtui.chart.model import ChartModel
-from guardtui.chart.palette import paints
+from guardtui.chart.palette import paints, terminal_paints
 
 
 class Chart(Widget):
@@ -59,7 +58,7 @@ class Chart(Widget):
         self._frame: Frame | None = None
         self._memory = Memory()
         self._hover_x: float | None = None
-        self._styles_for: tuple[bool, str] | None = None
+        self._styles_for: tuple[str, str] | None = None
         self._rich_styles: dict[str, Style] = {}
 
     @property
@@ -113,28 +112,30 @@ class Chart(Widget):
         if not 0 <= y < height:
             return Strip.blank(width, self.rich_style)
         styles = self._style_table()
-        return Strip([Segment(text, styles[name]) for text, name in self._frame.runs(y)], width)
+        runs = self._frame.runs(y)
+        return Strip([Segment(text, styles[style] + styles[ground]) for text, style, ground in runs], width)
 
     def _style_table(self) -> dict[str, Style]:
-        """Rich styles for the theme and background of now."""
+        """Rich styles by name for the theme and background of now; "" and grounds set the background."""
         background = self.background_colors[1]
-        dark = self._is_dark(background)
-        key = (dark, background.hex6)
+        theme = self.app.current_theme
+        key = (theme.name, background.hex6)
         if self._styles_for != key:
+            own = self._mono or theme.ansi or background.ansi is not None
+            if own:
+                table = terminal_paints(colors=not self._mono)
+            else:
+                table = paints(dark=background.brightness < 0.5, background=background.hex6)
             ground = Style.from_color(None, background.rich_color)
-            table = paints(dark=dark, mono=self._mono, background=background.hex6 if background.a else "")
-            self._rich_styles = {
-                name: ground
-                + Style(color=paint.color or None, bold=paint.bold or None, dim=paint.dim or None)
-                for name, paint in table.items()
-            }
+            self._rich_styles = {"": Style.null()}
+            for name, paint in table.items():
+                if name.endswith(":ground"):
+                    style = Style(bgcolor=paint.color or None)
+                else:
+                    style = ground + Style(color=paint.color or None, bold=paint.bold, dim=paint.dim)
+                self._rich_styles[name] = style
             self._styles_for = key
         return self._rich_styles
-
-    def _is_dark(self, background: Color) -> bool:
-        if background.ansi is not None or background.a == 0:
-            return self.app.current_theme.dark
-        return background.brightness < 0.5
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Read the curves at the mouse."""
