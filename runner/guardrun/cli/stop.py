@@ -14,7 +14,6 @@ from guardrun.errors import UserError
 
 if TYPE_CHECKING:
     from guardrun.cli.stop_wait import StopWait
-    from guardrun.events.commands import Command
     from guardrun.following.run_follower import RunFollower
     from guardrun.state.model import CheckpointRef, RunState
 
@@ -94,8 +93,8 @@ def _request(
         tell("a stop is already under way")
         wait.join()
         return wait
-    sent: Command = wait.send(now=now, grace=grace, hurry=hurry)
-    tell(f"asked {state.run_id} to stop ({sent.id})")
+    tell(f"asking {state.run_id} to stop" + (" at once" if hurry else ""))
+    wait.send(now=now, grace=grace, hurry=hurry)
     return wait
 
 

@@ -15,6 +15,8 @@ from typing import Any, Final
 from guardrun.events.paths import RunPaths
 
 _MODULE: Final = "guardrun.recording.checkpoints.prove"
+_ABSENT: Final = 2
+"""The proof's exit code when it found nothing to examine: not the same as damage."""
 ROLES: Final = ("last", "best")
 """Under a deadline ``last`` comes first: it is the work that can't be had again."""
 
@@ -77,19 +79,22 @@ class Prover:
         return Proof(role, "", None, "none", f"not examined: {problem}", time.monotonic() - begun)
 
     def _ask(self, python: str, role: str, level: str) -> tuple[Mapping[str, Any] | None, str]:
-        command = [python, "-m", _MODULE, str(self._paths.root), role, "--level", level]
+        root = self._paths.root.resolve()
+        command = [python, "-m", _MODULE, str(root), role, "--level", level]
         try:
+            # From the run's own folder: a script named like a module of ours must not be imported.
             self._child = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                start_new_session=True, env=_environment(), cwd=self._paths.root,
+                start_new_session=True, env=_environment(), cwd=root,
             )  # fmt: skip
         except OSError as error:
             return None, f"{python}: {error.strerror or error}"
+        child = self._child
         deadline = time.monotonic() + self._timeout
         try:
             while True:
                 try:
-                    output, complaint = self._child.communicate(timeout=0.2)
+                    output, complaint = child.communicate(timeout=0.2)
                     break
                 except subprocess.TimeoutExpired:
                     if level == "full" and self._hurried():
@@ -99,6 +104,8 @@ class Prover:
         finally:
             self._end_child()
         answer = _last_json(output)
+        if answer is not None and child.returncode == _ABSENT:
+            return None, str(answer.get("problem") or "no such checkpoint")
         if answer is None:
             lines = complaint.decode("utf-8", "replace").strip().splitlines()
             return None, lines[-1] if lines else f"{python} gave no answer"
