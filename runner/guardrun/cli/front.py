@@ -27,6 +27,30 @@ _START_S = 60.0
 _VIA = {signal.SIGINT: "sigint", signal.SIGTERM: "sigterm"}
 
 
+class Received:
+    """Ctrl-C and SIGTERM, kept until somebody asks for them. Listens from ``with`` on.
+
+    To be entered before the supervisor is started: from then on a stop must reach the training, and never
+    end only the front.
+    """
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Received:
+        for number in _VIA:
+            self._before[number] = signal.signal(number, self._take)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        self.numbers.append(number)
+
+
 class Front:
     """Waits in front of one attempt until its supervisor says that it is over."""
 
@@ -47,7 +71,6 @@ class Front:
         self._grace = grace
         self._tail = SupervisorTail(paths, attempt)
         self._console = ConsoleTail(paths.console, sys.stdout, offset=console_offset)
-        self._received: list[int] = []
         self._asked = 0
         self._quiet = not catch_up
         self.stopped_by: int | None = None
@@ -64,31 +87,32 @@ class Front:
             if not lives:
                 break
             time.sleep(0.02)
-        raise UserError(
+        raise self._never_started()
+
+    def _never_started(self) -> UserError:
+        return UserError(
             "the supervisor ended before it started the training", hint=_last_words(self._paths), exit_code=1
         )
 
-    def wait(self) -> dict[str, Any]:
+    def wait(self, received: Received) -> dict[str, Any]:
         """Show and pass on until the end; the supervisor's run_end.
 
         Raises UserError when the supervisor vanishes, BrokenPipeError when nobody reads the output.
         """
-        before = {number: signal.signal(number, self._on_signal) for number in _VIA}
-        try:
-            gone_since: float | None = None
-            while True:
-                busy = self._console.pump()
-                self._say_news()
-                if self._tail.end is not None:
-                    self._console.finish()
-                    return self._tail.end
-                self._pass_on_signals()
-                gone_since = self._supervisor_gone_since(gone_since)
-                if not busy:
-                    time.sleep(_TURN_S)
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        gone_since: float | None = None
+        while True:
+            busy = self._console.pump()
+            self._say_news()
+            if self._tail.end is not None:
+                self._console.finish()
+                return self._tail.end
+            while received.numbers:
+                number = received.numbers.pop(0)
+                self.stopped_by = self.stopped_by or number
+                self._ask(_VIA[signal.Signals(number)])
+            gone_since = self._supervisor_gone_since(gone_since)
+            if not busy:
+                time.sleep(_TURN_S)
 
     @property
     def end(self) -> dict[str, Any] | None:
@@ -99,15 +123,6 @@ class Front:
         self._quiet = True
         self._tail.poll()
         return self._tail.end
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._received.append(number)
-
-    def _pass_on_signals(self) -> None:
-        while self._received:
-            number = self._received.pop(0)
-            self.stopped_by = self.stopped_by or number
-            self._ask(_VIA[signal.Signals(number)])
 
     def _ask(self, via: str) -> None:
         """The first time asks for a safe stop; again asks to go one rung further."""
@@ -149,6 +164,8 @@ class Front:
             return now
         if now - since > 1.0:
             self._console.finish()
+            if not self._tail.told:
+                raise self._never_started()
             raise UserError(
                 "the supervisor has vanished; the training may still run",
                 hint=f"guard run --attach {self._paths.root} supervises it again\n{_last_words(self._paths)}",

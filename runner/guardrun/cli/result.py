@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from guardrun.cli.terminal import safe, styled
 from guardrun.events.paths import RunPaths
-from guardrun.following.run_follower import RunFollower
 from guardrun.provenance.config import format_duration
 
 if TYPE_CHECKING:
@@ -26,6 +25,9 @@ _RESUMABLE = frozenset(("stopped", "aborted", "failed", "killed"))
 
 def print_result(paths: RunPaths, end: Mapping[str, Any]) -> None:
     """The result block of a finished attempt on standard output."""
+    # Only now: it brings numpy along, and the training starts sooner without it.
+    from guardrun.following.run_follower import RunFollower
+
     follower = RunFollower(paths.root)
     follower.catch_up(_READ_S)
     state = follower.state()

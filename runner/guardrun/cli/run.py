@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 
 import click
 
+from guardrun.cli.events_tail import SupervisorTail
+from guardrun.cli.front import Front, Received, end_by
 from guardrun.cli.launch import Launch, attempts_of, plan, read_attempt, write_attempt
+from guardrun.cli.result import print_result
 from guardrun.cli.terminal import interactive, safe
 from guardrun.errors import UserError
 from guardrun.events.paths import RunPaths
@@ -163,7 +166,7 @@ def launch_training(options: Options) -> int:
     try:
         write_attempt(paths, 1, loaded, launch, resume_from=None)
         return _supervise(paths, 1, options, loaded.config.stop.grace, created=True)
-    except UserError:
+    except BaseException:  # Ctrl-C while git is asked, too
         _remove_if_unused(paths)
         raise
 
@@ -192,7 +195,6 @@ def _resume(options: Options) -> int:
 
 
 def _attach(options: Options) -> int:
-    from guardrun.cli.events_tail import SupervisorTail
     from guardrun.reading.discovery import resolve_run
     from guardrun.supervising.holding import refuse_if_held
 
@@ -222,58 +224,57 @@ def _supervise(
     attach: bool = False,
 ) -> int:  # fmt: skip
     """Start the supervisor and be its front in the way that was asked for; the exit code."""
-    from guardrun.cli.front import Front
-    from guardrun.supervising.spawning import spawn_supervisor
-
     if options.foreground:
         return _in_foreground(paths, attempt)
-    offset = paths.console.stat().st_size if paths.console.exists() else 0
-    try:
-        pid = spawn_supervisor(paths, attempt, attach=attach)
-    except OSError as error:
-        raise UserError(f"cannot start the supervisor: {error.strerror or error}", exit_code=1) from error
-    front = Front(paths, attempt, supervisor=pid, grace=grace, console_offset=offset, catch_up=not attach)
-    if options.detach or options.watch:
+    if options.detach or (options.watch and interactive()):
+        front = _start(paths, attempt, grace, attach=attach)
         front.wait_until_started()
-    if options.detach:
-        return _detached(paths, front.end)
-    if created:
-        print(f"guard: {os.path.relpath(paths.root)}", file=sys.stderr, flush=True)
-    if options.watch and interactive():
-        return _with_dashboard(paths, options, front)
-    return _in_front(paths, front)
-
-
-def _in_front(paths: RunPaths, front: Any) -> int:
-    from guardrun.cli.front import end_by
-    from guardrun.cli.result import print_result
-
-    try:
-        end = front.wait()
-        print_result(paths, end)
-    except BrokenPipeError:
-        print(f"guard: nobody reads the output any more; {_goes_on(paths)}", file=sys.stderr)
-        raise
+        return _detached(paths, front.end) if options.detach else _with_dashboard(paths, options, front)
+    with Received() as received:
+        front = _start(paths, attempt, grace, attach=attach)
+        if created:
+            print(f"guard: {os.path.relpath(paths.root)}", file=sys.stderr, flush=True)
+        end = _in_front(paths, front, received)
     if front.stopped_by is not None and str(end.get("reason", "")).startswith("stop:"):
         return end_by(front.stopped_by)
     return _exit_code(end)
 
 
+def _start(paths: RunPaths, attempt: int, grace: float, *, attach: bool) -> Front:
+    """The supervisor in the background, and a front for it."""
+    from guardrun.supervising.spawning import spawn_supervisor
+
+    offset = paths.console.stat().st_size if paths.console.exists() else 0
+    try:
+        pid = spawn_supervisor(paths, attempt, attach=attach)
+    except OSError as error:
+        raise UserError(f"cannot start the supervisor: {error.strerror or error}", exit_code=1) from error
+    return Front(paths, attempt, supervisor=pid, grace=grace, console_offset=offset, catch_up=not attach)
+
+
+def _in_front(paths: RunPaths, front: Front, received: Received) -> dict[str, Any]:
+    """Wait for the end and print the result."""
+    try:
+        end = front.wait(received)
+        print_result(paths, end)
+    except BrokenPipeError:
+        print(f"guard: nobody reads the output any more; {_goes_on(paths)}", file=sys.stderr)
+        raise
+    return end
+
+
 def _in_foreground(paths: RunPaths, attempt: int) -> int:
     """Supervisor and training in this terminal: the training reads the keyboard and writes the screen."""
-    from guardrun.cli.result import print_result
     from guardrun.supervising.supervisor import run_supervisor
 
     code = run_supervisor(paths, attempt, foreground=True)
-    from guardrun.cli.events_tail import SupervisorTail
-
     tail = SupervisorTail(paths, attempt)
     tail.poll()
     print_result(paths, tail.end or {})
     return code
 
 
-def _with_dashboard(paths: RunPaths, options: Options, front: Any) -> int:
+def _with_dashboard(paths: RunPaths, options: Options, front: Front) -> int:
     """The dashboard in front; leaving it leaves the training running."""
     from guardrun.cli.result import print_result
     from guardtui.app import run_dashboard

@@ -1,0 +1,132 @@
+"""`guard run --resume`: which checkpoint, which configuration, and what is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from guard_process import events, guard
+from guardrun.cli.resuming import choose_checkpoint, plan_resume
+from guardrun.errors import UserError
+from guardrun.events.paths import RunPaths
+from guardrun.provenance.host import Lease
+from run_factory import RunWriter
+
+
+def save(paths: RunPaths, role: str, folder: str = "step-10-a1") -> Path:
+    """A checkpoint folder with nothing but its meta.json, and a pointer to it."""
+    meta = paths.checkpoints / folder / "meta.json"
+    meta.parent.mkdir(exist_ok=True)
+    meta.write_text(json.dumps({"schema": 1, "step": 10, "files": []}))
+    pointer = {"folder": folder, "meta_sha256": hashlib.sha256(meta.read_bytes()).hexdigest(), "step": 10}
+    paths.pointer(role).write_text(json.dumps(pointer))
+    return meta
+
+
+@pytest.fixture
+def ended(tmp_path: Path) -> RunPaths:
+    """A run of one ended attempt, whose script prints its arguments and its checkpoint."""
+    (tmp_path / "fit.py").write_text(
+        "import json, os, sys\n"
+        "number = os.environ['GUARDRUN_ATTEMPT']\n"
+        "launch = json.load(open(f\"{os.environ['GUARDRUN_DIR']}/attempts/{number}.json\"))\n"
+        "print('args', sys.argv[1:], 'from', launch['resume_from'])\n"
+    )
+    (tmp_path / "c.yaml").write_text("entry: fit.py\nargs: ['${params.lr}']\nparams: {lr: 1, n: 2}\n")
+    done = guard("run", "c.yaml", "params.n=3", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (run,) = (tmp_path / "runs").iterdir()
+    return RunPaths(run)
+
+
+def test_a_resume_is_the_next_attempt_with_the_earlier_configuration(ended: RunPaths, tmp_path: Path) -> None:
+    save(ended, "last")
+    done = guard("run", "--resume", ended.root.name, "params.lr=5", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert "args ['5'] from checkpoints/step-10-a1" in done.stdout
+    assert "args ['1']" not in done.stdout
+    launch = json.loads(ended.attempt(2).read_text())
+    assert launch["attempt"] == 2
+    assert launch["config"]["params"] == {"lr": 5, "n": 3}
+    assert launch["overrides"] == ["params.n=3", "params.lr=5"]
+    assert launch["command"] == [sys.executable, "fit.py", "5"]
+    assert [e["attempt"] for e in events(ended.root, "supervisor.jsonl", "run_start")] == [1, 2]
+
+
+def test_the_last_checkpoint_comes_first_and_the_best_stands_in_for_a_damaged_one(tmp_path: Path) -> None:
+    paths = RunWriter(tmp_path).paths
+    meta = save(paths, "last", "step-20-a1")
+    save(paths, "best", "step-10-a1")
+    assert choose_checkpoint(paths) == "checkpoints/step-20-a1"
+
+    meta.write_text(meta.read_text() + " ")
+    assert choose_checkpoint(paths) == "checkpoints/step-10-a1"
+
+    paths.pointer("best").unlink()
+    with pytest.raises(UserError, match="no checkpoint that can be used") as caught:
+        choose_checkpoint(paths)
+    assert "step-20-a1/meta.json" in caught.value.hint
+
+
+def test_a_run_without_checkpoint_is_not_resumed(ended: RunPaths, tmp_path: Path) -> None:
+    done = guard("run", "--resume", str(ended.root), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "no checkpoint to resume from" in done.stderr
+    assert not ended.attempt(2).exists()
+
+
+@pytest.mark.parametrize("folder", ["../elsewhere", "/etc", ".."])
+def test_a_pointer_that_leaves_the_run_is_refused(folder: str, tmp_path: Path) -> None:
+    paths = RunWriter(tmp_path).paths
+    paths.pointer("last").write_text(json.dumps({"folder": folder, "meta_sha256": "0"}))
+    with pytest.raises(UserError, match="no checkpoint that can be used"):
+        choose_checkpoint(paths)
+
+
+def test_a_held_run_is_refused(ended: RunPaths, tmp_path: Path) -> None:
+    save(ended, "last")
+    lease = Lease(ended.lease("trainer"))
+    lease.take(1)
+    done = guard("run", "--resume", str(ended.root), cwd=tmp_path)
+    lease.release()
+
+    assert done.returncode == 2
+    assert "guard stop" in done.stderr
+    assert not ended.attempt(2).exists()
+
+
+def test_a_holder_on_another_host_is_passed_over_only_by_takeover(ended: RunPaths, tmp_path: Path) -> None:
+    save(ended, "last")
+    ended.lease("trainer").write_text(
+        json.dumps({"host": "elsewhere", "boot_id": "x", "pid": 7, "pid_start": 8, "attempt": 1}) + "\n"
+    )
+    refused = guard("run", "--resume", str(ended.root), cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "--takeover" in refused.stderr
+
+    assert guard("run", "--resume", str(ended.root), "--takeover", cwd=tmp_path).returncode == 0
+
+
+def test_a_run_that_a_script_began_alone_resumes_by_its_own_command(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path)
+    (tmp_path / "train.py").write_text("")
+    command = [sys.executable, "train.py", "--lr", "1"]
+    writer.launch(command=command, workdir=str(tmp_path))
+    save(writer.paths, "last")
+
+    number, _, launch, checkpoint = plan_resume(writer.paths, [])
+
+    assert (number, launch.command, checkpoint) == (2, command, "checkpoints/step-10-a1")
+
+
+def test_a_dry_resume_writes_nothing(ended: RunPaths, tmp_path: Path) -> None:
+    save(ended, "last")
+    done = guard("run", "--resume", str(ended.root), "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "attempt 2" in done.stdout
+    assert not ended.attempt(2).exists()
