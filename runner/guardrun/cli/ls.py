@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from guardrun.cli.output import (
+    cells,
     exit_code_for,
     json_options,
     padded,
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
 
 _WIDEST: Final = 160
 _LONGEST_ID: Final = 60
-_STATUS, _DONE, _BEST, _SIGNAL, _AGE = 10, 5, 8, 14, 4
+_STATUS, _DONE, _BEST, _SIGNAL, _AGE = 10, 5, 8, 16, 4
+_STAMP: Final = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_(?=.*_)")
 _GAP: Final = "  "
 _BESIDE_ID: Final = _STATUS + _DONE + _BEST + _SIGNAL + _AGE + 5 * len(_GAP)
 
@@ -38,8 +41,8 @@ _BESIDE_ID: Final = _STATUS + _DONE + _BEST + _SIGNAL + _AGE + 5 * len(_GAP)
 def command(paths: tuple[Path, ...], as_json: bool, json_file: Path | None, fail_on: str | None) -> int:
     """List the runs at or below PATH (default: runs/), worst signal first.
 
-    Columns: status, run id, how far, best value of the monitored metric, worst standing signal, time since
-    the last event.
+    Columns: status, run (its id without the date), how far, best value of the monitored metric, worst
+    standing signal, time since the last event.
     """
     from guardrun.following.as_json import ls_json
 
@@ -80,18 +83,18 @@ def _print(states: list[RunState], paths: tuple[Path, ...]) -> None:
         click.echo(f"no runs below {where}")
         return
     glyphs, width, now = choose(), screen_width(_WIDEST), time.time()
-    id_width = max(12, min(width - _BESIDE_ID, _LONGEST_ID, max(len(state.run_id) for state in states)))
+    id_width = max(12, min(width - _BESIDE_ID, _LONGEST_ID, max(cells(_short_id(state)) for state in states)))
     click.echo(_header(id_width))
     for state in states:
         click.echo(_line(state, glyphs, id_width, width, now))
 
 
 def _header(id_width: int) -> str:
-    cells = (
+    heads = (
         padded("status", _STATUS), padded("run", id_width), padded("done", _DONE, right=True),
         padded("best", _BEST, right=True), padded("signal", _SIGNAL), padded("age", _AGE, right=True),
     )  # fmt: skip
-    return styled(_GAP.join(cells).rstrip(), "dim")
+    return styled(_GAP.join(heads).rstrip(), "dim")
 
 
 def _line(state: RunState, glyphs: Glyphs, id_width: int, width: int, now: float) -> str:
@@ -103,9 +106,9 @@ def _line(state: RunState, glyphs: Glyphs, id_width: int, width: int, now: float
     status, status_styles = status_words(state, glyphs)
     signal, signal_styles = signal_words(state, glyphs)
     best = state.monitor.best if state.monitor is not None else None
-    cells: list[Any] = [
+    parts: list[str] = [
         styled(padded(status, _STATUS), *status_styles),
-        padded(shortened_middle(plain(state.run_id), id_width), id_width),
+        padded(shortened_middle(_short_id(state), id_width), id_width),
         padded(done_words(state), _DONE, right=True),
         padded(formatting.number(best), _BEST, right=True),
         styled(padded(signal, _SIGNAL), *signal_styles),
@@ -114,5 +117,12 @@ def _line(state: RunState, glyphs: Glyphs, id_width: int, width: int, now: float
     worst = worst_active(state.signals)
     room = width - id_width - _BESIDE_ID - len(_GAP)
     if worst is not None and room >= 20:
-        cells.append(styled(shortened(plain(worst.message), room), "dim"))
-    return _GAP.join(cells).rstrip()
+        parts.append(styled(shortened(plain(worst.message), room), "dim"))
+    return _GAP.join(parts).rstrip()
+
+
+def _short_id(state: RunState) -> str:
+    """The id without its date and time: commands find a run by that as well."""
+    from guardrun.reading.plain_text import plain
+
+    return plain(_STAMP.sub("", state.run_id, count=1))

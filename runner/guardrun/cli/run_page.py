@@ -279,5 +279,5 @@ def _next(state: RunState) -> Iterator[str]:
     run = plain(state.run_id)
     if state.status.live:
         yield f"guard watch {plain(state.path)}{_DOT}guard stop {run}"
-    elif state.last is not None and state.last.verified is not False:
-        yield f"guard run --resume {run}   (goes on at step {state.last.step:,})"
+    elif state.reason != "completed" and state.last is not None and state.last.verified is not False:
+        yield f"guard run --resume {run}"

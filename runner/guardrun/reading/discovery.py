@@ -66,7 +66,8 @@ def _below(
 
 
 def resolve_run(spec: str, runs_dir: Path | str = "runs") -> Path:
-    """The run directory that ``spec`` means: a path, a run id, a name, or a unique prefix of either.
+    """The run directory that ``spec`` means: a path, a run id, a name, a unique prefix of either, or the
+    end of an id after its date (``digits_a1b2``, as `guard ls` prints it).
 
     Raises UserError (exit code 2) that names close or matching runs when there is none, or several.
     """
@@ -82,6 +83,7 @@ def resolve_run(spec: str, runs_dir: Path | str = "runs") -> Path:
         [run for run in runs if run.name == spec],
         [run for run, name in runs.items() if name == spec],
         [run for run, name in runs.items() if run.name.startswith(spec) or name.startswith(spec)],
+        [run for run in runs if run.name.endswith(f"_{spec}")],
     ):
         if len(matches) == 1:
             return matches[0]

@@ -178,7 +178,8 @@ class SourceFold:
             self.can_save = can_save
         for raw, stored in table(event.get("renamed")).items():
             self._note(f"{raw} is stored as {stored}")
-        self._note(words(event.get("text")))
+        if can_save is not True:
+            self._note(words(event.get("text")))
 
     def _note(self, text: str) -> None:
         if text and len(self.notes) < _MOST_NOTES:
