@@ -17,14 +17,22 @@ from guardrun.provenance.host import Lease
 from run_factory import RunWriter
 
 
-def save(paths: RunPaths, role: str, folder: str = "step-10-a1") -> Path:
-    """A checkpoint folder with nothing but its meta.json, and a pointer to it."""
+def save(paths: RunPaths, role: str, folder: str = "step-10-a1", external: str = "") -> Path:
+    """A checkpoint folder with one file (or one elsewhere) and a pointer to it; the file."""
+    file = Path(external) if external else paths.checkpoints / folder / "rank0.pt"
     meta = paths.checkpoints / folder / "meta.json"
     meta.parent.mkdir(exist_ok=True)
-    meta.write_text(json.dumps({"schema": 1, "step": 10, "files": []}))
-    pointer = {"folder": folder, "meta_sha256": hashlib.sha256(meta.read_bytes()).hexdigest(), "step": 10}
-    paths.pointer(role).write_text(json.dumps(pointer))
-    return meta
+    file.write_bytes(b"weights")
+    entry = {
+        "path": external or file.name, "sha256": hashlib.sha256(b"weights").hexdigest(), "bytes": 7,
+        "external": bool(external),
+    }  # fmt: skip
+    meta.write_text(json.dumps({"schema": 1, "step": 10, "files": [entry]}))
+    digest = hashlib.sha256(meta.read_bytes()).hexdigest()
+    paths.pointer(role).write_text(
+        json.dumps({"folder": folder, "meta_sha256": digest, "step": 10, "metric": None})
+    )
+    return file
 
 
 @pytest.fixture
@@ -58,19 +66,30 @@ def test_a_resume_is_the_next_attempt_with_the_earlier_configuration(ended: RunP
     assert [e["attempt"] for e in events(ended.root, "supervisor.jsonl", "run_start")] == [1, 2]
 
 
-def test_the_last_checkpoint_comes_first_and_the_best_stands_in_for_a_damaged_one(tmp_path: Path) -> None:
+def test_the_last_checkpoint_comes_first_and_an_older_one_stands_in_for_a_damaged_one(tmp_path: Path) -> None:
     paths = RunWriter(tmp_path).paths
-    meta = save(paths, "last", "step-20-a1")
-    save(paths, "best", "step-10-a1")
-    assert choose_checkpoint(paths) == "checkpoints/step-20-a1"
+    newest = save(paths, "last", "step-20-a1")
+    older = save(paths, "best", "step-10-a1")
+    assert choose_checkpoint(paths) == ("checkpoints/step-20-a1", [])
 
-    meta.write_text(meta.read_text() + " ")
-    assert choose_checkpoint(paths) == "checkpoints/step-10-a1"
+    newest.write_bytes(b"WEIGHTS")
+    chosen = choose_checkpoint(paths)
+    assert chosen.checkpoint == "checkpoints/step-10-a1"
+    assert "step-20-a1/rank0.pt" in chosen.remarks[0]
 
-    paths.pointer("best").unlink()
-    with pytest.raises(UserError, match="no checkpoint that can be used") as caught:
+    older.unlink()
+    with pytest.raises(UserError, match="can be used"):
         choose_checkpoint(paths)
-    assert "step-20-a1/meta.json" in caught.value.hint
+
+
+def test_checkpoints_of_the_trainings_own_code_are_left_to_it(ended: RunPaths, tmp_path: Path) -> None:
+    save(ended, "last", external=str(tmp_path / "mine.pt"))
+    done = guard("run", "--resume", str(ended.root), cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert "must load itself" in done.stderr
+    assert "mine.pt" in done.stderr
+    assert json.loads(ended.attempt(2).read_text())["resume_from"] is None
 
 
 def test_a_run_without_checkpoint_is_not_resumed(ended: RunPaths, tmp_path: Path) -> None:
@@ -84,7 +103,7 @@ def test_a_run_without_checkpoint_is_not_resumed(ended: RunPaths, tmp_path: Path
 def test_a_pointer_that_leaves_the_run_is_refused(folder: str, tmp_path: Path) -> None:
     paths = RunWriter(tmp_path).paths
     paths.pointer("last").write_text(json.dumps({"folder": folder, "meta_sha256": "0"}))
-    with pytest.raises(UserError, match="no checkpoint that can be used"):
+    with pytest.raises(UserError):
         choose_checkpoint(paths)
 
 
@@ -119,9 +138,9 @@ def test_a_run_that_a_script_began_alone_resumes_by_its_own_command(tmp_path: Pa
     writer.launch(command=command, workdir=str(tmp_path))
     save(writer.paths, "last")
 
-    number, _, launch, checkpoint = plan_resume(writer.paths, [])
+    number, _, launch, start = plan_resume(writer.paths, [])
 
-    assert (number, launch.command, checkpoint) == (2, command, "checkpoints/step-10-a1")
+    assert (number, launch.command, start.checkpoint) == (2, command, "checkpoints/step-10-a1")
 
 
 def test_a_dry_resume_writes_nothing(ended: RunPaths, tmp_path: Path) -> None:

@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from guardrun.cli.launch import Launch, attempts_of, plan, read_attempt, write_attempt
+from guardrun.cli.launch import Launch, attempts_of, plan, read_attempt
 from guardrun.errors import UserError
 from guardrun.events.paths import RunPaths
 from guardrun.provenance.config import Loaded, config_from_earlier
 from guardrun.reading.discovery import run_name
+from guardrun.recording.checkpoints.layout import Damage
+from guardrun.recording.checkpoints.load import NoSuchCheckpoint, choose_resume, find
 
-_ROLES = ("last", "best")
+
+class Resume(NamedTuple):
+    """The next attempt of a run."""
+
+    number: int
+    loaded: Loaded
+    launch: Launch
+    start: Start
 
 
-def prepare_resume(paths: RunPaths, overrides: Sequence[str]) -> int:
-    """Write the next attempt of a run and return its number.
+def plan_resume(paths: RunPaths, overrides: Sequence[str]) -> Resume:
+    """The next attempt: configuration, command and checkpoint; nothing is written.
 
     Raises UserError: nothing was ever launched there, no checkpoint, or the script has gone.
     """
-    number, loaded, launch, checkpoint = plan_resume(paths, overrides)
-    write_attempt(paths, number, loaded, launch, resume_from=checkpoint)
-    return number
-
-
-def plan_resume(paths: RunPaths, overrides: Sequence[str]) -> tuple[int, Loaded, Launch, str]:
-    """The next attempt's number, configuration, launch and checkpoint; nothing is written."""
     numbers = attempts_of(paths)
     if not numbers:
         raise UserError(f"{paths.root.name} has no attempt that could be resumed")
     earlier = read_attempt(paths, numbers[-1])
-    checkpoint = choose_checkpoint(paths)
+    start = choose_checkpoint(paths)
     loaded = _configuration(earlier, overrides, run_name(paths.root))
     # The same base as at first, so that relative paths mean the same again.
     base = loaded.source.parent if loaded.source else Path(str(earlier.get("workdir") or "."))
-    return numbers[-1] + 1, loaded, plan(loaded.config, base), checkpoint
+    return Resume(numbers[-1] + 1, loaded, plan(loaded.config, base), start)
 
 
 def _configuration(earlier: dict[str, Any], overrides: Sequence[str], name: str) -> Loaded:
@@ -59,32 +59,31 @@ def _configuration(earlier: dict[str, Any], overrides: Sequence[str], name: str)
     )
 
 
-def choose_checkpoint(paths: RunPaths) -> str:
-    """The checkpoint to resume from, relative to the run: the last, or the best when the last is damaged.
+class Start(NamedTuple):
+    """Where a resumed training begins."""
 
-    Only the small meta.json is hashed here; the training checks the big files while it loads them.
+    checkpoint: str | None
+    """Relative to the run; None: the training loads a checkpoint of its own."""
+    remarks: list[str]
+    """What a person should know about the choice."""
+
+
+def choose_checkpoint(paths: RunPaths) -> Start:
+    """The newest checkpoint that is whole, every hash checked; the last one if nothing is wrong with it.
+
+    Raises UserError when there is none, or none that can be used.
     """
-    problems: list[str] = []
-    for role in _ROLES:
-        pointer = paths.pointer(role)
-        if not pointer.exists():
-            continue
-        try:
-            facts = json.loads(pointer.read_bytes())
-            folder = str(facts["folder"])
-            if Path(folder).name != folder or folder in (".", ".."):
-                raise ValueError(f"names {folder!r}, which is no folder here")
-            found = hashlib.sha256((paths.checkpoints / folder / "meta.json").read_bytes()).hexdigest()
-            if found != facts["meta_sha256"]:
-                raise ValueError(f"{folder}/meta.json is not the one that was written")
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            problems.append(f"{role}: {getattr(error, 'strerror', None) or error}")
-            continue
-        return f"checkpoints/{folder}"
-    name = paths.root.name
-    if problems:
-        raise UserError(f"{name} has no checkpoint that can be used", hint="\n".join(problems))
-    raise UserError(
-        f"{name} has no checkpoint to resume from",
-        hint="start it anew with `guard run`; run.track(model=…, optimizer=…) makes a training resumable",
-    )
+    choice = choose_resume(paths)
+    if choice is not None:
+        passed_over = [f"passed over: {damage}" for damage in choice.damaged]
+        return Start(f"checkpoints/{choice.folder}", passed_over)
+    try:
+        own = find(paths, "last")
+    except NoSuchCheckpoint:
+        raise UserError(
+            f"{paths.root.name} has no checkpoint to resume from",
+            hint="start it anew with `guard run`; run.track(model=…, optimizer=…) makes a training resumable",
+        ) from None
+    files = [] if isinstance(own, Damage) else [str(entry["path"]) for entry in own.meta["files"]]
+    remark = "its checkpoints are the training's own, which it must load itself"
+    return Start(None, [f"{remark}: {files[0]}" if files else remark])

@@ -185,12 +185,15 @@ def _resume(options: Options) -> int:
     assert options.resume is not None
     paths = RunPaths(resolve_run(options.resume, options.runs_dir).resolve())
     refuse_if_held(paths, options.takeover)
-    number, loaded, launch, checkpoint = plan_resume(paths, options.words)
+    number, loaded, launch, start = plan_resume(paths, options.words)
+    origin = start.checkpoint or "the training's own checkpoint"
+    for remark in start.remarks:
+        print(f"guard: {safe(remark)}", file=sys.stderr)
     if options.dry_run:
-        return _show_plan(loaded, launch, f"attempt {number} of {paths.root.name}, from {checkpoint}")
-    write_attempt(paths, number, loaded, launch, resume_from=checkpoint)
+        return _show_plan(loaded, launch, f"attempt {number} of {paths.root.name}, from {origin}")
+    write_attempt(paths, number, loaded, launch, resume_from=start.checkpoint)
     if not options.detach:
-        print(f"guard: resuming {paths.root.name} from {checkpoint} (attempt {number})", file=sys.stderr)
+        print(f"guard: resuming {paths.root.name} from {origin} (attempt {number})", file=sys.stderr)
     return _supervise(paths, number, options, loaded.config.stop.grace)
 
 
