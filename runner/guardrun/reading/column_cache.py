@@ -11,6 +11,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ CACHE_FROM_BYTES: Final = 32 * 1024 * 1024
 """Some 200,000 events: smaller logs are read in a tenth of a second anyway."""
 _VERSION: Final = 1
 _MOST_ENTRIES: Final = 32
+_ABANDONED_S: Final = 3600.0
+"""A younger folder that no entry names may belong to somebody who is saving right now."""
 _SAMPLE: Final = 64 * 1024
 _AXES: Final = ("t", "step", "epoch")
 
@@ -196,17 +199,15 @@ def _prune(folder: Path) -> None:
     """Keep the newest entries only, and no folder that no entry names."""
     entries = sorted(folder.glob("*.json"), key=_age, reverse=True)
     for old in entries[_MOST_ENTRIES:]:
+        columns = _folder_of(old.with_suffix(""))
         old.unlink(missing_ok=True)
+        if columns is not None:
+            shutil.rmtree(columns, ignore_errors=True)
     named = {_folder_of(entry.with_suffix("")) for entry in entries[:_MOST_ENTRIES]}
+    abandoned = time.time() - _ABANDONED_S
     for child in folder.iterdir():
-        stem = child.name.partition("-")[0]
-        if child.is_dir() and child not in named and not _being_written(child, folder / f"{stem}.json"):
+        if child.is_dir() and child not in named and _age(child) < abandoned:
             shutil.rmtree(child, ignore_errors=True)
-
-
-def _being_written(child: Path, entry: Path) -> bool:
-    """A folder younger than its entry may belong to somebody who is saving right now."""
-    return _age(child) >= _age(entry)
 
 
 def _age(path: Path) -> float:
