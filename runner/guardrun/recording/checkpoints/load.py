@@ -15,6 +15,7 @@ from guardrun.recording.checkpoints.layout import (
     relative,
 )
 from guardrun.recording.checkpoints.pointers import ROLES, Pointer, read_pointer
+from guardrun.recording.checkpoints.reduction import expand_state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,6 +114,7 @@ def load_checkpoint(paths: RunPaths, which: str, rank: int = 0) -> Loaded:
         raise _damaged(
             paths, Damage(f"{found.folder.name}/{entry['path']}", str(error)), found.folder.name
         ) from error
+    payload["extra"] = expand_state(payload.get("extra"))
     return Loaded(found.folder.name, found.meta, payload, entry["path"] == own)
 
 

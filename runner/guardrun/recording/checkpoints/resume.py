@@ -113,10 +113,13 @@ class ResumePlan:
     def iterate(self, loader: Any) -> Iterator[Any]:
         """An iterator over ``loader`` that goes on with the batch after the checkpoint.
 
+        Where that is an epoch's first batch, ``Place.begin_epoch`` comes before, as in any epoch.
+
         Raises UserError when the loader has fewer batches than had been consumed.
         """
         if not self.batch:
             self.restore_boundary()
+            self._start_persistent_workers(loader)
             fresh: Iterator[Any] = iter(loader)
             return fresh
         if self._loader_state is not None and loaders.is_stateful(loader):
@@ -128,15 +131,22 @@ class ResumePlan:
         self.restore_boundary()
         return iterator
 
+    def _start_persistent_workers(self, loader: Any) -> None:
+        """In an epoch that is not the training's first they are at work already; no draw is spent on it."""
+        if self.epoch and loaders.persistent(loader):
+            now = capture_rng()
+            loaders.start_persistent_workers(loader)
+            restore_rng(now)
+            self.problems.append(loaders.PERSISTENT)
+
     def _skipping(self, loader: Any) -> Iterator[Any]:
-        loaders.start_persistent_workers(loader, self.epoch)
+        self._start_persistent_workers(loader)
         if self._rng_start is None:
             self.problems.append(
                 "the generators' state at the epoch's start is unknown: the order may differ"
             )
         else:
             restore_rng(self._rng_start)  # what can't be restored is told of once, at the boundary
-        self.problems += loaders.doubts(loader, self.epoch)
         if self.skip == "sampler" and loaders.can_skip_indices(loader):
             if loaders.workers(loader):
                 self.problems.append(

@@ -12,6 +12,7 @@ from guardrun.recording.checkpoints import external, housekeeping
 from guardrun.recording.checkpoints.layout import META, SCHEMA, FolderName, Turns, relative, write_meta
 from guardrun.recording.checkpoints.pointers import Pointer, read_pointer
 from guardrun.recording.checkpoints.ranking import is_better, only_finite
+from guardrun.recording.checkpoints.reduction import reduce_state
 from guardrun.recording.checkpoints.roles import give_roles
 from guardrun.recording.checkpoints.tracked import state_bytes
 from guardrun.recording.checkpoints.writing import (
@@ -161,8 +162,9 @@ class CheckpointStore:
 
         Every rank calls this at the same step, except with ``alone`` (rank 0 only, as in an evaluation that
         the other ranks skip): then the other ranks' generators are not in it. ``position`` comes from
-        ``resume.Place``. Raises CheckpointFailed (disk full, a rank that does not answer, ...) with the
-        previous checkpoint untouched, and UserError for state that can't be kept.
+        ``resume.Place``; ``extra`` comes back as ``payload["extra"]``. Raises CheckpointFailed (disk full, a
+        rank that does not answer, ...) with the previous checkpoint untouched, and UserError for state that
+        can't be kept.
         """
         begun = time.monotonic()
         solo = alone and self._world_size > 1
@@ -241,7 +243,7 @@ class CheckpointStore:
             "position": dict(position),
             "objects": tracked.capture(),
             "kinds": tracked.kinds(),
-            "extra": extra,
+            "extra": reduce_state(extra, ("extra",)),
         }
 
     def _own_part(self, folder: Path, payload: dict[str, Any], known: bool) -> Part:
