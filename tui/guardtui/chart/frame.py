@@ -110,13 +110,16 @@ class Frame:
         ]
 
 
-def changed_rows(before: Frame | None, after: Frame) -> list[int]:
-    """Rows in which the two frames differ; all of them when their sizes do."""
-    height = after.chars.shape[0]
+def changed_spans(before: Frame | None, after: Frame) -> list[tuple[int, int, int]]:
+    """(row, first column, column after the last) of what differs; every row when the sizes do."""
+    height, width = after.chars.shape
     if before is None or before.chars.shape != after.chars.shape:
-        return list(range(height))
+        return [(row, 0, width) for row in range(height)]
     filled = (before.chars != " ") | (after.chars != " ")
     differs = (before.chars != after.chars) | (before.grounds != after.grounds)
     differs |= (before.styles != after.styles) & filled
-    rows: list[int] = np.flatnonzero(differs.any(axis=1)).tolist()
-    return rows
+    spans = []
+    for row in np.flatnonzero(differs.any(axis=1)).tolist():
+        columns = np.flatnonzero(differs[row])
+        spans.append((row, int(columns[0]), int(columns[-1]) + 1))
+    return spans

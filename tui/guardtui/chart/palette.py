@@ -2,6 +2,7 @@
 
 The hues are those of Okabe and Ito's palette, which people with any kind of colour blindness can tell
 apart (https://jfly.uni-koeln.de/color/), made lighter or darker until they can be read on the background.
+Each is one of xterm's 256 colours, which look the same in tmux.
 No meaning rests on a colour alone: marks have shapes, and curves have letters where there are no colours.
 """
 
@@ -19,28 +20,29 @@ class Paint(NamedTuple):
 
 
 _DARK_CURVES: Final = {
-    "train": "#56b4e9", "val": "#f0a030", "test": "#f0e442", "metric": "#2fc49a", "lr": "#e6d94a",
-    "grad": "#d88bb5", "system": "#8fb8d0", "aux1": "#56b4e9", "aux2": "#f0a030", "aux3": "#2fc49a",
-    "aux4": "#d88bb5", "aux5": "#f0e442", "aux6": "#a9a1f0",
+    "train": ("#5fafff", "#005f87"), "val": ("#ffaf00", "#875f00"), "test": ("#ffff87", "#5f5f00"),
+    "metric": ("#5fd7af", "#00875f"), "lr": ("#d7d75f", "#5f5f00"), "grad": ("#d787af", "#875f87"),
+    "system": ("#87afd7", "#5f5f87"), "aux1": ("#5fafff", "#005f87"), "aux2": ("#ffaf00", "#875f00"),
+    "aux3": ("#5fd7af", "#00875f"), "aux4": ("#d787af", "#875f87"), "aux5": ("#ffff87", "#5f5f00"),
+    "aux6": ("#afafff", "#5f5f87"),
 }  # fmt: skip
+"""Of each role the curve's colour and that of its band."""
 _LIGHT_CURVES: Final = {
-    "train": "#0072b2", "val": "#b85c00", "test": "#7a6a00", "metric": "#007a58", "lr": "#7a6a00",
-    "grad": "#a8437f", "system": "#40667c", "aux1": "#0072b2", "aux2": "#b85c00", "aux3": "#007a58",
-    "aux4": "#a8437f", "aux5": "#7a6a00", "aux6": "#5b4fc4",
+    "train": ("#005faf", "#87afd7"), "val": ("#af5f00", "#d7af87"), "test": ("#5f5f00", "#afaf87"),
+    "metric": ("#00875f", "#87d7af"), "lr": ("#5f5f00", "#afaf87"), "grad": ("#af005f", "#d7afd7"),
+    "system": ("#5f5f87", "#afafd7"), "aux1": ("#005faf", "#87afd7"), "aux2": ("#af5f00", "#d7af87"),
+    "aux3": ("#00875f", "#87d7af"), "aux4": ("#af005f", "#d7afd7"), "aux5": ("#5f5f00", "#afaf87"),
+    "aux6": ("#5f5faf", "#afafd7"),
 }  # fmt: skip
 _DARK_FIXED: Final = {
-    "blank": "", "title": "#e8e8e8", "axis": "#5c6370",
-    "label": "#9aa0ab", "text": "#c8ccd4", "note": "#9aa0ab",
-    "alarm": "#ff6b5e", "cursor": "#7d8490",
-    "empty": "#9aa0ab", "best": "#ffd75f", "last": "#c8ccd4",
-    "signal": "#ff6b5e", "stop": "#ff9d5c", "resume": "#8fb8d0",
+    "blank": "", "title": "#eeeeee", "axis": "#585858", "label": "#9e9e9e", "text": "#d0d0d0",
+    "note": "#9e9e9e", "alarm": "#ff5f5f", "cursor": "#8a8a8a", "empty": "#9e9e9e", "best": "#ffd75f",
+    "last": "#d0d0d0", "signal": "#ff5f5f", "stop": "#ff875f", "resume": "#87afd7",
 }  # fmt: skip
 _LIGHT_FIXED: Final = {
-    "blank": "", "title": "#1c1c1c", "axis": "#8a8f98",
-    "label": "#5a606b", "text": "#333842", "note": "#5a606b",
-    "alarm": "#c4201a", "cursor": "#80858f",
-    "empty": "#5a606b", "best": "#8a6100", "last": "#333842",
-    "signal": "#c4201a", "stop": "#b04a00", "resume": "#40667c",
+    "blank": "", "title": "#080808", "axis": "#9e9e9e", "label": "#585858", "text": "#303030",
+    "note": "#585858", "alarm": "#af0000", "cursor": "#8a8a8a", "empty": "#585858", "best": "#875f00",
+    "last": "#303030", "signal": "#af0000", "stop": "#af5f00", "resume": "#5f5f87",
 }  # fmt: skip
 _ANSI: Final = {
     "train": "bright_blue", "val": "yellow", "test": "bright_yellow", "metric": "green", "lr": "yellow",
@@ -50,24 +52,22 @@ _ANSI: Final = {
 }  # fmt: skip
 _QUIET: Final = ("axis", "label", "note", "cursor", "empty")
 _BOLD: Final = ("title", "alarm", "best", "signal", "stop")
-_DIM_SHARE: Final = 0.42
-"""Of a curve's colour in its band; the rest is the background's."""
 _GROUND_SHARE: Final = 0.2
-"""The same for the ground under a band's line: about what the band's dots cover of a cell."""
+"""Of a curve's colour in the ground under its band's line: about what the band's dots cover of a cell."""
 
 
 def paints(*, dark: bool, background: str = "") -> dict[str, Paint]:
     """A paint for every style of ``guardtui.chart.frame``, and ``role:ground`` for what lies under a line.
 
     Args:
-        background: #rrggbb on which the chart is drawn, into which bands fade; "" for the usual one.
+        background: #rrggbb on which the chart is drawn, into which grounds fade; "" for the usual one.
     """
     fixed, curves = (_DARK_FIXED, _DARK_CURVES) if dark else (_LIGHT_FIXED, _LIGHT_CURVES)
     ground = background or ("#121212" if dark else "#ffffff")
     table = {name: Paint(color, name in _BOLD) for name, color in fixed.items()}
-    for role, color in curves.items():
+    for role, (color, band) in curves.items():
         table[role] = Paint(color)
-        table[f"{role}:dim"] = Paint(blend(color, ground, _DIM_SHARE))
+        table[f"{role}:dim"] = Paint(band)
         table[f"{role}:ground"] = Paint(blend(color, ground, _GROUND_SHARE))
     return table
 

@@ -208,7 +208,7 @@ def duration_label(seconds: float, step: float) -> str:
 
 
 def short(value: float, unit: str = "") -> str:
-    """One value for a readout: four significant digits, at most some nine characters.
+    """One value for a readout: four significant digits, zeros too, so that a live value keeps its width.
 
     >>> short(0.41237), short(1234567.0), short(3e-7), short(0.0123, "s"), short(float("nan"))
     ('0.4124', '1.235M', '3e-7', '12.3ms', 'NaN')
@@ -234,9 +234,9 @@ def _significant(value: float, *, smallest_suffixed: float = 1e5) -> str:
         mantissa, _, power = f"{value:.3e}".partition("e")
         return f"{mantissa.rstrip('0').rstrip('.')}e{int(power)}"
     if size < smallest_suffixed:
-        return f"{value:.0f}" if size >= 1e4 else f"{value:.4g}"
+        return f"{value:.0f}" if size >= 1e3 or value == round(value) else f"{value:#.4g}"
     scale, suffix = next(pair for pair in _SUFFIXES if size >= pair[0])
-    return f"{value / scale:.4g}{suffix}"
+    return f"{value / scale:#.4g}".rstrip(".") + suffix
 
 
 def _short_duration(value: float) -> str:

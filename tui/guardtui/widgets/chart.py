@@ -1,8 +1,9 @@
-"""The chart widget: draws a model when it changes, and sends to the terminal only the rows that differ."""
+"""The chart widget: draws a model when it changes, and sends to the terminal only what differs."""
 
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import replace
 
 from rich.segment import Segment
@@ -11,14 +12,16 @@ from textual import events
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
+from textual.timer import Timer
 from textual.widget import Widget
 
 from guardtui import glyphs
 from guardtui.chart.draw import draw
-from guardtui.chart.frame import Frame, Memory, changed_rows
+from guardtui.chart.frame import Frame, Memory, changed_spans
 from guardtui.chart.ink import Ink, choose_ink
 from guardtui.chart.model import ChartModel
 from guardtui.chart.palette import paints, terminal_paints
+from guardtui.widgets import partial_updates
 
 
 class Chart(Widget):
@@ -27,6 +30,9 @@ class Chart(Widget):
     DEFAULT_CSS = """
     Chart { width: 1fr; height: 1fr; }
     """
+
+    TITLE_SECONDS = 1.0
+    """Newest values in the title row change no more often than this."""
 
     class Hovered(Message):
         """The mouse is over the step ``x`` of this chart; None: it left the curves."""
@@ -58,6 +64,8 @@ class Chart(Widget):
         self._frame: Frame | None = None
         self._memory = Memory()
         self._hover_x: float | None = None
+        self._title_drawn = 0.0
+        self._title_timer: Timer | None = None
         self._styles_for: tuple[str, str] | None = None
         self._rich_styles: dict[str, Style] = {}
 
@@ -80,16 +88,46 @@ class Chart(Widget):
         self._model = model
         self._redraw()
 
+    def on_mount(self) -> None:
+        """Let updates of a part of a row send that part alone."""
+        partial_updates.install()
+
     def _redraw(self) -> None:
         width, height = self.size
         if width < 1 or height < 1:
             self._frame = None
             return
-        before = self._frame
-        self._frame = self._draw(width, height)
-        rows = changed_rows(before, self._frame)
-        if rows:
-            self.refresh(*(Region(0, row, width, 1) for row in rows))
+        before, after = self._frame, self._draw(width, height)
+        if before is not None and self._holds_title(before, after):
+            for old, new in ((before.chars, after.chars), (before.styles, after.styles)):
+                new[0] = old[0]
+        elif height > 1:
+            self._title_drawn = time.monotonic()
+        self._frame = after
+        spans = changed_spans(before, after)
+        if spans:
+            self.refresh(*(Region(start, row, end - start, 1) for row, start, end in spans))
+
+    def _holds_title(self, before: Frame, after: Frame) -> bool:
+        """Whether the title row keeps its old values for now: they alone would cost most of the bytes.
+
+        A title whose shape changes (a NaN, another curve, a readout) is drawn at once.
+        """
+        if before.chars.shape != after.chars.shape or after.chars.shape[0] < 2 or self._hover_x is not None:
+            return False
+        if not (before.styles[0] == after.styles[0]).all() or (before.chars[0] == after.chars[0]).all():
+            return False
+        wait = self._title_drawn + self.TITLE_SECONDS - time.monotonic()
+        if wait <= 0 or self._model.readout is not None:
+            return False
+        if self._title_timer is None:
+            self._title_timer = self.set_timer(wait, self._renew_title)
+        return True
+
+    def _renew_title(self) -> None:
+        self._title_timer = None
+        self._title_drawn = 0.0
+        self._redraw()
 
     def _draw(self, width: int, height: int) -> Frame:
         model = self._model
