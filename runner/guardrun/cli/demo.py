@@ -27,7 +27,7 @@ def command(no_watch: bool, detach: bool, runs_dir: Path, overrides: tuple[str, 
     """
     from guardrun.cli.run import Options, launch_training
 
-    missing = [name for module, name in _NEEDS.items() if importlib.util.find_spec(module) is None]
+    missing = [title for module, title in _NEEDS.items() if importlib.util.find_spec(module) is None]
     if missing:
         raise UserError(
             f"the demo trains a network and needs {' and '.join(missing)}",
