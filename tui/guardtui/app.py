@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -54,7 +55,8 @@ class Dashboard(App[None]):
         make_fleet: Callable[[], FleetLike] | None = None,
     ) -> None:
         look = first_theme()
-        super().__init__()
+        # Without colours the toolkit must know before it chooses how to remove them.
+        super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = look
@@ -92,16 +94,28 @@ class Dashboard(App[None]):
             self.show_snapshot(newest)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
-        """Hand a snapshot to every screen, in one update of the terminal."""
+        """Hand a snapshot to what is seen, in one update of the terminal."""
         self.snapshot = snapshot
         with self.batch_update():
-            for screen in self.screen_stack:
-                if isinstance(screen, BoardScreen):
-                    screen.apply(snapshot)
+            for screen in self._visible():
+                screen.apply(snapshot)
 
-    def look_at(self, path: Path | None) -> None:
-        """Which run's curves the coming snapshots shall carry."""
-        self.feed.look_at(path)
+    def _visible(self) -> list[BoardScreen]:
+        """The screen on top, and what is seen below a dialog."""
+        seen: list[BoardScreen] = []
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, BoardScreen):
+                seen.append(screen)
+                if not screen.is_modal:
+                    break
+        return seen
+
+    def look(self) -> None:
+        """Ask the feed for the curves of the run that the uppermost screen with curves shows."""
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, BoardScreen) and screen.has_curves:
+                self.feed.look_at(screen.looks_at)
+                return
 
     def open_run(self, path: Path) -> None:
         """One run on a screen of its own."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from textual.binding import Binding
 
 from guardtui.keys import TABLE, Where
@@ -25,8 +23,3 @@ _ACTING = frozenset(key.action for key in TABLE if key.acting)
 def is_acting(action: str) -> bool:
     """Whether an action changes a run."""
     return action in _ACTING
-
-
-def actions(keys: Iterable[Binding]) -> set[str]:
-    """Names of the actions that these bindings call."""
-    return {key.action.partition("(")[0] for key in keys}

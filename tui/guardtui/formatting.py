@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-import time
+from functools import partial
 from typing import Final
 
 _DASH: Final = "–"
+_NUMBER: Final = 7
+"""Cells of a number, so that columns of numbers stay narrow."""
 _DAY: Final = 86400
 _YEAR: Final = 365 * _DAY
 _UNITS: Final = (
@@ -15,7 +17,7 @@ _UNITS: Final = (
 
 
 def number(value: float | None) -> str:
-    """A metric in at most eight characters: four significant digits.
+    """A metric in at most seven characters: four significant digits.
 
     >>> [number(v) for v in (0.34118, 12.3456, 1234.5, 0.00031, 1.5e9, float("nan"), float("-inf"), None, 0)]
     ['0.3412', '12.35', '1234', '3.1e-4', '1.5e9', 'NaN', '-inf', '–', '0']
@@ -27,14 +29,17 @@ def number(value: float | None) -> str:
     size = abs(value)
     if size == 0:
         return "0"
-    if size < 1e-3 or size >= 1e6:
-        mantissa, exponent = f"{value:.2e}".split("e")
-        mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
-        return f"{mantissa}e{int(exponent)}"
+    if size < 1e-3 or size >= 999_999.5:
+        return next(text for text in map(partial(_scientific, value), (2, 1, 0)) if len(text) <= _NUMBER)
     if size >= 1000:
         return f"{value:.0f}"
-    text = f"{value:.4f}" if size < 1 else f"{value:.4g}"
-    return text
+    return f"{value:.4f}" if size < 1 else f"{value:.4g}"
+
+
+def _scientific(value: float, digits: int) -> str:
+    mantissa, exponent = f"{value:.{digits}e}".split("e")
+    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    return f"{mantissa}e{int(exponent)}"
 
 
 def count(value: int | None) -> str:
@@ -122,8 +127,3 @@ def rate(per_second: float | None) -> str:
     if per_second >= 1:
         return f"{per_second:.1f} steps/s" if per_second < 100 else f"{per_second:,.0f} steps/s"
     return f"{1 / per_second:.1f} s/step"
-
-
-def clock(t: float) -> str:
-    """Local time of day, ``14:03:22``."""
-    return time.strftime("%H:%M:%S", time.localtime(t))

@@ -50,7 +50,7 @@ def shorten(text: str, width: int) -> str:
     """``text`` in at most ``width`` cells, its end replaced by an ellipsis when it is longer.
 
     >>> shorten("learning", 5), shorten("lr", 5), shorten("x", 0)
-    ('learn'[:4] + '…', 'lr', '')
+    ('lear…', 'lr', '')
     """
     if width <= 0:
         return ""

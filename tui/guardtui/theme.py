@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import Final
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 from guardtui.text import Tone
 
@@ -46,10 +46,9 @@ TERMINAL: Final = Theme(
     success="ansi_green", foreground="ansi_default", background="ansi_default", surface="ansi_default",
     panel="ansi_default", boost="ansi_default",
     variables={
+        **BUILTIN_THEMES["ansi-dark"].variables,
         "guard-dim": "ansi_default", "guard-strong": "ansi_default", "guard-info": "ansi_cyan",
         "guard-rest": "ansi_default", "guard-selected": "ansi_default", "guard-line": "ansi_bright_black",
-        "block-cursor-foreground": "ansi_black", "block-cursor-background": "ansi_white",
-        "input-cursor-background": "ansi_white", "input-cursor-foreground": "ansi_black",
     },
 )  # fmt: skip
 THEMES: Final = (DARK, LIGHT, TERMINAL)

@@ -76,7 +76,7 @@ def print_once(paths: Sequence[Path]) -> None:
     if not views:
         _print_lines(empty_lines(snapshot, "", width))
         return
-    columns = fleet.placed(width)
+    columns = fleet.placed(width, views)
     rows = [fleet.row(view, columns, selected=False, g=shapes) for view in arranged(views, 0, "")]
     _print_lines([title_line(snapshot, len(views), 0, "", width, shapes), (), fleet.header(columns), *rows])
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.screen import Screen
 
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
 
 class BoardScreen(Screen[None]):
     """A screen of the dashboard. It draws ``board.snapshot`` and holds no data of its own."""
+
+    has_curves: ClassVar[bool] = False
+    """Whether this screen draws the curves of a run."""
+
+    @property
+    def looks_at(self) -> Path | None:
+        """The run whose curves it draws."""
+        return None
 
     @property
     def board(self) -> Dashboard:

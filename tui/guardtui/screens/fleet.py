@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 from textual import events, on
@@ -30,13 +31,14 @@ _TALL = 34
 class FleetScreen(BoardScreen):
     """The list of runs."""
 
+    has_curves = True
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("fleet")]
     CSS = """
     FleetScreen #title { padding: 0 1; margin-bottom: 1; }
     FleetScreen #list { height: 1fr; layout: vertical; }
     FleetScreen #empty { padding: 0 3; height: 1fr; display: none; }
     FleetScreen.-empty #empty { display: block; }
-    FleetScreen.-empty FleetTable, FleetScreen.-empty Preview { display: none; }
+    FleetScreen.-empty #list { display: none; }
     FleetScreen Preview { display: none; }
     FleetScreen.-tall Preview { display: block; height: 50%; border-top: solid $guard-line; }
     FleetScreen.-wide #list { layout: horizontal; }
@@ -60,6 +62,12 @@ class FleetScreen(BoardScreen):
             yield Preview(self.g)
         yield Input(placeholder="words in name, group, status, metric or signal", disabled=True, compact=True)
         yield KeyBar("fleet", readonly=self.board.readonly)
+
+    @property
+    def looks_at(self) -> Path | None:
+        """The run in the preview, where there is room for one."""
+        roomy = self.has_class("-wide") or self.has_class("-tall")
+        return self.selected.path if roomy and self.selected else None
 
     @property
     def selected(self) -> RunView | None:
@@ -98,11 +106,9 @@ class FleetScreen(BoardScreen):
         self._preview()
 
     def _preview(self) -> None:
-        shown = self.has_class("-wide") or self.has_class("-tall")
-        view = self.selected if shown else None
-        if self.is_current:
-            self.board.look_at(view.path if view else None)
-        if view is not None:
+        self.board.look()
+        view = self.selected
+        if view is not None and self.looks_at is not None:
             self.query_one(Preview).show_run(view, self.board.snapshot.curves)
 
     @on(FleetTable.Highlighted)

@@ -33,6 +33,7 @@ _CONSOLE_SHARES = (10, 3, 0)
 class RunScreen(BoardScreen):
     """Draws one run of the snapshot; everything but the keys' settings comes from there."""
 
+    has_curves = True
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("run")]
     CSS = """
     RunScreen > Lines { padding: 0 1; }
@@ -56,6 +57,11 @@ class RunScreen(BoardScreen):
         self._choices: list[Choice] = []
         self._grid = Grid(1, 1)
 
+    @property
+    def looks_at(self) -> Path | None:
+        """This screen's run."""
+        return self.path
+
     def compose(self) -> ComposeResult:
         """From the top: head, charts, signals, console, status, keys."""
         yield Lines(id="head")
@@ -68,12 +74,12 @@ class RunScreen(BoardScreen):
 
     def on_mount(self) -> None:
         """Ask for this run's curves."""
-        self.board.look_at(self.path)
+        self.board.look()
         self.apply(self.board.snapshot)
 
     def on_screen_resume(self) -> None:
         """Coming back from another screen."""
-        self.board.look_at(self.path)
+        self.board.look()
         self.apply(self.board.snapshot)
 
     def on_resize(self, event: events.Resize) -> None:

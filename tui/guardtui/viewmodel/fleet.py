@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+from rich.cells import cell_len
 
 from guardtui import formatting
 from guardtui.glyphs import Glyphs
@@ -15,6 +17,7 @@ from guardtui.viewmodel.progress import bar, eta_words, fraction
 from guardtui.viewmodel.trend import trend
 
 GUTTER: Final = 2
+_LONGEST_NAME: Final = 30
 _WIDE: Final = 110
 """From this width on columns stand two cells apart."""
 
@@ -26,6 +29,7 @@ class Column:
     title: str
     least: int
     most: int
+    """Beyond that more room would be of no use."""
     rank: int
     """0 is never dropped; higher ranks go first when room is short."""
     cell: Callable[[RunView, int, Glyphs], Line]
@@ -99,7 +103,7 @@ def _age(view: RunView, width: int, g: Glyphs) -> Line:
 
 COLUMNS: Final = (
     Column("STATUS", 10, 10, 0, _status),
-    Column("RUN", 12, 40, 0, _name),
+    Column("RUN", 12, 0, 0, _name),
     Column("PROGRESS", 10, 22, 1, _progress),
     Column("ETA", 4, 4, 3, _eta, right=True),
     Column("METRIC", 12, 14, 6, _metric),
@@ -116,22 +120,31 @@ def gap_of(width: int) -> int:
     return 2 if width >= _WIDE else 1
 
 
-def placed(width: int) -> tuple[Placed, ...]:
-    """The columns that fit into ``width`` cells, each as wide as is useful."""
+def placed(width: int, views: Iterable[RunView] = ()) -> tuple[Placed, ...]:
+    """The columns that fit into ``width`` cells, each as wide as is useful; names of runs come first."""
     room, gap = width - GUTTER, gap_of(width)
     kept = list(COLUMNS)
     while len(kept) > 1 and sum(c.least + gap for c in kept) - gap > room:
         kept.remove(max(kept, key=lambda c: c.rank))
     widths = {c.title: c.least for c in kept}
     spare = room - sum(widths.values()) - gap * (len(kept) - 1)
+    names = max(map(_name_width, views), default=_LONGEST_NAME)
+    for_names = min(spare, max(0, min(names, _LONGEST_NAME) - widths["RUN"]))
+    widths["RUN"] += for_names
+    spare -= for_names
     while spare > 0:
-        growing = [c for c in kept if widths[c.title] < c.most]
+        growing = [c for c in kept if widths[c.title] < (names if c.title == "RUN" else c.most)]
         if not growing:
             break
         for c in growing[:spare]:
             widths[c.title] += 1
         spare -= len(growing[:spare])
     return tuple(Placed(c, widths[c.title], gap if number else 0) for number, c in enumerate(kept))
+
+
+def _name_width(view: RunView) -> int:
+    group = clean(view.state.group or "")
+    return cell_len(clean(view.state.name)) + (cell_len(group) + 2 if group else 0)
 
 
 def header(columns: Sequence[Placed]) -> Line:

@@ -13,16 +13,18 @@ from guardtui.viewmodel.ordering import ORDERS
 
 
 def title_line(snapshot: Snapshot, listed: int, order: int, text: str, width: int, g: Glyphs) -> Line:
-    """``guard · 7 runs in runs/ · 2 running · 1 needs you``; filter and order at the right."""
+    """``guard · 7 runs in runs/ · 2 running · 1 needs you``; the order at the right."""
     runs = snapshot.runs
     live = sum(view.state.status.live for view in runs)
     calling = sum(worst_severity(view.state) == 3 and view.state.status.live for view in runs)
     hung = sum(view.state.status is Status.HUNG for view in runs)
-    number = f"{listed} of {len(runs)} runs" if text else f"{len(runs)} run{'s' * (len(runs) != 1)}"
+    number = f"{len(runs)} run{'s' * (len(runs) != 1)}"
+    shown = clean(text)
     left = packed(
         (
             line(("guard", "title")),
-            line((f"{number} in {_places(snapshot.roots)}" if runs else "", "text")),
+            line((f"{listed} of {number} with “{shown}”" if shown and runs else "", "warn")),
+            line((f"{number} in {_places(snapshot.roots)}" if runs and not shown else "", "text")),
             line((f"{live} live" if live else "", "accent")),
             line((f"{g.act} {calling} with a severe signal" if calling else "", "bad")),
             line((f"{g.hung} {hung} hung" if hung else "", "bad")),
@@ -31,8 +33,7 @@ def title_line(snapshot: Snapshot, listed: int, order: int, text: str, width: in
         Bit(f" {g.dot} ", "dim"),
         width,
     )
-    shown = clean(text)
-    right = line((f"filter: {shown}  " if shown else "", "warn"), (ORDERS[order % len(ORDERS)].name, "dim"))
+    right = line((ORDERS[order % len(ORDERS)].name, "dim"))
     return spread(left, right if runs else (), width)
 
 

@@ -26,7 +26,8 @@ def info_lines(view: RunView, width: int, g: Glyphs) -> list[Line]:
     lines += _pairs(
         (
             ("run", state.run_id), ("folder", view.path), ("group", state.group or ""),
-            ("reason", reason_words(state)), ("exit code", "" if state.exit_code is None else state.exit_code),
+            ("reason", reason_words(state)),
+            ("exit code", "" if state.exit_code is None else state.exit_code),
             ("host", state.host), ("ranks", state.ranks if state.ranks > 1 else ""),
             ("supervised", "yes" if state.supervised else "no: nothing acts by itself"),
             ("can save", "yes" if state.can_save else "no: a stop loses what the script did not save itself"),

@@ -109,7 +109,9 @@ def _quality(state: RunState, g: Glyphs) -> tuple[Line, ...]:
         return (last,)
     where = f" at step {formatting.count(monitor.best_step)}" if monitor.best_step is not None else ""
     best = line(("best ", "dim"), (formatting.number(monitor.best), "good"), (where, "dim"))
-    return (last, (*best, *proof(state.best, g)) if _same_best(state) else best)
+    if not _same_best(state):
+        return (last, best)
+    return (last, (*best, *(proof(state.best, g) or line((", kept", "dim")))))
 
 
 def _same_best(state: RunState) -> bool:
@@ -123,14 +125,15 @@ def _kept(state: RunState, g: Glyphs) -> tuple[Line, ...]:
         kept_words("last", state.last, g),
     ]
     if state.best is None and state.last is None:
-        parts = [line(("no checkpoint yet" if state.can_save else "guard cannot save this run", "warn"))]
+        none = "no checkpoint yet" if state.status.live else "no checkpoint"
+        parts = [line((none if state.can_save else "guard cannot save this run", "warn"))]
     if state.cost is not None:
         parts.append(line((f"{state.cost:.2f} {clean(state.currency)}", "dim")))
     return tuple(parts)
 
 
 def kept_words(role: str, ref: CheckpointRef | None, g: Glyphs) -> Line:
-    """``last kept: step 1,100 ✓ verified``."""
+    """``best kept: step 1,100 ✓ verified``."""
     if ref is None:
         return ()
     return (*line((f"{role} kept: ", "dim"), f"step {formatting.count(ref.step)}"), *proof(ref, g))
@@ -139,5 +142,5 @@ def kept_words(role: str, ref: CheckpointRef | None, g: Glyphs) -> Line:
 def proof(ref: CheckpointRef | None, g: Glyphs) -> Line:
     """Whether a checkpoint was proved."""
     if ref is None or ref.verified is None:
-        return line((" kept" if ref is not None else "", "dim"))
+        return ()
     return line((f" {g.done} verified", "good")) if ref.verified else line((f" {g.bad} damaged", "bad"))

@@ -87,7 +87,7 @@ class FleetTable(Lines):
             return
         self._offset = min(self._offset, max(0, len(self._views) - room))
         self._offset = min(max(self._offset, self._cursor - room + 1), self._cursor)
-        columns = fleet.placed(width)
+        columns = fleet.placed(width, self._views)
         shown = self._views[self._offset : self._offset + room]
         at = self._cursor - self._offset
         rows = [

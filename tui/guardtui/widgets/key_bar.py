@@ -11,14 +11,19 @@ from guardtui.widgets.choices import Choices, Item
 
 def bar_items(where: Where, width: int, *, readonly: bool) -> list[Item]:
     """Key and label with the action, in the order of the table, as many as fit into ``width`` cells."""
-    keys = [key for place in (where, "everywhere") for key in keys_for(place, readonly=readonly) if key.label]
-    kept: list[Item] = []
-    for key in sorted(keys, key=lambda key: key.rank):
-        item = line((key.shown.split()[0], "key"), (f" {key.label}", "dim"))
-        if sum(width_of(each) + 2 for each, _ in kept) + width_of(item) <= width:
-            kept.append((item, key.action))
-    order = {key.action: number for number, key in enumerate(keys)}
-    return sorted(kept, key=lambda item: order[item[1]])
+    places: tuple[tuple[Where, str], ...] = ((where, ""), ("everywhere", "app."))
+    keys = [
+        (key, owner) for place, owner in places for key in keys_for(place, readonly=readonly) if key.label
+    ]
+    items = [
+        (line((key.shown.split()[0], "key"), (f" {key.label}", "dim")), owner + key.action)
+        for key, owner in keys
+    ]
+    kept: set[int] = set()
+    for number in sorted(range(len(keys)), key=lambda number: keys[number][0].rank):
+        if sum(width_of(items[each][0]) + 2 for each in kept) + width_of(items[number][0]) <= width:
+            kept.add(number)
+    return [items[number] for number in sorted(kept)]
 
 
 class KeyBar(Choices):

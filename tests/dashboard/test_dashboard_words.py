@@ -1,0 +1,104 @@
+"""Numbers, lines and tones: the small parts that every screen is made of."""
+
+from __future__ import annotations
+
+import doctest
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from guardtui import formatting, text
+from guardtui.glyphs import ASCII, UNICODE, choose
+from guardtui.text import Bit, clean, column, fit, line, packed, shorten, spread, text_of, width_of, wrapped
+from guardtui.viewmodel.trend import condensed, trend
+
+
+@pytest.mark.parametrize("module", [formatting, text], ids=["formatting", "text"])
+def test_examples_in_docstrings_are_true(module):
+    assert doctest.testmod(module).failed == 0
+
+
+@given(st.floats(allow_nan=True, allow_infinity=True))
+def test_every_number_is_short(value):
+    assert 1 <= len(formatting.number(value)) <= 7
+
+
+@given(st.none() | st.floats(allow_nan=True, allow_infinity=True))
+def test_one_unit_fits_three_cells_for_a_lifetime(seconds):
+    if seconds is not None and abs(seconds) > 60 * 365 * 86400:
+        return
+    assert len(formatting.brief(seconds)) <= 3
+    assert len(formatting.age(None if seconds is None else abs(seconds))) <= 3
+
+
+def test_percent_never_says_done_before_the_end():
+    assert formatting.percent(0.9999) == "99%"
+    assert formatting.percent(1.0) == "100%"
+
+
+@given(st.text(max_size=40), st.integers(0, 30))
+def test_any_text_fits_its_column_exactly(value, width):
+    assert cell_len(column(clean(value), width)) == width
+
+
+@given(
+    st.lists(st.tuples(st.text("abc学 ", max_size=9), st.sampled_from(["dim", "bad"])), max_size=5),
+    st.integers(1, 30),
+)
+def test_a_line_is_never_wider_than_its_place(parts, width):
+    made = line(*parts)
+
+    assert width_of(fit(made, width)) <= width
+    assert width_of(spread(made, line("right"), width)) <= max(width, 0)
+
+
+def test_a_cut_line_says_so():
+    assert text_of(fit(line(("validation ", "dim"), "loss rises"), 14)) == "validation lo…"
+    assert shorten("学習モデル", 5) == "学習…"
+
+
+def test_less_needed_parts_give_way_whole():
+    parts = (line("step 500"), line("a very long remark"), line("ETA 3s"))
+
+    assert text_of(packed(parts, Bit(" · "), 20)) == "step 500 · ETA 3s"
+
+
+def test_wrapped_text_loses_no_word():
+    words = "the best checkpoint stays where it is and nothing else is touched"
+
+    lines = wrapped(words, 20, "warn", indent="  ")
+
+    assert all(width_of(each) <= 20 for each in lines)
+    assert " ".join(" ".join(text_of(each) for each in lines).split()) == words
+
+
+def test_hostile_text_becomes_harmless_text():
+    assert clean("[red]x[/]\x1b]0;title\x07\x1b[31m\nend") == "[red]x[/] end"
+
+
+def test_a_trend_shows_where_it_broke():
+    drawn = trend((3.0, 2.0, 1.0, math.nan), 8, UNICODE)
+
+    assert text_of(drawn) == "█▅▁✗"
+    assert drawn[-1].tone == "bad"
+
+
+def test_a_long_curve_is_condensed_and_keeps_its_nan():
+    import numpy as np
+
+    values = np.linspace(5, 0, 10_000)
+    values[7000] = np.inf
+
+    short = condensed(values, 50)
+
+    assert len(short) == 50
+    assert [number for number, value in enumerate(short) if not math.isfinite(value)] == [35]
+
+
+def test_terminals_without_unicode_get_letters():
+    assert choose({"GUARD_ASCII": "1"}) is ASCII
+    assert all(ord(char) < 128 for glyph in ASCII for char in glyph)
+    assert choose({"GUARD_ASCII": "0"}) in (UNICODE, ASCII)

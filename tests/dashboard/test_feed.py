@@ -1,0 +1,164 @@
+"""The reading thread: one snapshot at a time, silence when nothing changed, faults that show."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from dashboard_pilot import FakeFleet, FakeFollower, curves
+from guardrun.state.model import Status
+from guardtui.feed import PERIOD_S, Feed, Reader
+from run_factory import run_state
+from waiting import wait_for
+
+
+@pytest.fixture
+def fleet():
+    now = time.time()
+    return FakeFleet(
+        FakeFollower(
+            run_state(run_id="a", last_event_t=now - 4000, status=Status.FINISHED), curves(), ["hello"]
+        ),
+        FakeFollower(run_state(run_id="b", last_event_t=now - 4000, status=Status.FINISHED)),
+    )
+
+
+def paths(fleet):
+    return list(fleet.followers)
+
+
+def test_the_first_read_shows_every_run(fleet):
+    snapshot = Reader(("runs",)).read(fleet, None)
+
+    assert [view.path for view in snapshot.runs] == paths(fleet)
+    assert (snapshot.loading, snapshot.problem, snapshot.roots) == (False, "", ("runs",))
+
+
+def test_an_empty_folder_is_a_snapshot_too():
+    assert Reader(()).read(FakeFleet(), None).runs == ()
+
+
+def test_nothing_is_published_when_nothing_changed(fleet):
+    reader = Reader(())
+    reader.read(fleet, None)
+
+    assert reader.read(fleet, None) is None
+
+
+def test_a_changed_run_is_new_and_the_others_are_the_same_objects(fleet):
+    reader = Reader(())
+    before = reader.read(fleet, None)
+    fleet.change(0, run_id="a", step=501)
+
+    after = reader.read(fleet, None)
+
+    assert after.runs[0].state.step == 501
+    assert after.runs[1] is before.runs[1]
+
+
+def test_a_touched_file_without_news_is_not_news(fleet):
+    reader = Reader(())
+    reader.read(fleet, None)
+    fleet.changed = set(paths(fleet))
+
+    assert reader.read(fleet, None) is None
+
+
+def test_curves_and_console_come_for_the_run_that_is_looked_at(fleet):
+    reader = Reader(())
+    first, second = paths(fleet)
+
+    looked = reader.read(fleet, first)
+
+    assert looked.curves.path == first
+    assert set(looked.curves.series) == set(curves())
+    assert looked.curves.console == ("hello",)
+    assert reader.read(fleet, first) is None
+    assert reader.read(fleet, second).curves.path == second
+    assert reader.read(fleet, None).curves is None
+
+
+def test_a_run_that_vanished_leaves_the_list(fleet):
+    reader = Reader(())
+    reader.read(fleet, None)
+    del fleet.followers[paths(fleet)[0]]
+
+    assert len(reader.read(fleet, None).runs) == 1
+
+
+def test_a_fault_is_told_once_keeps_the_picture_and_goes_when_it_is_over(fleet):
+    reader = Reader(())
+    before = reader.read(fleet, None)
+
+    told = reader.failed(OSError("disk\x1b[31m gone"))
+    again = reader.failed(OSError("disk\x1b[31m gone"))
+    healed = reader.read(fleet, None)
+
+    assert told.problem == "cannot read the runs (OSError: disk gone); trying again"
+    assert told.runs == before.runs
+    assert again is None
+    assert healed.problem == ""
+
+
+def test_loading_ends_when_all_history_was_read(fleet):
+    reader = Reader(())
+    slow = fleet.followers[paths(fleet)[0]]
+    slow.caught_up = False
+    reader.read(fleet, None)
+    slow.caught_up = True
+
+    assert reader.read(fleet, None).loading is False
+
+
+def test_the_thread_publishes_at_most_four_times_a_second(fleet):
+    times: list[float] = []
+    done = threading.Event()
+
+    def notify() -> None:
+        times.append(time.monotonic())
+        if len(times) == 4:
+            done.set()
+
+    feed = Feed(lambda: fleet, (), notify)
+    feed.start()
+    step = 500
+    while not done.wait(0.01):
+        step += 1
+        fleet.change(0, run_id="a", step=step)
+    feed.stop()
+
+    assert all(later - earlier > PERIOD_S * 0.8 for earlier, later in zip(times, times[1:], strict=False))
+    assert fleet.closed
+
+
+def test_a_fleet_that_cannot_be_made_is_a_visible_state_and_tried_again(fleet):
+    attempts = []
+
+    def make():
+        attempts.append(1)
+        if len(attempts) == 1:
+            raise RuntimeError("no such thing")
+        return fleet
+
+    feed = Feed(make, (), lambda: None)
+    feed.start()
+
+    wait_for(lambda: "no such thing" in feed.take().problem)
+    wait_for(lambda: feed.take().runs and not feed.take().problem)
+    feed.stop()
+
+
+def test_looking_at_another_run_does_not_wait_for_the_next_round(fleet):
+    published = threading.Event()
+    feed = Feed(lambda: fleet, (), published.set)
+    feed.start()
+    assert published.wait(5)
+    published.clear()
+
+    feed.look_at(paths(fleet)[0])
+
+    assert published.wait(5)
+    assert feed.take().curves.path == paths(fleet)[0]
+    feed.stop()

@@ -1,0 +1,109 @@
+"""``guard watch`` without a terminal, and the paths it takes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from guardrun.cli.main import run
+from guardrun.cli.watch import print_once
+from run_factory import RunWriter
+
+
+@pytest.fixture
+def runs(tmp_path):
+    folder = tmp_path / "runs"
+    good = RunWriter(folder, "digits", suffix="0001", t=time.time() - 9000)
+    good.start()
+    good.train(300, every=3)
+    good.evaluate()
+    good.checkpoint()
+    good.end()
+    bad = RunWriter(folder, "[red]x[/]\x1b]0;pwned\x07", suffix="0002", t=time.time() - 9000)
+    bad.start()
+    bad.supervise()
+    bad.train(50)
+    bad.signal("nan", severity="act", action="abort", message="NaN\x1b[2J")
+    bad.end("aborted", "abort:nan")
+    return folder
+
+
+def test_once_prints_every_run_the_worst_first_and_ends(runs, capsys):
+    assert run(["watch", "--once", str(runs)]) == 0
+
+    printed = capsys.readouterr().out
+    rows = [each for each in printed.splitlines() if "aborted" in each or "finished" in each]
+    assert "▲ nan" in rows[0]
+    assert "digits" in rows[1]
+    assert "30%" in rows[1]
+
+
+def test_without_a_terminal_the_list_is_printed_and_no_control_character_with_it(runs):
+    done = subprocess.run(
+        [sys.executable, "-m", "guardrun.cli.main", "watch", str(runs)],
+        capture_output=True,
+        timeout=60,
+        check=True,
+        env={**os.environ, "PYTHONUTF8": "1"},
+    )
+
+    printed = done.stdout.decode()
+    assert "digits" in printed
+    assert not [char for char in printed if char != "\n" and not char.isprintable()]
+
+
+def test_once_loads_no_toolkit_and_no_torch(runs):
+    code = (
+        "import sys; from guardrun.cli.main import run\n"
+        f"run(['watch', '--once', {str(runs)!r}])\n"
+        "print(sorted({'textual', 'torch', 'omegaconf'} & {m.split('.')[0] for m in sys.modules}))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_an_empty_folder_says_how_to_start(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    assert run(["watch", "--once"]) == 0
+
+    assert "No runs in runs yet." in capsys.readouterr().out
+
+
+def test_the_folder_of_runs_can_come_from_the_environment(runs, monkeypatch, capsys):
+    monkeypatch.setenv("GUARDRUN_RUNS_DIR", str(runs))
+
+    run(["watch", "--once"])
+
+    assert "digits" in capsys.readouterr().out
+
+
+def test_a_run_can_be_named(runs, monkeypatch, capsys):
+    monkeypatch.setenv("GUARDRUN_RUNS_DIR", str(runs))
+
+    assert run(["watch", "--once", "digits"]) == 0
+
+    assert "1 run in" in capsys.readouterr().out
+
+
+def test_a_path_that_is_not_there_is_a_usage_error(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    assert run(["watch", "--once", "nowhere/at-all"]) == 2
+    assert run(["watch", "--once", "nosuchrun"]) == 2
+
+    assert "no such path: nowhere/at-all" in capsys.readouterr().err
+
+
+def test_once_is_as_wide_as_a_page_where_there_is_no_terminal(runs, capsys):
+    print_once([runs])
+
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 120
