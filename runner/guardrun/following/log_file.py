@@ -30,7 +30,6 @@ class LogFile:
         self.restarted = False
         """Whether the last read found another file in its place: what was read before is void."""
         self._reader = ColumnReader()
-        self._more = True
         self._events: list[tuple[int, Event]] = []
         self._bad_lines = 0
         self._cached_to = 0
@@ -39,7 +38,7 @@ class LogFile:
 
     def changed(self) -> bool:
         """Whether a read may find something."""
-        return self._more or self.tailer.changed()
+        return self.tailer.changed()
 
     def read(self) -> Batch | None:
         """The next batch, or None when nothing new is complete."""
@@ -48,7 +47,6 @@ class LogFile:
             if batch is not None:
                 return batch
         chunk = self.tailer.read(_BYTES_AT_ONCE)
-        self._more = chunk.more
         self.restarted = chunk.restarted
         if chunk.restarted:
             self._reader = ColumnReader()
@@ -69,7 +67,7 @@ class LogFile:
 
     def remember(self, tables: Mapping[str, column_cache.Table]) -> None:
         """Put a large file that was read to its end into the cache; ``tables`` are its rows by kind."""
-        if not self._caching or self._more:
+        if not self._caching or self.tailer.more:
             return
         if self.tailer.offset - self._cached_to >= column_cache.CACHE_FROM_BYTES:
             self._cached_to = self.tailer.offset

@@ -173,8 +173,7 @@ class RunFollower:
             rank = SYSTEM if source == "system" else int(source[4:]) if source.startswith("rank") else None
             if rank is not None:
                 self.series.add(rank, batch, expected=file.expected_rows)
-                if changed and not file.changed():
-                    file.remember(self.series.tables(rank))
+                file.remember(self.series.tables(rank))
             if any(event["kind"] == RUN_END for _, event in batch.events):
                 self._facts = None
         return changed, False

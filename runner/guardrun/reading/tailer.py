@@ -53,10 +53,14 @@ class Tailer:
         """How the file was last found to be another one; "" when it never was."""
         self._memory = b""
         self._size = -1
+        self.more = False
+        """Whether the last read stopped before the end of what was there."""
         self._skipping = False
 
     def changed(self) -> bool:
-        """Whether a read may find something: one stat."""
+        """Whether a read may find something: one stat at most."""
+        if self.more:
+            return True
         try:
             facts = os.stat(self.path, follow_symlinks=False)
         except OSError:
@@ -65,6 +69,7 @@ class Tailer:
 
     def read(self, max_bytes: int = BATCH) -> Chunk:
         """The next whole lines, at most about ``max_bytes`` (a longer single line comes whole)."""
+        self.more = False
         try:
             descriptor = os.open(self.path, _FLAGS)
         except FileNotFoundError:
@@ -113,7 +118,8 @@ class Tailer:
             data, end = data[first:], end - first
         lines = data[:end]
         self._advance(lines)
-        return Chunk(lines, restarted, started_at < self.offset < facts.st_size, skipped)
+        self.more = started_at < self.offset < facts.st_size
+        return Chunk(lines, restarted, self.more, skipped)
 
     def _restart_if_another(self, descriptor: int, facts: os.stat_result) -> bool:
         inode = (facts.st_dev, facts.st_ino)
