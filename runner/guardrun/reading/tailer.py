@@ -110,6 +110,7 @@ class Tailer:
         if not end and len(data) == max_bytes:
             data, skipped = self._long_line(descriptor, data)
             end = data.rfind(b"\n") + 1
+        examined = self.offset + len(data)
         if self._skipping and end:
             # The rest of a line that was too long, up to its newline.
             first = data.index(b"\n") + 1
@@ -118,7 +119,7 @@ class Tailer:
             data, end = data[first:], end - first
         lines = data[:end]
         self._advance(lines)
-        self.more = started_at < self.offset < facts.st_size
+        self.more = started_at < self.offset and examined < facts.st_size
         return Chunk(lines, restarted, self.more, skipped)
 
     def _restart_if_another(self, descriptor: int, facts: os.stat_result) -> bool:
