@@ -27,7 +27,7 @@ class RankIdentity(NamedTuple):
 
 
 def identify(environ: Mapping[str, str] | None = None) -> RankIdentity:
-    """From torchrun's RANK, WORLD_SIZE and LOCAL_RANK, else from srun's SLURM_* where it has several tasks."""
+    """From torchrun's RANK, WORLD_SIZE and LOCAL_RANK, else from srun's SLURM_* of several tasks."""
     env = os.environ if environ is None else environ
     rank, world = _number(env, "RANK"), _number(env, "WORLD_SIZE")
     local = _number(env, "LOCAL_RANK")

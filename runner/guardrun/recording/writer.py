@@ -51,6 +51,8 @@ class EventWriter:
         self._dumps: Callable[..., bytes]
         self._warned = path is None
         self._lock = threading.RLock()
+        self._disk = threading.RLock()
+        """Taken before ``_lock`` by whoever writes gathered lines."""
         self._batch: list[bytes] = []
         self._batcher: threading.Thread | None = None
         self._ending = threading.Event()
@@ -100,7 +102,7 @@ class EventWriter:
 
     def sync(self) -> None:
         """Have the file system keep everything written so far (fsync). Never raises."""
-        with self._lock:
+        with self._disk:
             self._flush()
             try:
                 if self._fd >= 0:
@@ -111,9 +113,9 @@ class EventWriter:
     def close(self) -> None:
         """Write what is gathered and close; later events are dropped in silence."""
         self._ending.set()
-        with self._lock:
-            if not self.inert:
-                self._flush()
+        if not self.inert:
+            self._flush()
+        with self._disk, self._lock:
             self.inert = self._warned = True
             self._shut()
 
@@ -121,7 +123,7 @@ class EventWriter:
         """In a forked child: let go of the file without writing; the parent goes on."""
         self.inert = True
         self._batch = []
-        self._lock = threading.RLock()  # another thread of the parent may have held it
+        self._lock, self._disk = threading.RLock(), threading.RLock()  # a thread may have held the old ones
         self._shut()
 
     # -- one line to the disk
@@ -168,9 +170,10 @@ class EventWriter:
         if self.dropped != self._told:
             lost, self._told = self.dropped - self._told, self.dropped
             text = f"{lost} event{'s' * (lost != 1)} could not be written: {self._why}"
-            note = {"t": time.time(), "seq": self._seq, "kind": NOTE, "text": text, "dropped": self.dropped}
-            self._seq += 1
-            self._smooth = self._write(encode(note), 1)
+            with self._lock:
+                seq, self._seq = self._seq, self._seq + 1
+            note = {"t": time.time(), "seq": seq, "kind": NOTE, "text": text, "dropped": self.dropped}
+            self._smooth = self._write(encode(note), 1) and self._batcher is None
         else:
             self._smooth = self._batcher is None
 
@@ -220,18 +223,21 @@ class EventWriter:
     # -- batching
 
     def _start_batching(self) -> None:
+        self._smooth = False
         self._batcher = threading.Thread(target=self._flush_often, name="guard-events", daemon=True)
         self._batcher.start()
 
     def _flush_often(self) -> None:
         while not self._ending.wait(self.delay_s):
-            with self._lock:
-                self._flush()
+            self._flush()
 
     def _flush(self) -> None:
-        if self._batch:
-            lines, self._batch = self._batch, []
-            self._put_in_trouble(b"".join(lines), len(lines))
+        """Write what is gathered; a slow write holds up nobody who only adds to the next batch."""
+        with self._disk:
+            with self._lock:
+                lines, self._batch = self._batch, []
+            if lines:
+                self._put_in_trouble(b"".join(lines), len(lines))
 
 
 def _orjson_dumps() -> Callable[..., bytes]:
