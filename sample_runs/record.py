@@ -12,6 +12,7 @@ import argparse
 import getpass
 import json
 import os
+import platform
 import shutil
 import signal
 import socket
@@ -41,7 +42,8 @@ class Scenario(NamedTuple):
 
 
 def guard(*words: str) -> list[str]:
-    return [sys.executable, "-m", "guardrun.cli.main", *words]
+    """The command line of the installation that this script runs in."""
+    return [str(Path(sys.executable).with_name("guard")), *words]
 
 
 def events(run: Path, file: str = "events.jsonl") -> Iterator[dict[str, Any]]:
@@ -82,7 +84,7 @@ SCENARIOS = {
     "overfitting": Scenario(
         "80 images and no augmentation: validation drifts up, and the policy stops the run",
         ("params.train_images=80", "params.batch_size=20", "params.augment=false", "params.norm=false",
-         "params.lr=5e-3", "params.epochs=200"),
+         "params.lr=1e-2", "params.epochs=120"),
     ),
     "exploding": Scenario(
         "an absurd learning rate: the policy aborts the run",
@@ -91,19 +93,19 @@ SCENARIOS = {
     ),
     "nan": Scenario(
         "log(1 - p) in the loss, until p rounds to 1: the policy aborts, the best checkpoint is whole",
-        ("params.loss=naive", "params.lr=0.02", "params.epochs=60"),
+        ("params.loss=naive", "params.lr=0.02", "params.channels=12", "params.epochs=60"),
         exit_codes=(3,),
     ),
     "stagnating": Scenario(
         "a learning rate far too small: the loss hardly moves", ("params.lr=1e-6", "params.epochs=20")
     ),
-    "stopped": Scenario("a safe stop by a person", ("params.epochs=200",), stop),
+    "stopped": Scenario("a safe stop by a person", ("params.epochs=60",), stop),
     "crashed": Scenario(
         "a last batch of one image, which batch normalisation refuses",
         ("params.train_images=1153", "checkpoint.every_steps=10"),
         exit_codes=(1,),
     ),
-    "killed": Scenario("the process was killed from outside", ("params.epochs=200",), kill, (1, 5, 137)),
+    "killed": Scenario("the process was killed from outside", ("params.epochs=60",), kill, (1, 5, 137)),
     "resumed": Scenario("killed, then resumed to its end", ("params.epochs=40",), kill, (1, 5, 137)),
 }  # fmt: skip
 
@@ -134,7 +136,7 @@ def expect(process: subprocess.Popen[bytes], name: str, codes: tuple[int, ...]) 
 
 
 def scrubbed(text: str) -> str:
-    """Text without this machine: interpreter and library paths, host name, boot id and user."""
+    """Text without this machine: interpreter and library paths, kernel, host name, boot id and user."""
     boot = Path("/proc/sys/kernel/random/boot_id")
     replacements = {
         sysconfig.get_path("purelib"): "/venv/lib/python/site-packages",
@@ -144,6 +146,7 @@ def scrubbed(text: str) -> str:
         sys.base_prefix: "/usr",
         boot.read_text().strip() if boot.exists() else "": "recorded",
         str(Path.home()): "/home/recorded",
+        platform.release(): "recorded",
         json.dumps(socket.gethostname()): '"recorded"',
         json.dumps(getpass.getuser()): '"recorded"',
     }
