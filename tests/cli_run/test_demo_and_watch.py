@@ -96,3 +96,16 @@ def test_a_dashboard_left_after_the_end_shows_the_result(
     monkeypatch.setattr(guardtui.app, "run_dashboard", wait_there)
     assert run(["run", "--watch", "--", "python", "fit.py"]) == 1
     assert "failed" in capsys.readouterr().out
+
+
+def test_the_dashboard_is_pointed_at_a_run_by_the_name_it_will_find_it_by(
+    tmp_path: Path, monkeypatch
+) -> None:
+    """A resumed run is resolved to an absolute path; the dashboard sees it below a relative folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "real/r1").mkdir(parents=True)
+    (tmp_path / "runs").symlink_to("real")
+    seen = run_command._seen_from
+    assert seen(Path("runs"), Path("runs/r1")) == (Path("runs"), Path("runs/r1"))
+    assert seen(Path("runs"), tmp_path / "real/r1") == (Path("runs"), Path("runs/r1"))
+    assert seen(Path("runs"), tmp_path / "other") == (tmp_path / "other", tmp_path / "other")

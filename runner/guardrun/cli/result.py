@@ -48,7 +48,10 @@ def result_lines(
     lines.append(("status", told, (_COLOURS.get(status, "bold"), "bold")))
     if end.get("error"):
         lines.append(("error", str(end["error"]), ("red",)))
-    lines.append(("steps", _steps(state), ()))
+    if state.step or state.total_steps:
+        lines.append(("steps", _steps(state), ()))
+    elif state.elapsed_s is not None:
+        lines.append(("time", format_duration(state.elapsed_s), ()))
     if state.best is not None:
         lines.append(("best", _checkpoint(state.best, state), _trust(state.best)))
     if state.last is not None and (state.best is None or state.last.path != state.best.path):

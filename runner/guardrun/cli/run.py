@@ -165,16 +165,10 @@ def launch_training(options: Options) -> int:
     paths = create_run(options.runs_dir, loaded.config.name, group=loaded.config.group)
     try:
         write_attempt(paths, 1, loaded, launch, resume_from=None)
-        return _supervise(paths, 1, options, loaded.config.stop.grace, created=True)
-    except BaseException:  # Ctrl-C while git is asked, too
-        _remove_if_unused(paths)
-        raise
-
-
-def _remove_if_unused(paths: RunPaths) -> None:
-    """A run directory in which nothing ever happened is no run."""
-    if not paths.supervisor.exists() and not paths.events().exists() and not paths.console.exists():
+    except BaseException:  # Ctrl-C while git is asked, too: where nothing ever happened is no run
         shutil.rmtree(paths.root, ignore_errors=True)
+        raise
+    return _supervise(paths, 1, options, loaded.config.stop.grace, created=True)
 
 
 def _resume(options: Options) -> int:
@@ -283,13 +277,20 @@ def _with_dashboard(paths: RunPaths, options: Options, front: Front) -> int:
     from guardtui.app import run_dashboard
 
     if front.end is None:
-        run_dashboard([options.runs_dir], focus=paths.root)
+        folder, run = _seen_from(options.runs_dir, paths.root)
+        run_dashboard([folder], focus=run)
     end = front.look()
     if end is None:
         print(_goes_on(paths))
         return _GOES_ON
     print_result(paths, end)
     return _exit_code(end)
+
+
+def _seen_from(runs_dir: Path, root: Path) -> tuple[Path, Path]:
+    """The folder to watch and the run in it, spelled alike; the run alone when it lies elsewhere."""
+    folder, run = runs_dir.resolve(), root.resolve()
+    return (runs_dir, runs_dir / run.relative_to(folder)) if run.is_relative_to(folder) else (root, root)
 
 
 def _detached(paths: RunPaths, end: dict[str, Any] | None) -> int:
