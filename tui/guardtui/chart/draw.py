@@ -54,7 +54,7 @@ def draw(
         return Frame(canvas.chars, canvas.styles, canvas.grounds, None, memory)
     x = window_limits(model.x_range) if model.x_range else step_limits(*x_range, memory.x)
     top, rows = int(height >= 2), _plot_rows(height)
-    most = min(7, (rows + 1) // 2)
+    most = min(7, (2 * rows + 2) // 3)
     # The gutter's width depends on the y labels, which depend on what is visible in the columns beside
     # the gutter; a second look is needed only when the labels turn out wider than the gutter was.
     gutter = min(memory.gutter or _GUTTER, width // 2) if width >= _GUTTER_FROM_WIDTH else 0

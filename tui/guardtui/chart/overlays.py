@@ -55,7 +55,8 @@ def draw_step_axis(canvas: Canvas, model: ChartModel, area: PlotArea, ink: Ink, 
     if area.left:
         floor = ink.lines["corner"] + floor
     canvas.put(row, max(0, area.left - 1), floor, STYLE_INDEX["axis"])
-    ticks = axis_ticks(area.x, max(2, area.width // _X_LABEL_ROOM), model.x_unit)
+    whole = not model.x_unit and area.x.high / 2 - area.x.low / 2 >= 1.0
+    ticks = axis_ticks(area.x, max(2, area.width // _X_LABEL_ROOM), model.x_unit, whole=whole)
     title = one_cell(model.x_label) + (f" +{ticks.offset}" if ticks.offset else "")
     label_row = row + 1 if labels else row
     taken = np.zeros(area.left + area.width + 1, bool)

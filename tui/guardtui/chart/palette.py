@@ -2,7 +2,7 @@
 
 The hues are those of Okabe and Ito's palette, which people with any kind of colour blindness can tell
 apart (https://jfly.uni-koeln.de/color/), made lighter or darker until they can be read on the background.
-Each is one of xterm's 256 colours, which look the same in tmux.
+Each curve's is one of xterm's 256 colours, which look the same in tmux.
 No meaning rests on a colour alone: marks have shapes, and curves have letters where there are no colours.
 """
 
@@ -20,19 +20,18 @@ class Paint(NamedTuple):
 
 
 _DARK_CURVES: Final = {
-    "train": ("#5fafff", "#005f87"), "val": ("#ffaf00", "#875f00"), "test": ("#ffff87", "#5f5f00"),
-    "metric": ("#5fd7af", "#00875f"), "lr": ("#d7d75f", "#5f5f00"), "grad": ("#d787af", "#875f87"),
-    "system": ("#87afd7", "#5f5f87"), "aux1": ("#5fafff", "#005f87"), "aux2": ("#ffaf00", "#875f00"),
-    "aux3": ("#5fd7af", "#00875f"), "aux4": ("#d787af", "#875f87"), "aux5": ("#ffff87", "#5f5f00"),
-    "aux6": ("#afafff", "#5f5f87"),
+    "train": "#5fafff", "val": "#ffaf00", "test": "#ffff87",
+    "metric": "#5fd7af", "lr": "#d7d75f", "grad": "#d787af",
+    "system": "#87afd7", "aux1": "#5fafff", "aux2": "#ffaf00",
+    "aux3": "#5fd7af", "aux4": "#d787af", "aux5": "#ffff87",
+    "aux6": "#afafff",
 }  # fmt: skip
-"""Of each role the curve's colour and that of its band."""
 _LIGHT_CURVES: Final = {
-    "train": ("#005faf", "#87afd7"), "val": ("#af5f00", "#d7af87"), "test": ("#5f5f00", "#afaf87"),
-    "metric": ("#00875f", "#87d7af"), "lr": ("#5f5f00", "#afaf87"), "grad": ("#af005f", "#d7afd7"),
-    "system": ("#5f5f87", "#afafd7"), "aux1": ("#005faf", "#87afd7"), "aux2": ("#af5f00", "#d7af87"),
-    "aux3": ("#00875f", "#87d7af"), "aux4": ("#af005f", "#d7afd7"), "aux5": ("#5f5f00", "#afaf87"),
-    "aux6": ("#5f5faf", "#afafd7"),
+    "train": "#005faf", "val": "#af5f00", "test": "#5f005f",
+    "metric": "#00875f", "lr": "#5f5f00", "grad": "#af005f",
+    "system": "#5f5f87", "aux1": "#005faf", "aux2": "#af5f00",
+    "aux3": "#00875f", "aux4": "#af005f", "aux5": "#5f5f00",
+    "aux6": "#5f5faf",
 }  # fmt: skip
 _DARK_FIXED: Final = {
     "blank": "", "title": "#eeeeee", "axis": "#585858", "label": "#9e9e9e", "text": "#d0d0d0",
@@ -52,22 +51,24 @@ _ANSI: Final = {
 }  # fmt: skip
 _QUIET: Final = ("axis", "label", "note", "cursor", "empty")
 _BOLD: Final = ("title", "alarm", "best", "signal", "stop")
+_DIM_SHARE: Final = 0.42
+"""Of a curve's colour in its band; the rest is the background's."""
 _GROUND_SHARE: Final = 0.2
-"""Of a curve's colour in the ground under its band's line: about what the band's dots cover of a cell."""
+"""The same for the ground under a band's line: about what the band's dots cover of a cell."""
 
 
 def paints(*, dark: bool, background: str = "") -> dict[str, Paint]:
     """A paint for every style of ``guardtui.chart.frame``, and ``role:ground`` for what lies under a line.
 
     Args:
-        background: #rrggbb on which the chart is drawn, into which grounds fade; "" for the usual one.
+        background: #rrggbb on which the chart is drawn, into which bands fade; "" for the usual one.
     """
     fixed, curves = (_DARK_FIXED, _DARK_CURVES) if dark else (_LIGHT_FIXED, _LIGHT_CURVES)
     ground = background or ("#121212" if dark else "#ffffff")
     table = {name: Paint(color, name in _BOLD) for name, color in fixed.items()}
-    for role, (color, band) in curves.items():
+    for role, color in curves.items():
         table[role] = Paint(color)
-        table[f"{role}:dim"] = Paint(band)
+        table[f"{role}:dim"] = Paint(blend(color, ground, _DIM_SHARE))
         table[f"{role}:ground"] = Paint(blend(color, ground, _GROUND_SHARE))
     return table
 

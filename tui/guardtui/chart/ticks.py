@@ -12,6 +12,8 @@ _DURATION_STEPS = (
     1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400,
 )  # fmt: skip
 _DAY = 86400.0
+_LONGEST = 1e12
+"""Seconds beyond which a number isn't a duration."""
 _MOST_DIGITS = 6
 """Labels that need more digits than this name only what they add to a common offset."""
 
@@ -26,12 +28,14 @@ class Ticks:
     """What every label is to be added to ("1.2e12"), when the labels say only the difference."""
 
 
-def axis_ticks(limits: Limits, most: int, unit: str = "") -> Ticks:
-    """At least two and at most ``most`` ticks (two if ``most`` is smaller) for an axis."""
+def axis_ticks(limits: Limits, most: int, unit: str = "", *, whole: bool = False) -> Ticks:
+    """At least two and at most ``most`` ticks (two if ``most`` is smaller); ``whole``: at whole numbers."""
     most = max(2, most)
+    if unit == "s" and max(abs(limits.low), abs(limits.high)) > _LONGEST:
+        unit = ""
     if limits.log:
         return _log_ticks(limits, most, unit)
-    step = _tick_step(limits, most, unit)
+    step = _tick_step(limits, most, unit, whole=whole)
     values = _multiples(limits, step) if step else []
     if len(values) < 2:
         values, step = [limits.low, limits.high], min(limits.high / 2 - limits.low / 2, 8e307) * 2
@@ -44,7 +48,7 @@ def _positions(limits: Limits, values: list[float]) -> list[float]:
     return [min(1.0, max(0.0, (value / 4 - limits.low / 4) / span)) for value in values]
 
 
-def _tick_step(limits: Limits, most: int, unit: str) -> float:
+def _tick_step(limits: Limits, most: int, unit: str, *, whole: bool) -> float:
     """The smallest nice step that gives at most ``most`` ticks; 0 where no nice step is large enough."""
     span = limits.high / 4 - limits.low / 4
     rough = 4 * min(span / most, 2e307)
@@ -53,9 +57,9 @@ def _tick_step(limits: Limits, most: int, unit: str) -> float:
             if duration >= rough * 0.999 and len(_multiples(limits, duration)) <= most:
                 return float(duration)
         return max(_DAY, nice_step(rough / _DAY) * _DAY)
-    step = nice_step(rough)
-    for _ in range(4):
-        if len(_multiples(limits, step)) <= most:
+    step = nice_step(max(rough, 1.0) if whole else rough)
+    for _ in range(6):
+        if len(_multiples(limits, step)) <= most and not (whole and step % 1):
             return step
         step = nice_step(step * 1.01)
     return 0.0
@@ -120,14 +124,21 @@ def label_values(values: list[float], step: float, unit: str = "") -> tuple[list
     if biggest > 0 and step > 0 and math.log10(biggest) - math.log10(step) > _MOST_DIGITS:
         offset = _common_offset(values, step)
         labels, _ = label_values([value - offset for value in values], step, unit)
-        return [label if label.startswith("-") else f"+{label}" for label in labels], f"{offset:.15g}"
-    if unit == "s":
+        return [label if label.startswith("-") else f"+{label}" for label in labels], _offset_text(offset)
+    if unit == "s" and biggest <= _LONGEST:
         return _durations(values, step, biggest), ""
     if unit == "%":
         return [f"{label}%" for label in _numbers(values, step, biggest)], ""
     if unit == "B":
         return [f"{label}B" for label in _numbers(values, step, biggest, smallest_suffixed=1e3)], ""
     return _numbers(values, step, biggest), ""
+
+
+def _offset_text(offset: float) -> str:
+    plain = f"{offset:.15g}"
+    mantissa, _, power = f"{offset:.14e}".partition("e")
+    scientific = f"{_no_zeros(mantissa)}e{int(power)}"
+    return min(plain, scientific, key=len)
 
 
 def _common_offset(values: list[float], step: float) -> float:
@@ -147,13 +158,21 @@ def _numbers(
     if biggest >= smallest_suffixed:
         scale, suffix = next(pair for pair in _SUFFIXES if biggest >= pair[0])
     decimals = _decimals(step / scale)
-    return [_plain(value / scale, decimals) + (suffix if value else "") for value in values]
+    if not suffix:
+        return [_plain(value, decimals) for value in values]
+    texts = [_plain(value / scale, decimals) for value in values]
+    return [f"{_no_zeros(text)}{suffix}" if float(text) else "0" for text in texts]
 
 
 def _plain(value: float, decimals: int) -> str:
-    """Fixed decimals; a suffix scale drops its trailing zeros (2.5k, 5k)."""
+    """Fixed decimals, and no minus before a zero."""
     text = f"{value:.{decimals}f}"
     return text.removeprefix("-") if float(text) == 0 else text
+
+
+def _no_zeros(text: str) -> str:
+    """Without the zeros at the end of its decimals."""
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _decimals(step: float) -> int:
@@ -172,9 +191,7 @@ def _scientific(value: float, step: float) -> str:
     exponent = math.floor(math.log10(abs(value)) + 1e-12)
     digits = max(0, exponent - math.floor(math.log10(step) + 1e-12) + 1)
     mantissa, _, power = f"{value:.{min(digits, 14)}e}".partition("e")
-    if "." in mantissa:
-        mantissa = mantissa.rstrip("0").rstrip(".")
-    return f"{mantissa}e{int(power)}"
+    return f"{_no_zeros(mantissa)}e{int(power)}"
 
 
 def _durations(values: list[float], step: float, biggest: float) -> list[str]:
@@ -201,7 +218,7 @@ def duration_label(seconds: float, step: float) -> str:
     if days:
         return f"{sign}{days}d{hours}h" if hours else f"{sign}{days}d"
     if hours:
-        return f"{sign}{hours}h{minutes:02d}" if step < 3600 or minutes else f"{sign}{hours}h"
+        return f"{sign}{hours}h{minutes:02d}" if minutes else f"{sign}{hours}h"
     if minutes:
         return f"{sign}{minutes}m{rest:02d}" if step < 60 or rest else f"{sign}{minutes}m"
     return f"{sign}{rest}s"
@@ -219,7 +236,7 @@ def short(value: float, unit: str = "") -> str:
         return "inf" if value > 0 else "-inf"
     if value == 0:
         return "0"
-    if unit == "s":
+    if unit == "s" and abs(value) <= _LONGEST:
         return _short_duration(value)
     if unit == "B":
         return _significant(value, smallest_suffixed=1e3) + "B"
@@ -232,7 +249,7 @@ def _significant(value: float, *, smallest_suffixed: float = 1e5) -> str:
     size = abs(value)
     if size >= 1e15 or size < 1e-3:
         mantissa, _, power = f"{value:.3e}".partition("e")
-        return f"{mantissa.rstrip('0').rstrip('.')}e{int(power)}"
+        return f"{_no_zeros(mantissa)}e{int(power)}"
     if size < smallest_suffixed:
         return f"{value:.0f}" if size >= 1e3 or value == round(value) else f"{value:#.4g}"
     scale, suffix = next(pair for pair in _SUFFIXES if size >= pair[0])
