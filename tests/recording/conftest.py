@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from waiting import wait_for
 
 import guardrun
 from guardrun.recording import starting
+from waiting import wait_for
 
 
 class Script:
@@ -40,7 +40,9 @@ class Script:
         out, err = process.communicate(timeout=60)
         return subprocess.CompletedProcess([], process.returncode, out, err)
 
-    def events(self, kind: str | None = None, file: str = "events.jsonl", run: int = 0) -> list[dict[str, Any]]:
+    def events(
+        self, kind: str | None = None, file: str = "events.jsonl", run: int = 0
+    ) -> list[dict[str, Any]]:
         folders = [path.parent for path in sorted((self.folder / "runs").glob("*/run.json"))]
         return read_events(folders[run] / file, kind) if len(folders) > run else []
 

@@ -112,10 +112,10 @@ def test_a_device_in_an_error_state_does_not_hide_the_script_s_own_exception(
         def wait(self) -> None:
             raise RuntimeError("CUDA error: device-side assert triggered")
 
-    with pytest.raises(KeyError, match="mine"), begin() as run:
-        run._metric_log._ring = DeferredRing(lambda tensors: Broken([0.0]))
-        run.log(loss=torch.tensor(0.5))
-        raise KeyError("mine")
+    run = begin()
+    run._metric_log._ring = DeferredRing(lambda tensors: Broken([0.0]))
+    run.log(loss=torch.tensor(0.5))
+    run.finish(KeyError("mine"))
 
     assert log_of(run)[-1]["error"] == "KeyError: 'mine'"
     assert any("could not be read" in str(note.get("text")) for note in log_of(run, "note"))

@@ -77,7 +77,8 @@ def test_after_a_short_write_the_next_line_starts_anew_and_the_loss_is_told(
 
     events = whole(path)
 
-    assert [event.get("text") for event in events[1:]] == ["next", "1 event could not be written: short write"]
+    texts = [event.get("text") for event in events[1:]]
+    assert texts == ["next", "1 event could not be written: short write"]
     assert events[-1]["dropped"] == 1
 
 

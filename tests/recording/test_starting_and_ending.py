@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from waiting import wait_for
 
 import guardrun
 from guardrun.errors import UserError
 from guardrun.events.paths import RunPaths
 from guardrun.events.run_ids import create_run
 from guardrun.provenance.host import lease_liveness, read_lease
+from waiting import wait_for
 
 LOOP = """
 import guardrun, time

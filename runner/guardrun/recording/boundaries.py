@@ -47,15 +47,22 @@ class Boundaries:
 
     # -- boundaries
 
-    def after_step(self) -> None:
-        """After each optimizer step in run.steps. Raises StopRun once all ranks leave."""
+    def after_step(self, *, ends_epoch: bool = False) -> None:
+        """After each optimizer step in run.steps. Raises StopRun once all ranks leave.
+
+        Where the step ``ends_epoch`` and nothing presses, training leaves after the epoch's evaluation
+        instead: a resume would otherwise begin with an epoch that has no batches left.
+        """
         self._look()
         step = self._session.progress.step
         save = self._agree(step)
         if self._steps is not None and step >= self._steps:
-            self.leave_for("budget:steps")
+            self._wish.ask("budget:steps")
+            self._wish.agree()
         if self._wish.agreed:
-            self.leave()
+            if not (ends_epoch and self._wish.can_wait and not distributed_ready()):
+                self.leave()
+            return
         self._saver.at_boundary(last=save or bool(self._every and step % self._every == 0))
 
     def before_steps(self) -> None:

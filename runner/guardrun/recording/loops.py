@@ -91,11 +91,12 @@ class Loops:
             raise UserError("run.steps takes accumulate and log_every of at least 1")
         progress = self._session.progress
         self._boundaries.before_steps()
-        self._announce(loader, accumulate, total)
+        length = self._announce(loader, accumulate, total)
         self._meter.begin()
         begun = perf_counter()
         iterator = self._saver.begin_epoch(progress.epoch, loader)
-        micro = self._saver.batches_before % accumulate
+        taken = self._saver.batches_before
+        micro = taken % accumulate
         stepped = self._gradients.steps
         try:
             while True:
@@ -105,6 +106,7 @@ class Loops:
                     break
                 self._saver.advance()
                 micro += 1
+                taken += 1
                 self._meter.fetched(
                     perf_counter() - begun,
                     batch_size(batch) if samples is None else _count(samples, batch),
@@ -115,7 +117,7 @@ class Loops:
                 progress.in_steps = False
                 if micro == accumulate:
                     micro = 0
-                    self._complete_step()
+                    self._complete_step(ends_epoch=self._in_epochs and taken == length)
                     stepped = self._gradients.steps
                 begun = perf_counter()
         finally:
@@ -124,7 +126,7 @@ class Loops:
         if micro and self._gradients.steps > stepped:  # the script stepped on an incomplete accumulation
             self._enter_body(True, log_every)
             progress.in_steps = False
-            self._complete_step()
+            self._complete_step(ends_epoch=self._in_epochs)
         self._end_steps()
 
     def _enter_body(self, completes: bool, log_every: int) -> None:
@@ -137,7 +139,7 @@ class Loops:
                 self.measuring = True
                 self._log.meter = self._meter.measure
 
-    def _complete_step(self) -> None:
+    def _complete_step(self, *, ends_epoch: bool) -> None:
         """The body that completed an optimizer step is over."""
         progress = self._session.progress
         progress.step += 1
@@ -147,7 +149,7 @@ class Loops:
                 self._log.meter = self._meter.measure_norm
             if self._log.meter is not None:
                 self._log.write_metered(progress.step)
-        self._boundaries.after_step()
+        self._boundaries.after_step(ends_epoch=ends_epoch)
 
     def _end_steps(self) -> None:
         session = self._session
@@ -159,8 +161,8 @@ class Loops:
             self._boundaries.epoch_due = bool(every and session.progress.epoch % int(every) == 0)
             self._saver.end_epoch()
 
-    def _announce(self, loader: Any, accumulate: int, total: int | None) -> None:
-        """How long it will be, as far as the loader knows its length."""
+    def _announce(self, loader: Any, accumulate: int, total: int | None) -> int | None:
+        """Tell how long it will be, as far as the loader knows its length in batches, which is returned."""
         progress = self._session.progress
         if total is None:
             try:
@@ -180,6 +182,7 @@ class Loops:
         if progress.total_epochs is not None:
             fields["total_epochs"] = progress.total_epochs
         self._session.emit(PHASE, phase="train", epoch=progress.epoch, **fields)
+        return total
 
 
 def _count(count: Any, batch: Any) -> int:

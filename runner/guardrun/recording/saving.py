@@ -42,6 +42,7 @@ class Saver:
         self._evaluated: tuple[dict[str, Any], bool] | None = None
         self._last_saved = -1
         self._resume_told = False
+        self._place_reached = False
         self._can_save: bool | None = None
 
     @property
@@ -170,17 +171,24 @@ class Saver:
         self.loader = loader
         self.batches_before = 0
         plan, place = self._plan, self._place
-        if plan is not None and not self._resume_told:
-            if plan.batch:
-                iterator = plan.iterate(loader)
-                self.batches_before = plan.batch
-                self.tell_resume()
-                return iterator
-            plan.restore_boundary()
-            self.tell_resume()
+        if plan is not None and not self._place_reached:
+            self._place_reached = True
+            return self._go_on(plan, epoch, loader)
         if place is not None:
             place.begin_epoch(epoch)
         return iter(loader)
+
+    def _go_on(self, plan: ResumePlan, epoch: int, loader: Any) -> Any:
+        """The first epoch after a resume, behind the batches that the checkpoint had consumed."""
+        if not plan.batch and self._place is not None:
+            plan.restore_boundary()
+            self._place.begin_epoch(epoch)
+        iterator = plan.iterate(loader)
+        self.batches_before = plan.batch
+        if self._resume_told and plan.problems:  # numbers were logged before the loader was known
+            self._session.note(f"the resume is not exact: {'; '.join(plan.problems)}")
+        self.tell_resume()
+        return iterator
 
     def advance(self) -> None:
         if self._place is not None:
@@ -212,8 +220,8 @@ class Saver:
         if several and best and session.rank.rank == 0:
             done = self._save(values, best=True, last=False, alone=True)
             best = False
-        if last or (best and not several):
-            done = self._save(values, best=best, last=last, alone=False)
+        if last or best:  # the newest checkpoint is last, whatever it was written for
+            done = self._save(values, best=best, last=True, alone=False)
         return done
 
     def has_last(self) -> bool:

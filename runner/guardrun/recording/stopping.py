@@ -62,16 +62,24 @@ def reason_of(command: Command) -> str:
 class StopWish:
     """The first reason to stop that this rank has met, and whether all ranks leave for it now."""
 
-    __slots__ = ("agreed", "reason")
+    __slots__ = ("_now", "agreed", "reason")
 
     def __init__(self) -> None:
         self.reason = ""
         """"" while nobody wants to stop."""
+        self._now = False
         self.agreed = False
         """The training is leaving, or has been told to."""
 
-    def ask(self, reason: str) -> None:
+    def ask(self, reason: str, *, now: bool = False) -> None:
         self.reason = self.reason or reason
+        self._now = self._now or now
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether an evaluation may come first: nobody is in a hurry and nothing is wrong."""
+        hurried = self.reason in ("stop:sigterm", "stop:scheduler") or status_of(self.reason) == "aborted"
+        return not (self._now or hurried)
 
     def agree(self, code: int = 0) -> None:
         """All ranks leave; ``code`` is the reason that they agreed on."""
@@ -121,7 +129,7 @@ class Control:
             step=session.progress.now(), rank=session.rank.rank,
         )  # fmt: skip
         if command.command == STOP:
-            self._wish.ask(reason_of(command))
+            self._wish.ask(reason_of(command), now=command.now or command.hurry)
         elif command.command == CHECKPOINT:
             self.save_wanted = True
 
