@@ -15,9 +15,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import guardrun
 
-DEFAULTS = {
-    "seed": 42, "lr": 1e-3, "epochs": 45, "batch_size": 32, "width": 96, "dropout": 0.3, "weight_decay": 1e-2,
-}  # fmt: skip
+DEFAULTS = {"lr": 1e-3, "epochs": 45, "batch_size": 32, "width": 96, "dropout": 0.3, "decay": 1e-2}
 
 
 def load_splits() -> dict[str, TensorDataset]:
@@ -27,10 +25,8 @@ def load_splits() -> dict[str, TensorDataset]:
     train, val = train_test_split(rest, test_size=300, random_state=0, stratify=labels[rest])
     x = torch.tensor(images, dtype=torch.float32).reshape(-1, 1, 8, 8) / 16
     y = torch.tensor(labels)
-    return {
-        name: TensorDataset(x[rows], y[rows])
-        for name, rows in (("train", train), ("val", val), ("test", test))
-    }
+    parts = {"train": train, "val": val, "test": test}
+    return {name: TensorDataset(x[rows], y[rows]) for name, rows in parts.items()}
 
 
 def make_model(width: int, dropout: float) -> nn.Module:
@@ -64,11 +60,11 @@ def main() -> None:
     torch.set_num_threads(1)  # so small a network gains nothing from a second core but the wait for it
     with guardrun.start(name="digits", config=DEFAULTS) as run:
         p = run.params  # the defaults above, and what the command line or config.yaml puts over them
-        run.seed()
+        run.seed(42)
         train, val, test = (run.data(name, split) for name, split in load_splits().items())
         loader = DataLoader(train, batch_size=p.batch_size, shuffle=True, **run.loader_kwargs())
         model = make_model(p.width, p.dropout)
-        optimizer = torch.optim.AdamW(model.parameters(), lr=p.lr, weight_decay=p.weight_decay)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=p.lr, weight_decay=p.decay)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=p.epochs)
         run.track(model=model, optimizer=optimizer, scheduler=schedule)
 
