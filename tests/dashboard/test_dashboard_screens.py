@@ -210,7 +210,7 @@ async def test_a_fault_of_the_feed_is_seen_on_every_screen_and_goes_away():
 
 async def test_the_dashboard_opens_on_the_run_it_was_asked_for():
     fleet = example_fleet()
-    app = dashboard(fleet, focus=list(fleet.followers)[0])
+    app = dashboard(fleet, focus=next(iter(fleet.followers)))
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "● running  digits", "loss")
         await pilot.press("escape")

@@ -125,7 +125,9 @@ def test_watch_from_the_list_to_the_stages_of_a_stop(terminal, runs):
     live.stage("acknowledged")
     live.stage("saved")
     screen.shows("✓ seen by the training  0.2s", "✓ last checkpoint written")
-    screen.press("Escape", "q")
+    screen.press("Escape")  # with another key right behind it, it would be Alt and that key
+    wait_for(lambda: "Safe stop" not in screen.text())
+    screen.press("q")
     wait_for(screen.gone, what="the end of the dashboard")
 
     (command,) = [read_command(each) for each in control.iterdir()]

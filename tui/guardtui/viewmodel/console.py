@@ -8,10 +8,8 @@ from guardtui.text import Line, clean, fit, line
 
 
 def console_lines(console: Sequence[str], width: int, height: int) -> list[Line]:
-    """The last ``height`` lines, cut to ``width``."""
-    if height <= 0:
-        return []
-    shown = [text.rstrip() for text in console[-height:]]
+    """The last ``height`` lines, cut to ``width``; none before the first output."""
+    shown = [text.rstrip() for text in console[-height:]] if height > 0 else []
     if not any(shown):
-        return [line(("no output yet", "dim"))]
+        return []
     return [fit(line((clean(text), "dim")), width) for text in shown]

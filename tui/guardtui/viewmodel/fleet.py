@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from rich.cells import cell_len
-
 from guardtui import formatting
-from guardtui.glyphs import Glyphs
+from guardtui.glyphs import UNICODE, Glyphs
 from guardtui.snapshot import RunView
 from guardtui.text import Bit, Line, Tone, clean, column, fit, line, shorten, width_of
 from guardtui.viewmodel.faces import signal_words, status_face
@@ -17,7 +15,6 @@ from guardtui.viewmodel.progress import bar, eta_words, fraction
 from guardtui.viewmodel.trend import trend
 
 GUTTER: Final = 2
-_LONGEST_NAME: Final = 30
 _WIDE: Final = 110
 """From this width on columns stand two cells apart."""
 
@@ -110,7 +107,7 @@ COLUMNS: Final = (
     Column("LAST", 7, 7, 2, _last, right=True),
     Column("BEST", 7, 7, 2, _best, right=True),
     Column("TREND", 8, 20, 5, _trend),
-    Column("SIGNAL", 11, 60, 1, _signal),
+    Column("SIGNAL", 12, 60, 1, _signal),
     Column("AGE", 3, 3, 4, _age, right=True),
 )
 
@@ -128,12 +125,15 @@ def placed(width: int, views: Iterable[RunView] = ()) -> tuple[Placed, ...]:
         kept.remove(max(kept, key=lambda c: c.rank))
     widths = {c.title: c.least for c in kept}
     spare = room - sum(widths.values()) - gap * (len(kept) - 1)
-    names = max(map(_name_width, views), default=_LONGEST_NAME)
-    for_names = min(spare, max(0, min(names, _LONGEST_NAME) - widths["RUN"]))
-    widths["RUN"] += for_names
-    spare -= for_names
+    useful = _useful_widths(tuple(views))
+    for title, wanted in (("RUN", 18), ("SIGNAL", 18), ("RUN", 30)):
+        if title in widths:
+            more = min(spare, max(0, min(wanted, useful[title]) - widths[title]))
+            widths[title] += more
+            spare -= more
+    useful["SIGNAL"] = 60 if useful["SIGNAL"] else 0
     while spare > 0:
-        growing = [c for c in kept if widths[c.title] < (names if c.title == "RUN" else c.most)]
+        growing = [c for c in kept if widths[c.title] < useful.get(c.title, c.most)]
         if not growing:
             break
         for c in growing[:spare]:
@@ -142,9 +142,11 @@ def placed(width: int, views: Iterable[RunView] = ()) -> tuple[Placed, ...]:
     return tuple(Placed(c, widths[c.title], gap if number else 0) for number, c in enumerate(kept))
 
 
-def _name_width(view: RunView) -> int:
-    group = clean(view.state.group or "")
-    return cell_len(clean(view.state.name)) + (cell_len(group) + 2 if group else 0)
+def _useful_widths(views: Sequence[RunView]) -> dict[str, int]:
+    """What the texts of these runs would take."""
+    signals = [width_of(signal_words(view.state, UNICODE, message=False)) for view in views]
+    names = [width_of(_name(view, 60, UNICODE)) for view in views]
+    return {"RUN": max(names, default=30), "SIGNAL": max(signals, default=60)}
 
 
 def header(columns: Sequence[Placed]) -> Line:

@@ -51,7 +51,7 @@ def identity_line(view: RunView, width: int, g: Glyphs) -> Line:
             line((f"group {clean(state.group)}" if state.group else "", "dim")),
             line((f"attempt {state.attempt}" if state.attempt > 1 else "", "dim")),
             line((f"{state.ranks} ranks" if state.ranks > 1 else "", "dim")),
-            line((f"on {clean(state.host)}" if view.elsewhere else "", "dim")),
+            line((f"on {clean(state.host)}" if view.elsewhere and state.status.live else "", "dim")),
             line(("unsupervised" if state.status.live and not state.supervised else "", "dim")),
         ),
         Bit("  "),
@@ -80,12 +80,7 @@ def progress_line(state: RunState, width: int, g: Glyphs) -> Line:
             line((f"ETA {formatting.duration(state.eta_s)}" if eta else "", "strong")),
             line(epoch_words(state)),
             line((formatting.rate(state.step_rate) if state.status.live else "", "text")),
-            line(
-                (
-                    f"{formatting.duration(state.elapsed_s)} so far" if state.elapsed_s is not None else "",
-                    "dim",
-                )
-            ),
+            line((_time_words(state), "dim")),
         ),
         Bit(f" {g.dot} ", "dim"),
         width if fraction(state) is None else width - 12,
@@ -93,6 +88,13 @@ def progress_line(state: RunState, width: int, g: Glyphs) -> Line:
     room = min(48, width - width_of(words) - 1)
     drawn = bar(state, room, g) if room >= 8 else ()
     return (*drawn, Bit(" "), *words) if drawn else words
+
+
+def _time_words(state: RunState) -> str:
+    if state.elapsed_s is None:
+        return ""
+    spent = formatting.duration(state.elapsed_s)
+    return f"{spent} so far" if state.status.live else f"took {spent}"
 
 
 def _quality(state: RunState, g: Glyphs) -> tuple[Line, ...]:

@@ -9,7 +9,7 @@ from guardrun.signals.model import Signal
 from guardrun.state.model import RunState
 from guardtui import formatting
 from guardtui.glyphs import Glyphs
-from guardtui.text import Bit, Line, clean, fit, line, wrapped
+from guardtui.text import Bit, Line, Tone, clean, fit, line, text_of, width_of, wrapped
 from guardtui.viewmodel.faces import active_signals, severity_face
 
 _SHOWN: Final = 8
@@ -19,33 +19,28 @@ _ACTIONS: Final = {"stop": "stops the run", "abort": "aborts the run"}
 def pane_lines(state: RunState, width: int, height: int, g: Glyphs) -> list[Line]:
     """The signals that stand, worst first, in at most ``height`` lines; cleared ones if room is left.
 
-    Each gets its message first; evidence and advice follow as room allows.
+    Each gets its first line; the rest of its message, its advice and its evidence follow as room allows.
     """
     active = active_signals(state.signals)
     cleared = [signal for signal in reversed(state.signals) if signal.cleared_at is not None]
-    if not active and not cleared:
-        return []
-    shown = (active + cleared)[: max(1, height)]
-    hidden = len(active) + len(cleared) - len(shown)
+    known = active + cleared
+    shown = known[: max(1, height)]
     spare = height - len(shown)
     lines: list[Line] = []
     for signal in shown:
-        lines.append(fit(_headline(signal, g), width))
-        if signal.cleared_at is not None:
-            continue
-        for detail in _details(signal, width, g):
-            if spare > 0:
-                lines.append(detail)
-                spare -= 1
-    if hidden > 0 and lines:
-        lines[-1] = line((f"  and {hidden} more: press i", "dim"))
+        block = _block(signal, width, g)
+        room = 1 + min(spare, len(block) - 1) if signal.cleared_at is None else 1
+        lines.extend(_cut(block, room, width))
+        spare -= room - 1
+    if len(known) > len(shown) and lines:
+        lines[-1] = line((f"  and {len(known) - len(shown) + 1} more: press i", "dim"))
     return lines
 
 
 def wanted_height(state: RunState, width: int, g: Glyphs) -> int:
     """Lines that every standing signal would need in full."""
     active = active_signals(state.signals)
-    return sum(1 + len(_details(signal, width, g)) for signal in active) or min(1, len(state.signals))
+    return sum(len(_block(signal, width, g)) for signal in active) or min(1, len(state.signals))
 
 
 def full_lines(signal: Signal, width: int, g: Glyphs) -> list[Line]:
@@ -77,13 +72,30 @@ def _value(value: Any) -> str:
     return clean(value)
 
 
-def _headline(signal: Signal, g: Glyphs) -> Line:
+def _block(signal: Signal, width: int, g: Glyphs) -> list[Line]:
+    """Message, advice and evidence, wrapped."""
     face = severity_face(signal, g)
-    return line(
-        (f"{face.shape} {clean(signal.id)}", face.tone),
-        (f"  {_where(signal)}  ", "dim"),
-        (clean(signal.message), "dim" if signal.cleared_at is not None else "text"),
+    head = line((f"{face.shape} {clean(signal.id)}", face.tone), (f"  {_where(signal)}  ", "dim"))
+    tone: Tone = "dim" if signal.cleared_at is not None else "text"
+    first, *others = wrapped(clean(signal.message), max(10, width - width_of(head)), tone) or [()]
+    rest = " ".join(text_of(each) for each in others)
+    lines = [fit((*head, *first), width), *_indented(rest, width, tone)]
+    advice = _indented(clean(signal.advice), width - 4)
+    lines.extend(
+        (Bit("  do: " if number == 0 else "      ", "dim"), *each[1:]) for number, each in enumerate(advice)
     )
+    evidence = evidence_words(signal.evidence)
+    if evidence:
+        lines.append(fit(line((f"  why: {evidence}", "dim")), width))
+    return lines
+
+
+def _cut(block: list[Line], room: int, width: int) -> list[Line]:
+    """The first ``room`` lines; an ellipsis where more would follow in the middle of a text."""
+    if room >= len(block) or text_of(block[room]).startswith(("  do: ", "  why: ")):
+        return block[:room]
+    *lines, last = block[:room]
+    return [*lines, fit((*last, Bit(" …", "dim")), width)]
 
 
 def _where(signal: Signal) -> str:
@@ -94,15 +106,5 @@ def _where(signal: Signal) -> str:
     return ", ".join(part for part in (place, *extras) if part)
 
 
-def _details(signal: Signal, width: int, g: Glyphs) -> list[Line]:
-    details: list[Line] = []
-    if signal.advice:
-        details.append(fit(line(("  do: ", "dim"), clean(signal.advice)), width))
-    evidence = evidence_words(signal.evidence)
-    if evidence:
-        details.append(fit(line((f"  why: {evidence}", "dim")), width))
-    return details
-
-
-def _indented(text: str, width: int, tone: Any = "text") -> list[Line]:
+def _indented(text: str, width: int, tone: Tone = "text") -> list[Line]:
     return [(Bit("  "), *each) for each in wrapped(text, width - 2, tone)]
