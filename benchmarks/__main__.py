@@ -11,6 +11,7 @@ PARTS = {
     "log": "benchmarks.log_cost",
     "import": "benchmarks.import_time",
     "load": "benchmarks.load_cost",
+    "draw": "benchmarks.draw_cost",
 }
 """Each module's ``measure()`` returns a list of results."""
 

@@ -1,0 +1,123 @@
+"""What is sent to the terminal, painted by a terminal, is what the screen holds; and it is little."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from textual.app import App, ComposeResult
+from textual.containers import Horizontal
+from textual.widgets import Static
+
+from guardtui.chart.model import ChartModel, Curve
+from guardtui.widgets.chart import Chart
+
+WIDTH, HEIGHT = 100, 20
+_TOKEN = re.compile(r"\x1b\[(\d+);(\d+)H|\x1b\[[?\d;]*[a-zA-Z]|\x1b[^\[]|\r|\n|[^\x1b\r\n]+", re.DOTALL)
+
+
+class Terminal:
+    """Just enough of one: text, cursor positions, everything else ignored."""
+
+    def __init__(self) -> None:
+        self.rows = [[" "] * WIDTH for _ in range(HEIGHT)]
+        self.x = self.y = self.bytes = 0
+
+    def write(self, data: str) -> None:
+        self.bytes += len(data.encode())
+        for token in _TOKEN.finditer(data):
+            if token[1]:
+                self.y, self.x = int(token[1]) - 1, int(token[2]) - 1
+            elif token[0] == "\n":
+                self.y, self.x = self.y + 1, 0
+            elif token[0] == "\r":
+                self.x = 0
+            elif not token[0].startswith("\x1b"):
+                for character in token[0]:
+                    if self.x < WIDTH and self.y < HEIGHT:
+                        self.rows[self.y][self.x] = character
+                    self.x += 1
+
+    @property
+    def text(self) -> list[str]:
+        return ["".join(row).rstrip() for row in self.rows]
+
+
+class TwoCharts(App[None]):
+    """Two charts side by side, and a line of text below."""
+
+    CSS = "Horizontal { height: 1fr; } Static { height: 1; }"
+
+    terminal: Terminal | None = None
+
+    @property
+    def is_headless(self) -> bool:
+        """A headless app writes nothing; with a terminal to write to it isn't one."""
+        return self.terminal is None
+
+    def attach(self, terminal: Terminal) -> None:
+        """Write to this terminal from now on."""
+        assert self._driver is not None
+        self._driver.write = terminal.write  # type: ignore[method-assign]
+        self.terminal = terminal
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            yield Chart(loss(600))
+            yield Chart(loss(600))
+        yield Static("a status line")
+
+
+def loss(steps: int) -> ChartModel:
+    x = np.arange(1000.0)[:steps]
+    noise = np.random.default_rng(5).normal(0, 0.1, 1000)[:steps]
+    return ChartModel("loss", (Curve("train", x, 0.4 + 2 * np.exp(-x / 150) + noise),))
+
+
+async def test_the_terminal_shows_what_the_screen_holds_after_many_partial_updates() -> None:
+    app, terminal = TwoCharts(), Terminal()
+    async with app.run_test(size=(WIDTH, HEIGHT)) as pilot:
+        app.attach(terminal)
+        app.refresh(layout=True)
+        await pilot.pause()
+        left, right = app.query(Chart)
+        for steps in range(610, 1000, 30):
+            left.show(loss(steps))
+            await pilot.pause()
+            right.show(loss(steps - 5))
+            await pilot.pause()
+
+        held = [strip.text.rstrip() for strip in app.screen._compositor.render_strips()]
+        assert terminal.text == held
+
+
+async def test_a_live_chart_at_four_updates_a_second_costs_less_than_a_kilobyte_a_second() -> None:
+    """Two steps an update, as of a training with eight steps a second; axes that move are included."""
+    app, terminal = TwoCharts(), Terminal()
+    async with app.run_test(size=(WIDTH, HEIGHT)) as pilot:
+        app.attach(terminal)
+        await pilot.pause()
+        left = app.query(Chart).first()
+        left.TITLE_SECONDS = 3600.0  # type: ignore[misc]
+        left.show(loss(601))
+        await pilot.pause()
+        terminal.bytes = 0
+        for steps in range(602, 722, 2):
+            left.show(loss(steps))
+            await pilot.pause()
+
+        seconds = 60 / 4
+        title_bytes_a_second = 250
+        assert 0 < terminal.bytes / seconds < 1000 - title_bytes_a_second
+
+
+async def test_an_idle_chart_sends_nothing() -> None:
+    app, terminal = TwoCharts(), Terminal()
+    async with app.run_test(size=(WIDTH, HEIGHT)) as pilot:
+        await pilot.pause()
+        app.attach(terminal)
+        for _ in range(20):
+            app.query(Chart).first().show(loss(600))
+            await pilot.pause()
+
+        assert terminal.bytes == 0
