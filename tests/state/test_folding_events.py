@@ -301,11 +301,13 @@ GARBAGE = st.recursive(
     max_leaves=4,
 )  # fmt: skip
 KEYS = st.sampled_from(
-    """t seq step epoch attempt rank world_size host monitor mode phase stage total_steps total_epochs
-    steps_per_epoch path role roles metric meta_sha256 bytes verified problem status reason exit_code error
-    can_save renamed text dropped id command via from cost_per_hour currency name gpu_note pid pid_start
-    boot_id severity state raised_at evidence loss""".split()
-)
+    ["t", "seq", "step", "epoch", "attempt", "rank", "world_size", "host", "monitor", "mode", "phase",
+     "stage", "total_steps", "total_epochs", "steps_per_epoch", "path", "role", "roles", "metric",
+     "meta_sha256", "bytes", "verified", "problem", "status", "reason", "exit_code", "error",
+     "can_save", "renamed", "text", "dropped", "id", "command", "via", "from", "cost_per_hour",
+     "currency", "name", "gpu_note", "pid", "pid_start", "boot_id", "severity", "state", "raised_at",
+     "evidence", "loss"]
+)  # fmt: skip
 ANYTHING = st.tuples(
     st.sampled_from(["rank0", "rank1", "supervisor", "system"]),
     st.builds(

@@ -54,9 +54,16 @@ class Fleet:
         now = time.monotonic()
         deadline = now + max_seconds
         changed = self._discover(now)
-        due = sorted((entry.due, n) for n, entry in enumerate(self._entries.values()) if entry.due <= now)
+        while self._sweep(deadline, changed) and time.monotonic() < deadline:
+            pass
+        return changed
+
+    def _sweep(self, deadline: float, changed: set[Path]) -> bool:
+        """Look once at every run whose turn it is; whether one of them has more to read."""
+        now = time.monotonic()
         entries = list(self._entries.items())
-        looks, spent = 0, 0.0
+        due = sorted((entry.due, n) for n, (_, entry) in enumerate(entries) if entry.due <= now)
+        looks, spent, unread = 0, 0.0, False
         for _, number in due:
             path, entry = entries[number]
             begun = time.monotonic()
@@ -67,11 +74,12 @@ class Fleet:
                 looks += 1
                 spent += time.monotonic() - begun
             entry.due = begun + self._interval(entry, begun)
+            unread |= not entry.follower.caught_up
             if time.monotonic() >= deadline:
                 break
         if looks:
             self._stretch = min(_MOST_STRETCH, max(1.0, spent / _SLOW_SWEEP_S))
-        return changed
+        return unread
 
     @property
     def caught_up(self) -> bool:
