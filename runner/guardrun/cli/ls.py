@@ -36,7 +36,7 @@ _BESIDE_ID: Final = _STATUS + _DONE + _BEST + _SIGNAL + _AGE + 5 * len(_GAP)
 
 
 @click.command("ls")
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
+@click.argument("paths", nargs=-1, type=click.Path(readable=False, path_type=Path), metavar="[PATH]...")
 @json_options
 def command(paths: tuple[Path, ...], as_json: bool, json_file: Path | None, fail_on: str | None) -> int:
     """List the runs at or below PATH (default: runs/), worst signal first.
