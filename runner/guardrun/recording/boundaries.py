@@ -176,6 +176,7 @@ class Boundaries:
         if self._left:
             return
         self._left = True
+        self._control.poll(at_once=True)  # a rank that leaves because of another's answer has seen it too
         session, reason = self._session, self._wish.reason
         session.emit(
             PHASE, phase="stop", step=session.progress.step, epoch=session.progress.epoch, text=reason

@@ -110,10 +110,10 @@ class Control:
         """Look for commands no more: the run is over, or another process's."""
         self._inbox = None
 
-    def poll(self) -> None:
-        """Look for commands, at most every POLL_S seconds, and acknowledge them."""
+    def poll(self, *, at_once: bool = False) -> None:
+        """Look for commands, at most every POLL_S seconds unless ``at_once``, and acknowledge them."""
         now = time.monotonic()
-        if now < self._next or self._inbox is None:
+        if self._inbox is None or (now < self._next and not at_once):
             return
         self._next = now + POLL_S
         for found in self._inbox.poll(time.time()):
