@@ -79,7 +79,7 @@ def main() -> None:
         model = ByteTransformer(p.width, p.layers, p.heads, p.context)
         optimizer = torch.optim.AdamW(model.parameters(), lr=p.lr)
         schedule = torch.optim.lr_scheduler.OneCycleLR(  # warm-up and cosine decay
-            optimizer, p.lr, p.steps, pct_start=p.warmup / p.steps
+            optimizer, p.lr, p.steps, pct_start=min(0.5, p.warmup / p.steps)
         )
         run.track(model=model, optimizer=optimizer, scheduler=schedule)
 
