@@ -423,3 +423,13 @@ def test_runs_of_a_row_put_together_are_the_row() -> None:
 
     for row in range(16):
         assert "".join(text for text, _, _ in frame.runs(row)) == frame.row_text(row)
+
+
+def test_marks_of_two_kinds_at_one_step_are_both_seen() -> None:
+    marks = (Mark(5, "best"), Mark(5, "signal"), Mark(5, "signal"), Mark(10, "last"), Mark(10, "stop"))
+
+    axis = draw(ChartModel("", TWO_CURVES.curves, marks), 40, 9).text().splitlines()[-2]
+
+    assert "★▲" in axis
+    assert "◇■" in axis
+    assert axis.count("▲") == 1

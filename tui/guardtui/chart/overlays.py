@@ -109,9 +109,13 @@ def _cells_of(x: Floats, area: PlotArea) -> list[int]:
 
 
 def draw_marks(canvas: Canvas, model: ChartModel, area: PlotArea, ink: Ink, *, axis: bool) -> None:
-    """Signs on the axis row (or the lowest row of a chart that has none); a resume is a dotted line."""
+    """Signs on the axis row (or the lowest row of a chart that has none); a resume is a dotted line.
+
+    Where two kinds fall into one cell the less important one moves to the cell beside it.
+    """
     row = area.top + area.height - (0 if axis else 1)
-    for kind in _MARK_ORDER:
+    taken: dict[int, str] = {}
+    for kind in reversed(_MARK_ORDER):
         for mark in model.marks:
             column = area.column_of(mark.x) if mark.kind == kind and np.isfinite(mark.x) else None
             if column is None:
@@ -120,8 +124,19 @@ def draw_marks(canvas: Canvas, model: ChartModel, area: PlotArea, ink: Ink, *, a
                 _draw_rule(canvas, column, area, ink.marks["resume"], STYLE_INDEX["resume"])
             if kind == "nonfinite":
                 canvas.put(area.top, column, ink.marks[kind], mark_style(mark))
-            if axis or kind != "resume":
-                canvas.put(row, column, ink.marks[kind], mark_style(mark))
+            place = _free_place(column, kind, taken, area)
+            if place is not None and (axis or kind != "resume"):
+                taken[place] = kind
+                canvas.put(row, place, ink.marks[kind], mark_style(mark))
+
+
+def _free_place(column: int, kind: str, taken: dict[int, str], area: PlotArea) -> int | None:
+    """The column itself or one beside it; None when the kind is there already or all are taken."""
+    if taken.get(column) == kind:
+        return None
+    places = (column,) if kind == "resume" else (column, column - 1, column + 1)
+    inside = range(area.left, area.left + area.width)
+    return next((place for place in places if place in inside and place not in taken), None)
 
 
 def draw_cursor(canvas: Canvas, model: ChartModel, area: PlotArea, ink: Ink) -> None:
