@@ -199,8 +199,9 @@ def test_no_handlers_are_set_off_the_main_thread(script: Any) -> None:
 
 def test_a_forked_child_is_inert(script: Any) -> None:
     done = script.run(
-        "import guardrun, os, signal, sys\n"
+        "import guardrun, os, signal, sys, torch\n"
         "with guardrun.start() as run:\n"
+        "    run.track(model=torch.nn.Linear(1, 1))\n"
         "    run.log(loss=1.0)\n"
         "    sys.stdout.flush()\n"
         "    child = os.fork()\n"
@@ -208,6 +209,7 @@ def test_a_forked_child_is_inert(script: Any) -> None:
         "        run.log(loss=2.0); run.log(loss=3.0); run.evaluate({'val/loss': 0.0})\n"
         "        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL\n"
         "        assert guardrun.current_run() is None\n"
+        "        assert os.listdir(run.path / 'checkpoints') == []\n"
         "        sys.exit(0)\n"
         "    assert os.waitpid(child, 0)[1] == 0\n"
         "    run.log(loss=4.0)\n"

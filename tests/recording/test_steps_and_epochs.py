@@ -494,7 +494,7 @@ def test_a_resume_goes_on_bit_for_bit_wherever_it_was_cut(
     assert end_of(log_of, first) == ("stopped", "stop:cli", cut)
     logged = [(e["step"], e["train/loss"]) for e in log_of(first, "metrics")]
 
-    with resumable(2, f"checkpoints/{checkpoint(first, 'last')['step'] and last_folder(first)}") as second:
+    with resumable(2, f"checkpoints/{last_folder(first)}") as second:
         logged += train(second)
     (resume,) = log_of(second, "resume")
     monkeypatch.delenv("GUARDRUN_DIR")
@@ -504,6 +504,17 @@ def test_a_resume_goes_on_bit_for_bit_wherever_it_was_cut(
     assert logged == expected
     assert (resume["step"], resume["exact"], resume["problems"]) == (cut, True, [])
     assert log_of(second, "run_end")[-1]["status"] == "finished"
+
+
+def test_a_budget_of_time_counts_the_attempts_before(
+    log_of: LogOf, resumable: Callable[[int, str | None], guardrun.Run]
+) -> None:
+    with resumable(1, None) as first:
+        first._session.progress.begun -= 3600
+        train(first, stop_at=2)
+    with resumable(2, f"checkpoints/{last_folder(first)}") as second:
+        train(second, stop_at=3)
+        assert second._session.progress.elapsed_s() > 3600
 
 
 def last_folder(run: guardrun.Run) -> str:

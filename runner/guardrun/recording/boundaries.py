@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import TYPE_CHECKING, Any
 
 from guardrun.events.schema import PHASE
@@ -130,7 +129,7 @@ class Boundaries:
                 self._saver.ensure_told()
         self._log.poll()
         self._control.poll()
-        if self._seconds is not None and time.monotonic() - self._session.progress.begun >= self._seconds:
+        if self._seconds is not None and self._session.progress.elapsed_s() >= self._seconds:
             self._wish.ask("budget:time")
 
     def _agree(self, step: int) -> bool:

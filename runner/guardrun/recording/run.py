@@ -153,6 +153,7 @@ class Run:
         extra = self._saver.track(objects)
         if isinstance(extra, dict):
             self._evaluations.stopping.load_state_dict(extra.get("early_stopping") or {})
+            self._session.progress.begun -= float(extra.get("elapsed_s") or 0.0)
         self._metric_log.before_first = self._begin
 
     # -- training
@@ -284,7 +285,10 @@ class Run:
             self._metric_log.meter = self._meter.measure_plain
 
     def _extra_state(self) -> dict[str, Any]:
-        return {"early_stopping": self._evaluations.stopping.state_dict()}
+        return {
+            "early_stopping": self._evaluations.stopping.state_dict(),
+            "elapsed_s": self._session.progress.elapsed_s(),
+        }
 
     def _tell_start(self) -> None:
         session = self._session

@@ -106,7 +106,9 @@ class Saver:
 
     def _make_store(self) -> CheckpointStore | None:
         session = self._session
-        if self._store is None and session.paths is not None and not session.inert:
+        if session.inert:  # a forked child, or after the end: the checkpoints are not ours to touch
+            return None
+        if self._store is None and session.paths is not None:
             from guardrun.recording.checkpoints.store import CheckpointStore
 
             self._store = CheckpointStore(

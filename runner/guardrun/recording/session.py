@@ -27,12 +27,17 @@ class Progress:
         self.total_steps: int | None = None
         self.total_epochs: int | None = None
         self.begun = time.monotonic()
+        """Earlier than it was, after a resume, by what the attempts before had taken."""
         self.in_steps = False
         """Inside the body of ``for batch in run.steps(...)``."""
         self.step_in_body = 0
         """Within the body: the number that the step in progress will have."""
         self.seen: tuple[str, ...] = ()
         """Outside of run.steps: what has been logged for the present step."""
+
+    def elapsed_s(self) -> float:
+        """Training time so far, of earlier attempts as far as their last checkpoint knew it."""
+        return time.monotonic() - self.begun
 
     def now(self) -> int:
         """The step that what happens now belongs to."""
