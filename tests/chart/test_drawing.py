@@ -337,6 +337,16 @@ def test_ascii_tells_curves_and_marks_apart_by_characters() -> None:
     assert draw(TWO_CURVES, 80, 20, ink=ASCII).text().isascii()
 
 
+def test_ascii_holds_for_labels_and_a_runs_own_words() -> None:
+    times = ChartModel("Zeit ü", (C([0, 1], [2e-6, 9e-6], label="größe"),), unit="s")
+
+    text = draw(times, 40, 9, ink=ASCII).text()
+
+    assert text.isascii()
+    assert "9us" in text
+    assert draw(ChartModel("ü"), 40, 9, ink=ASCII).text().isascii()
+
+
 def test_half_blocks_replace_braille_where_there_is_none() -> None:
     text = draw(TWO_CURVES, 40, 9, ink=BLOCK).text()
 

@@ -51,6 +51,8 @@ def draw(
     x_range = _step_range(model.curves)
     if x_range is None:
         _draw_empty(canvas, model, ink)
+        if ink.per_curve:
+            _to_ascii(canvas)
         return Frame(canvas.chars, canvas.styles, canvas.grounds, None, memory)
     x = window_limits(model.x_range) if model.x_range else step_limits(*x_range, memory.x)
     top, rows = int(height >= 2), _plot_rows(height)
@@ -74,6 +76,8 @@ def draw(
     else:
         _centre(canvas, area, "no finite values")
     _draw_around(canvas, model, traced, ticks, area, ink)
+    if ink.per_curve:
+        _to_ascii(canvas)
     bands = frozenset(each.curve.label for each in traced if each.is_band)
     kept_x = memory.x if model.x_range else x
     return Frame(
@@ -97,6 +101,12 @@ def _draw_around(
         near = overlays.marks_near(model, area)
         offset = ticks.offset if ticks and area.left else ""
         canvas.put_line(0, title_line(model, traced, ink, width, offset=offset, marks=near))
+
+
+def _to_ascii(canvas: Canvas) -> None:
+    """Labels too: µs become us, and what a run's own words hold beyond ASCII question marks."""
+    canvas.chars[canvas.chars == "µ"] = "u"
+    canvas.chars[canvas.chars > "~"] = "?"
 
 
 def _plot_rows(height: int) -> int:
