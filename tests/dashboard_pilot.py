@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.cells import cell_len
 from textual.pilot import Pilot
 
 from guardrun.series.store import Series
 from guardrun.signals.model import Signal
 from guardrun.state.model import CheckpointRef, Monitor, RunState, Status
 from guardtui.app import Dashboard
+from guardtui.widgets.chart import Chart
 from run_factory import T0, run_state
 
 GOLDENS = Path(__file__).parent / "dashboard" / "goldens"
@@ -158,6 +160,25 @@ def screen_text(app: Dashboard) -> str:
     """The characters of the screen, as the terminal would show them."""
     strips = app.screen._compositor.render_strips()
     return "\n".join(strip.text.rstrip() for strip in strips)
+
+
+def layout_text(app: Dashboard) -> str:
+    """The screen with each chart as a field of dots under its title: how charts look is tested elsewhere."""
+    rows = [list(row.ljust(app.size.width)) for row in screen_text(app).splitlines()]
+    if any(cell_len(char) != 1 for row in rows for char in row):
+        rows = [_by_cells(row) for row in rows]
+    for chart in app.screen.query(Chart):
+        if chart.display and chart.region:
+            x, y, width, height = chart.content_region
+            for row in range(y, y + height):
+                rows[row][x : x + width] = "·" * width
+            rows[y][x : x + len(chart.model.title)] = chart.model.title
+    return "\n".join("".join(row).rstrip() for row in rows)
+
+
+def _by_cells(row: list[str]) -> list[str]:
+    """One entry a terminal cell: a wide character is followed by an empty one."""
+    return [part for char in row for part in ([char, ""] if cell_len(char) == 2 else [char])]
 
 
 async def until(pilot: Pilot[None], predicate: Callable[[], object], seconds: float = 15.0) -> None:

@@ -11,6 +11,7 @@ from dashboard_pilot import (
     curves,
     dashboard,
     example_fleet,
+    layout_text,
     screen_text,
     shows,
     until,
@@ -42,7 +43,7 @@ async def test_the_list_of_runs_looks_like_its_golden(size):
             await until(pilot, lambda: any(chart.frame for chart in shown_charts(app)))
             await pilot.pause()
 
-        assert_golden(f"fleet-{size[0]}x{size[1]}", screen_text(app))
+        assert_golden(f"fleet-{size[0]}x{size[1]}", layout_text(app))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -55,7 +56,7 @@ async def test_a_run_looks_like_its_golden(size):
         await until(pilot, lambda: all(chart.frame for chart in shown_charts(app)))
         await pilot.pause()
 
-        assert_golden(f"run-{size[0]}x{size[1]}", screen_text(app))
+        assert_golden(f"run-{size[0]}x{size[1]}", layout_text(app))
 
 
 @pytest.mark.parametrize(("size", "least", "most"), [((80, 24), 2, 4), ((120, 40), 4, 6), ((200, 50), 6, 9)])

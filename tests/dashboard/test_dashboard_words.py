@@ -13,7 +13,8 @@ from rich.cells import cell_len
 from guardtui import formatting, text
 from guardtui.glyphs import ASCII, UNICODE, choose
 from guardtui.text import Bit, clean, column, fit, line, packed, shorten, spread, text_of, width_of, wrapped
-from guardtui.viewmodel.trend import condensed, trend
+from guardtui.viewmodel.condense import condensed
+from guardtui.viewmodel.trend import trend
 
 
 @pytest.mark.parametrize("module", [formatting, text], ids=["formatting", "text"])

@@ -107,10 +107,25 @@ def test_stages_carry_their_times_and_the_missing_ones_are_listed():
         "✓ requested  0.0s",
         "✓ seen by the training  0.4s",
         "✓ last checkpoint written (rank 1)  1.2s",
-        "… checkpoint proved intact",
         "… training ended",
         "… all processes gone",
+        "… checkpoint proved intact",
     ]
+
+
+def test_a_stage_that_goes_on_gives_way_to_its_end():
+    begun = (StopStage("requested", T0), StopStage("saving", T0 + 0.5))
+    done = (*begun, StopStage("saved", T0 + 2, 0, "checkpoints/step-500-a1"))
+
+    said = [
+        texts(stopping.stage_lines(run_state(stop=stop, status=Status.STOPPING), None, 72, UNICODE))
+        for stop in (begun, done)
+    ]
+
+    assert "… writing the last checkpoint  0.5s" in said[0]
+    assert "last checkpoint written" not in said[0]
+    assert "✓ last checkpoint written  2.0s  checkpoints/step-500-a1" in said[1]
+    assert "writing" not in said[1]
 
 
 def test_nothing_is_promised_that_no_supervisor_will_do():

@@ -107,3 +107,18 @@ def test_once_is_as_wide_as_a_page_where_there_is_no_terminal(runs, capsys):
     print_once([runs])
 
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 120
+
+
+def test_the_first_frame_waits_for_no_numbers():
+    """numpy is imported by the feed's thread, after the first frame."""
+    code = (
+        "import sys; import guardtui.app\n"
+        "heavy = {'numpy', 'torch', 'msgspec', 'psutil', 'omegaconf'}\n"
+        "print(sorted(heavy & {m.split('.')[0] for m in sys.modules}))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert done.stdout.strip() == "[]"

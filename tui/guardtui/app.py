@@ -18,8 +18,6 @@ from guardtui.commanding import send_stop
 from guardtui.feed import Feed, FleetLike
 from guardtui.screens.board import BoardScreen
 from guardtui.screens.fleet import FleetScreen
-from guardtui.screens.run import RunScreen
-from guardtui.screens.stop import StopScreen
 from guardtui.screens.text import TextScreen
 from guardtui.snapshot import RunView, Snapshot
 from guardtui.text import Line
@@ -79,6 +77,9 @@ class Dashboard(App[None]):
     def on_mount(self) -> None:
         """The list below, the focused run above it; then begin to read."""
         self.push_screen(FleetScreen())
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
         if self._focus is not None:
             self.open_run(self._focus)
         self.feed.start()
@@ -119,6 +120,8 @@ class Dashboard(App[None]):
 
     def open_run(self, path: Path) -> None:
         """One run on a screen of its own."""
+        from guardtui.screens.run import RunScreen  # numpy: not before the first frame
+
         self.push_screen(RunScreen(path))
 
     def open_info(self, path: Path) -> None:
@@ -132,6 +135,8 @@ class Dashboard(App[None]):
 
     def ask_stop(self, path: Path) -> None:
         """The dialog of the safe stop."""
+        from guardtui.screens.stop import StopScreen
+
         if path in self.snapshot.by_path and not isinstance(self.screen, StopScreen):
             self.push_screen(StopScreen(path))
 

@@ -1,5 +1,6 @@
 """One thread reads the files; the app gets one frozen snapshot at a time, at most four a second.
 
+What needs numpy is imported here, in the thread: the first frame does not wait for it.
 Nothing is published when nothing changed. A fault becomes part of the snapshot: the screens say that the
 picture is old and why, and the feed tries again.
 """
@@ -10,15 +11,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from guardrun.series.store import SYSTEM, Series, SeriesStore
 from guardrun.state.model import RunState
 from guardtui import formatting
 from guardtui.ownership import foreign_owner, runs_elsewhere
 from guardtui.snapshot import Curves, RunView, Snapshot
 from guardtui.text import clean
-from guardtui.viewmodel.trend import condensed
+
+if TYPE_CHECKING:
+    from guardrun.series.store import Series, SeriesStore
 
 PERIOD_S: Final = 0.25
 """Four snapshots a second at most: more is not seen, and costs bytes over SSH."""
@@ -214,6 +216,8 @@ class Reader:
         series = follower.series.get(name)
         if not len(series) and state.monitor:
             series = follower.series.get("train/loss")
+        from guardtui.viewmodel.condense import condensed
+
         kept = self._trends.get(path)
         if kept is None or kept[0] != len(series):
             kept = self._trends[path] = (len(series), condensed(series.value))
@@ -240,6 +244,8 @@ class Reader:
             and (old.version, old.console) == (follower.series.version, console)
         ):
             return False
+        from guardrun.series.store import SYSTEM
+
         store = follower.series
         series: dict[str, Series] = {name: store.get(name, SYSTEM) for name in store.names(SYSTEM)}
         series.update((name, store.get(name)) for name in store.names())

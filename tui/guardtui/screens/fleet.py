@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -19,8 +19,10 @@ from guardtui.viewmodel.ordering import ORDERS, arranged
 from guardtui.widgets.fleet_table import FleetTable
 from guardtui.widgets.key_bar import KeyBar
 from guardtui.widgets.lines import Lines
-from guardtui.widgets.preview import Preview
 from guardtui.widgets.problem import Problem
+
+if TYPE_CHECKING:
+    from guardtui.widgets.preview import Preview
 
 _WIDE = 150
 """From this width on the preview stands at the right."""
@@ -51,15 +53,15 @@ class FleetScreen(BoardScreen):
         super().__init__()
         self._order = 0
         self._text = ""
+        self._made_preview: Preview | None = None
 
     def compose(self) -> ComposeResult:
-        """Title, list and preview, footer."""
+        """Title, list, footer; the preview comes with the first run."""
         yield Lines(id="title")
         yield Problem()
         yield Lines(id="empty")
         with Container(id="list"):
             yield FleetTable(self.g)
-            yield Preview(self.g)
         yield Input(placeholder="words in name, group, status, metric or signal", disabled=True, compact=True)
         yield KeyBar("fleet", readonly=self.board.readonly)
 
@@ -109,7 +111,16 @@ class FleetScreen(BoardScreen):
         self.board.look()
         view = self.selected
         if view is not None and self.looks_at is not None:
-            self.query_one(Preview).show_run(view, self.board.snapshot.curves)
+            self._shown_preview().show_run(view, self.board.snapshot.curves)
+
+    def _shown_preview(self) -> Preview:
+        """The preview, made when it is first needed."""
+        from guardtui.widgets.preview import Preview  # numpy: not before the first frame
+
+        if self._made_preview is None:
+            self._made_preview = Preview(self.g)
+            self.query_one("#list").mount(self._made_preview)
+        return self._made_preview
 
     @on(FleetTable.Highlighted)
     def _highlighted(self) -> None:

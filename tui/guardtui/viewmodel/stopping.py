@@ -28,8 +28,12 @@ _WORDS: Final = {
     "SIGTERM": "SIGTERM sent",
     "SIGKILL": "SIGKILL sent: steps since the last checkpoint are lost",
 }
-_EXPECTED_SUPERVISED: Final = ("requested", "acknowledged", "saved", "verified", "ended", "gone")
+_EXPECTED_SUPERVISED: Final = ("requested", "acknowledged", "saved", "ended", "gone", "verified")
 _EXPECTED_ALONE: Final = ("requested", "acknowledged", "saved", "ended")
+_ENDS: Final = {"saving": ("saved",), "verifying": ("verified", "damaged")}
+"""Stages that go on until one of these is reached."""
+_TOLD: Final = frozenset(("saved", "verified", "damaged", "offer", "SIGINT", "SIGTERM", "SIGKILL"))
+"""Stages whose own text says more than the stage does."""
 _TONES: Final[dict[str, Tone]] = {"damaged": "bad", "offer": "warn", "SIGTERM": "warn", "SIGKILL": "bad"}
 
 
@@ -109,32 +113,44 @@ def _promises(view: RunView) -> list[tuple[str, Tone]]:
 
 
 def stage_lines(state: RunState, sent: float | None, width: int, g: Glyphs) -> list[Line]:
-    """Each stage with its time since the request; expected ones that are still to come are dim."""
+    """Each stage with its time since the request; what goes on or is still to come is dim."""
     stages = [stage for stage in state.stop if stage.stage != "offer"]
-    start = stages[0].t if stages else sent
-    lines = [_reached(stage, start if start is not None else stage.t, width, g) for stage in stages]
-    if not stages:
-        lines.append(line((f"{g.pending} ", "dim"), ("request sent, waiting for an answer", "text")))
     reached = {stage.stage for stage in stages}
+    start = stages[0].t if stages else sent or 0.0
+    lines = [
+        fit(_reached(stage, start, g), width)
+        for stage in stages
+        if not reached.intersection(_ENDS.get(stage.stage, ()))
+    ]
+    if not stages:
+        lines.append(line((f"{g.pending} ", "dim"), "request sent, waiting for an answer"))
+    return [*lines, *(line((f"{g.pending} {_WORDS[name]}", "dim")) for name in _to_come(state, reached))]
+
+
+def _to_come(state: RunState, reached: set[str]) -> list[str]:
+    """Stages that are expected after those reached; nothing of a run that is over is promised."""
     if not state.status.live:
-        return lines
+        return []
     expected = _EXPECTED_SUPERVISED if state.supervised else _EXPECTED_ALONE
-    for name in expected:
-        skipped = name == "saved" and not state.can_save
-        if name not in reached and not skipped and not (name == "requested" and reached):
-            lines.append(line((f"{g.pending} {_WORDS[name]}", "dim")))
-    return lines
+    going_on = {end for name in reached for end in _ENDS.get(name, ())}
+    return [
+        name
+        for name in expected
+        if name not in reached | going_on
+        and not (name in ("saved", "verified") and not state.can_save)
+        and not (name == "requested" and reached)
+    ]
 
 
-def _reached(stage: StopStage, start: float, width: int, g: Glyphs) -> Line:
-    tone = _TONES.get(stage.stage, "good")
-    shape = {"good": g.done, "warn": g.warn, "bad": g.bad}[tone]
+def _reached(stage: StopStage, start: float, g: Glyphs) -> Line:
+    going_on = stage.stage in _ENDS
+    tone: Tone = "dim" if going_on else _TONES.get(stage.stage, "good")
+    shape = {"good": g.done, "warn": g.warn, "bad": g.bad, "dim": g.pending}[tone]
     rank = f" (rank {stage.rank})" if stage.rank else ""
-    words = _WORDS.get(stage.stage, clean(stage.stage))
-    text = clean(stage.text)
+    text = clean(stage.text) if stage.stage in _TOLD else ""
     return line(
         (f"{shape} ", tone),
-        f"{words}{rank}",
+        f"{_WORDS.get(stage.stage, clean(stage.stage))}{rank}",
         (f"  {_after(stage.t - start)}", "dim"),
         (f"  {text}" if text else "", "dim"),
     )

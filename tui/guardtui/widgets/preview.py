@@ -42,6 +42,9 @@ class Preview(Widget):
 
     def show_run(self, view: RunView, curves: Curves | None) -> None:
         """Draw this run."""
+        if not self.is_mounted:
+            self.call_after_refresh(self.show_run, view, curves)
+            return
         width = max(20, self.content_size.width)
         self.query_one("#preview-head", Lines).show(header_lines(view, width, self._g))
         room = max(1, self.content_size.height // 5)
