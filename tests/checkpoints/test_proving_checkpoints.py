@@ -249,6 +249,36 @@ def test_a_nan_in_the_last_chunk_of_a_large_tensor_is_seen(monkeypatch: pytest.M
     assert finite.nonfinite_word(tensor) == "NaN"
 
 
+@pytest.mark.parametrize(
+    "dtype", ["float16", "bfloat16", "float32", "float64", "complex64", "float8_e4m3fn", "float8_e5m2"]
+)
+def test_every_kind_of_float_is_looked_at(dtype: str) -> None:
+    kind = getattr(torch, dtype)
+    good = torch.tensor([1.0, -2.0, 0.0]).to(kind)
+    bad = torch.tensor([1.0, float("nan"), float("inf")]).to(kind)
+
+    assert finite.nonfinite_word(good) is None
+    assert finite.nonfinite_word(bad) == "NaN"
+    if not dtype.startswith("float8_e4m3"):  # it has no infinity
+        infinite = torch.tensor([1.0, 2.0, float("-inf")]).to(kind)
+        assert finite.nonfinite_word(infinite) == "an infinity"
+        assert finite.nonfinite_word(infinite, nan_only=True) is None
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support")
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_a_sparse_tensor_is_looked_at(value: str) -> None:
+    sparse = torch.tensor([[0.0, float(value)], [0.0, 1.0]]).to_sparse()
+
+    assert finite.nonfinite_word(sparse) == {"nan": "NaN", "inf": "an infinity"}[value]
+    assert finite.nonfinite_word(torch.eye(3).to_sparse_csr()) is None
+
+
+def test_integers_and_empty_tensors_have_nothing_to_look_at() -> None:
+    assert finite.nonfinite_word(torch.arange(3)) is None
+    assert finite.nonfinite_word(torch.empty(0)) is None
+
+
 def test_a_part_of_another_step_is_found(kit: Trained) -> None:
     shutil.copy(part(kit, 2), part(kit, 1))
     reseal(kit, 1)

@@ -12,6 +12,7 @@ from guardrun.errors import UserError
 from guardrun.recording.checkpoints.tracked import Tracked, state_bytes
 
 torch.set_num_threads(1)
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")
 
 
 class OwnState:
@@ -128,7 +129,7 @@ def test_sharded_objects_are_refused_with_another_way(kind: str) -> None:
         tracked(net=torch.nn.Sequential(sharded(1, 1)))
 
 
-def test_a_real_fully_sharded_model_is_refused(tmp_path: Any) -> None:
+def test_a_real_fully_sharded_model_is_refused_and_a_replicated_one_is_looked_through(tmp_path: Any) -> None:
     import torch.distributed as dist
     from torch.distributed.fsdp import fully_shard
 
@@ -138,6 +139,9 @@ def test_a_real_fully_sharded_model_is_refused(tmp_path: Any) -> None:
         mesh = torch.distributed.device_mesh.init_device_mesh("cpu", (1,))
         fully_shard(model, mesh=mesh)
 
+        replicated = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(4, 4))
+
+        assert list(tracked(model=replicated).capture()["model"]) == ["weight", "bias"]
         with pytest.raises(UserError, match="sharded"):
             tracked(model=model)
         with pytest.raises(UserError, match="sharded"):

@@ -39,7 +39,7 @@ def forget_generators() -> None:
 
 
 def capture_rng() -> dict[str, Any]:
-    """Every generator's state. Takes some 20 microseconds on the CPU; never starts CUDA."""
+    """Every generator's state. Takes less than 0.1 ms on the CPU; never starts CUDA."""
     state: dict[str, Any] = {"python": random.getstate()}
     numpy = sys.modules.get("numpy")
     if numpy is not None:

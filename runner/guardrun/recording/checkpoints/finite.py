@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 _CHUNK = 4 * 1024 * 1024
-"""Elements looked at in one go: a mask of 4 MiB, whatever the tensor's size."""
+"""Elements looked at in one go."""
 
 
 def tensors_in(state: Any, name: str = "") -> Iterator[tuple[str, Any]]:
@@ -37,18 +38,21 @@ def first_nonfinite(state: Any, constants: Collection[str] = ()) -> str | None:
 
 
 def nonfinite_word(tensor: Any, *, nan_only: bool = False) -> str | None:
-    """ "NaN" or "an infinity", the first that a chunk-wise pass over the tensor meets; None when neither."""
+    """What a chunk-wise pass over the tensor meets first, "NaN" or "an infinity"; None when neither."""
     import torch
 
     if not (tensor.is_floating_point() or tensor.is_complex()) or tensor.numel() == 0:
         return None
     if tensor.layout is not torch.strided:
         tensor = tensor.coalesce().values() if tensor.layout is torch.sparse_coo else tensor.to_dense()
-    for chunk in tensor.detach().reshape(-1).split(_CHUNK):
-        if chunk.element_size() == 1:  # the 8-bit floats have no isnan of their own everywhere
-            chunk = chunk.float()
-        if bool(torch.isnan(chunk).any()):
+    flat = tensor.detach().reshape(-1)
+    if flat.is_complex():
+        flat = torch.view_as_real(flat.resolve_conj()).reshape(-1)
+    for chunk in flat.split(_CHUNK):
+        # The 8-bit floats have no minimum of their own. A NaN anywhere makes both limits NaN.
+        limits = torch.stack(torch.aminmax(chunk.float() if chunk.element_size() == 1 else chunk)).tolist()
+        if limits[0] != limits[0]:
             return "NaN"
-        if not nan_only and bool(torch.isinf(chunk).any()):
+        if not nan_only and not all(map(math.isfinite, limits)):
             return "an infinity"
     return None

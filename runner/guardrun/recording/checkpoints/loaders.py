@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 
 PERSISTENT = "persistent workers keep generators of their own over epochs: random changes of samples differ"
-"""Why a resumed training with persistent workers may differ from an uninterrupted one."""
+OTHER_WORKERS = "batches go to other workers than before: random changes of samples differ"
+WORKERS_ANEW = "the loader's workers begin with generators of their own: random changes of samples differ"
 
 
 def is_stateful(loader: Any) -> bool:

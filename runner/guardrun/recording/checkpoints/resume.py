@@ -125,6 +125,8 @@ class ResumePlan:
         if self._loader_state is not None and loaders.is_stateful(loader):
             self.skip = "loader"
             loader.load_state_dict(expand_state(self._loader_state))
+            if loaders.workers(loader):
+                self.problems.append(loaders.WORKERS_ANEW)
             iterator: Iterator[Any] = iter(loader)
         else:
             iterator = self._skipping(loader)
@@ -149,9 +151,7 @@ class ResumePlan:
             restore_rng(self._rng_start)  # what can't be restored is told of once, at the boundary
         if self.skip == "sampler" and loaders.can_skip_indices(loader):
             if loaders.workers(loader):
-                self.problems.append(
-                    "batches go to other workers than before: random changes of samples differ"
-                )
+                self.problems.append(loaders.OTHER_WORKERS)
             return loaders.iterate_without(loader, self.batch)
         self.skip = "replay"
         iterator: Iterator[Any] = iter(loader)
