@@ -12,7 +12,20 @@ from rich.cells import cell_len
 
 from guardtui import formatting, text
 from guardtui.glyphs import ASCII, UNICODE, choose
-from guardtui.text import Bit, clean, column, fit, line, packed, shorten, spread, text_of, width_of, wrapped
+from guardtui.text import (
+    Bit,
+    changed_span,
+    clean,
+    column,
+    fit,
+    line,
+    packed,
+    shorten,
+    spread,
+    text_of,
+    width_of,
+    wrapped,
+)
 from guardtui.viewmodel.condense import condensed
 from guardtui.viewmodel.trend import trend
 
@@ -103,3 +116,29 @@ def test_terminals_without_unicode_get_letters():
     assert choose({"GUARD_ASCII": "1"}) is ASCII
     assert all(ord(char) < 128 for glyph in ASCII for char in glyph)
     assert choose({"GUARD_ASCII": "0"}) in (UNICODE, ASCII)
+
+
+@given(st.text("ab 学́", max_size=12), st.text("ab 学́", max_size=12))
+def test_outside_the_changed_span_two_lines_look_the_same(old, new):
+    before, after = line((old, "dim")), line((new, "dim"))
+
+    span = changed_span(before, after, 30)
+
+    cells = [text_cells(each) for each in (before, after)]
+    if span is None:
+        assert cells[0] == cells[1]
+    else:
+        start, end = span
+        assert cells[0][:start] == cells[1][:start]
+        assert cells[0][end:] == cells[1][end:]
+        assert all(each[start] != "" for each in cells)
+
+
+def text_cells(bits):
+    cells: list[str] = []
+    for char in text_of(bits):
+        if cell_len(char):
+            cells += [char, *[""] * (cell_len(char) - 1)]
+        elif cells:
+            cells[-1] += char
+    return (cells + [" "] * 30)[:30]

@@ -24,6 +24,7 @@ from guardtui.text import Line
 from guardtui.theme import THEMES, first_theme, next_theme
 from guardtui.viewmodel.help import help_lines
 from guardtui.viewmodel.info import info_lines
+from guardtui.widgets import partial_updates
 
 
 class Dashboard(App[None]):
@@ -76,6 +77,7 @@ class Dashboard(App[None]):
 
     def on_mount(self) -> None:
         """The list below, the focused run above it; then begin to read."""
+        partial_updates.install()
         self.push_screen(FleetScreen())
         self.call_after_refresh(self._begin)
 

@@ -123,6 +123,44 @@ def wrapped(text: str, width: int, tone: Tone = "text", *, indent: str = "") -> 
     return [line((shorten(each, width), tone)) for each in lines]
 
 
+def changed_span(before: Line, after: Line, width: int) -> tuple[int, int] | None:
+    """First cell and the one after the last in which two lines differ on a row of ``width`` cells.
+
+    None when they look the same. Wide characters are never cut.
+
+    >>> changed_span(line("step 99 of 200"), line("step 100 of 200"), 20)
+    (5, 15)
+    """
+    old, new = _cells(before, width), _cells(after, width)
+    if old == new:
+        return None
+    start, end = 0, width
+    while old[start] == new[start]:
+        start += 1
+    while old[end - 1] == new[end - 1]:
+        end -= 1
+    while start > 0 and "" in (old[start][0], new[start][0]):
+        start -= 1
+    while end < width and "" in (old[end][0], new[end][0]):
+        end += 1
+    return start, end
+
+
+def _cells(bits: Line, width: int) -> list[tuple[str, str]]:
+    """Character and tone of every cell; the second half of a wide character is an empty string."""
+    cells: list[tuple[str, str]] = []
+    for text, tone in bits:
+        for char in text:
+            size = cell_len(char)
+            if size:
+                cells.append((char, tone))
+                cells.extend([("", tone)] * (size - 1))
+            elif cells:
+                cells[-1] = (cells[-1][0] + char, tone)
+    cells.extend([(" ", "text")] * (width - len(cells)))
+    return cells[:width]
+
+
 def text_of(bits: Line) -> str:
     """The characters alone."""
     return "".join(bit.text for bit in bits)

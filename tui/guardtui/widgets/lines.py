@@ -1,8 +1,9 @@
-"""Lines of toned text on the screen; only lines that changed are sent to the terminal."""
+"""Lines of toned text on the screen; only what changed is sent to the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -11,7 +12,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from guardtui.text import Line
+from guardtui.text import Line, changed_span
 from guardtui.theme import TONES
 
 
@@ -64,14 +65,14 @@ class Lines(Widget):
         if (len(before) != len(lines) or unseen) and (height is None or height.is_auto):
             self.refresh(layout=True)
             return
-        changed = [
-            number
-            for number in range(max(len(before), len(lines)))
-            if before[number : number + 1] != self._lines[number : number + 1]
-            or (selected != was and number in (selected, was))
-        ]
-        if changed:
-            self.refresh(*(Region(0, number, self.size.width, 1) for number in changed))
+        regions = []
+        for number, (old, new) in enumerate(zip_longest(before, self._lines, fillvalue=())):
+            if selected != was and number in (selected, was):
+                regions.append(Region(0, number, self.size.width, 1))
+            elif old is not new and (span := changed_span(old, new, self.size.width)):
+                regions.append(Region(span[0], number, span[1] - span[0], 1))
+        if regions:
+            self.refresh(*regions)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """One row a line."""
