@@ -70,6 +70,7 @@ def evaluate(model: nn.Module, text: torch.Tensor, context: int) -> float:
 
 
 def main() -> None:
+    torch.set_num_threads(1)  # more cores help so small a network little, and wait for each other when busy
     with guardrun.start(name="bytes", config=DEFAULTS) as run:
         p = run.params
         run.seed()
