@@ -11,8 +11,8 @@ from guardrun.reading import column_cache
 from guardrun.reading.columns import Batch, ColumnReader
 from guardrun.reading.tailer import Tailer
 
-_BYTES_AT_ONCE: Final = 2 * 1024 * 1024
-"""Some ten milliseconds of decoding: a slice of a poll."""
+_BYTES_AT_ONCE: Final = 4 * 1024 * 1024
+"""Some ten milliseconds of decoding on a quiet machine: a slice of a poll."""
 _LARGEST: Final = 8 * 1024**3
 """Bytes of a log for which room is made ahead."""
 

@@ -23,6 +23,10 @@ MAX_KEYS: Final = 4096
 _MISFITS_BORNE: Final = 32
 """So often may a key of numbers hold something else before all its values are read one by one."""
 _ENVELOPE: Final = ("t", "seq", "step", "epoch")
+_UNPACK_ROWS: Final = 2048
+"""Records moved into columns at once: few calls, and still in the processor's cache."""
+_LONGEST_HEAD: Final = 5
+"""Bytes of the header of a MessagePack array, at most."""
 _FEWEST_ROWS: Final = 16
 _BYTES_A_ROW: Final = 64
 """A guess at the shortest usual line; rows that do not fit go into another piece."""
@@ -139,12 +143,17 @@ class RowBuilder:
         self._layout = layout
         self._names = [*(key for key in layout.keys if key != "seq"), *layout.unfit]
         self._fields = [(place, layout.fields.get(name)) for place, name in enumerate(self._names)]
+        self._record = layout.record
         self._room = max(_FEWEST_ROWS, bytes_left // _BYTES_A_ROW)
         self._used = 0
         self._values = np.empty((len(self._names), self._room))
         self._order = np.empty(self._room, np.int64)
         self._attempt = np.empty(self._room, np.int32)
         self._overflow: list[Rows] = []
+        self._packed = bytearray(_LONGEST_HEAD)
+        self._packed_to = _LONGEST_HEAD
+        self._unpacked_from = 0
+        """Rows from here on are packed records that are not in the columns yet."""
 
     @property
     def full(self) -> bool:
@@ -156,29 +165,50 @@ class RowBuilder:
         start, end = self._reserve(count)
         self._order[start:end] = order
         self._attempt[start:end] = attempt
-        record = self._layout.record
-        if record is not None:
-            packed = self._layout.encoder.encode(structs)
-            records = np.frombuffer(packed, record, offset=len(packed) - count * record.itemsize)
-            for place, field in self._fields:
-                self._values[place, start:end] = ABSENT if field is None else records[field]
+        if self._record is not None:
+            self._pack(structs)
+            if end - self._unpacked_from >= _UNPACK_ROWS:
+                self._unpack_to(end)
             return
         for place, field in self._fields:
             if field is None:
                 self._values[place, start:end] = ABSENT
             else:
                 self._values[place, start:end] = [_number_or_absent(getattr(row, field)) for row in structs]
+        self._unpacked_from = end
+
+    def _pack(self, structs: list[Any]) -> None:
+        """Append the structs' records to the packed ones: an array's header is written over the record
+        before it, which is then put back, so that the records lie side by side."""
+        head = 1 if len(structs) < 16 else 3 if len(structs) < 65536 else 5
+        before = self._packed[self._packed_to - head : self._packed_to]
+        self._layout.encoder.encode_into(structs, self._packed, self._packed_to - head)
+        self._packed[self._packed_to - head : self._packed_to] = before
+        self._packed_to = len(self._packed)
+
+    def _unpack_to(self, end: int) -> None:
+        """Move packed records into the columns up to row ``end``, many at once."""
+        start, record = self._unpacked_from, self._record
+        if start == end or record is None:
+            return
+        records = np.frombuffer(self._packed, record, end - start, _LONGEST_HEAD)
+        for place, field in self._fields:
+            self._values[place, start:end] = ABSENT if field is None else records[field]
+        self._unpacked_from, self._packed_to = end, _LONGEST_HEAD
 
     def add_event(self, event: Event, order: int, attempt: int) -> None:
         """Take one event that was read alone."""
-        start, _ = self._reserve(1)
+        start, end = self._reserve(1)
+        self._unpack_to(start)
         self._order[start], self._attempt[start] = order, attempt
         self._values[:, start] = [_number_or_absent(event.get(name)) for name in self._names]
+        self._unpacked_from = end
 
     def rows(self) -> list[Rows]:
         """Everything taken, in pieces."""
         if self._used:
             used = self._used
+            self._unpack_to(used)
             columns = {name: self._values[place, :used] for place, name in enumerate(self._names)}
             rows = Rows(self._layout.kind, self._order[:used], self._attempt[:used], columns)
             self._overflow.append(rows)
@@ -191,7 +221,7 @@ class RowBuilder:
             self._values = np.empty((len(self._names), self._room))
             self._order = np.empty(self._room, np.int64)
             self._attempt = np.empty(self._room, np.int32)
-            self._used = 0
+            self._used = self._unpacked_from = 0
         start, self._used = self._used, self._used + count
         return start, self._used
 
