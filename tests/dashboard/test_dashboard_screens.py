@@ -99,6 +99,19 @@ async def test_keys_move_the_selection_and_it_stays_on_its_run():
         assert app.screen.selected.state.name.startswith("[red]")
 
 
+@pytest.mark.parametrize("size", SIZES[1:], ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_the_preview_follows_the_selection(size):
+    app = dashboard(example_fleet())
+    async with app.run_test(size=size) as pilot:
+        await shows(pilot, "▲ aborted because of nan", "NaN from 471")
+        await pilot.press("down")
+        await shows(pilot, "● running  digits", "last kept: step 500")
+        await until(pilot, lambda: "NaN from 471" not in screen_text(app))
+        await pilot.press("down", "down")
+        await shows(pilot, "plain-loop  unsupervised")
+        await until(pilot, lambda: not shown_charts(app))
+
+
 async def test_more_runs_than_rows_scroll_with_the_selection():
     fleet = FakeFleet(
         *(FakeFollower(run_state(run_id=f"{n:03}", name=f"run-{n:03}", created=-n)) for n in range(60))

@@ -103,6 +103,23 @@ def test_a_fault_is_told_once_keeps_the_picture_and_goes_when_it_is_over(fleet):
     assert healed.problem == ""
 
 
+def test_one_odd_run_hides_no_other_and_is_named_until_it_is_well(fleet):
+    reader = Reader(())
+    odd = fleet.followers[paths(fleet)[0]]
+    well = odd.now
+    odd.now = None
+
+    told = reader.read(fleet, None)
+    silent = reader.read(fleet, None)
+    odd.now = well
+    healed = reader.read(fleet, None)
+
+    assert told.problem.startswith("a cannot be read (AttributeError")
+    assert [view.path.name for view in told.runs] == ["b"]
+    assert silent is None
+    assert (healed.problem, len(healed.runs)) == ("", 2)
+
+
 def test_loading_ends_when_all_history_was_read(fleet):
     reader = Reader(())
     slow = fleet.followers[paths(fleet)[0]]

@@ -256,6 +256,22 @@ async def test_the_next_rung_is_climbed_by_capital_s_once_for_each_offer(folder)
     assert [command.hurry for command in fleet.sent()] == [True, True]
 
 
+async def test_the_run_screen_tells_the_stage_and_offers_the_next_rung(folder):
+    stop = (StopStage("requested", T0), StopStage("acknowledged", T0 + 1), StopStage("saving", T0 + 2))
+    fleet = RealFolder(folder, status=Status.STOPPING, stop=stop)
+    app = dashboard(fleet, focus=folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "◐ stopping writing the last checkpoint")
+        await pilot.press("S")
+        fleet.becomes(stop_offer="SIGTERM")
+        await shows(pilot, "no progress: S goes on to SIGTERM")
+        await pilot.press("S")
+        await shows(pilot, "Safe stop", "Next rung: SIGTERM")
+        assert fleet.sent() == []
+        await pilot.press("S")
+        await until(pilot, lambda: [command.hurry for command in fleet.sent()] == [True])
+
+
 async def test_a_folder_that_cannot_be_written_is_said_and_can_be_tried_again(folder):
     fleet = RealFolder(folder)
     (folder / "control").write_text("a file is in the way")

@@ -134,6 +134,7 @@ class Reader:
         self._views: dict[Path, RunView] = {}
         self._shown: dict[Path, tuple[Any, ...]] = {}
         self._trends: dict[Path, tuple[int, tuple[float, ...]]] = {}
+        self._odd: dict[Path, str] = {}
         self._curves: Curves | None = None
         self.loading = True
         """Whether history is still being read."""
@@ -155,12 +156,19 @@ class Reader:
         due = self._due(now)
         for path, follower in fleet.followers.items():
             if path in changed or path in due or path not in self._views:
-                news = self._look(path, follower) or news
+                try:
+                    news = self._look(path, follower) or news
+                    self._odd.pop(path, None)
+                except Exception as error:  # one odd run must not hide the others
+                    self._odd[path] = f"{clean(path.name)} cannot be read ({_named(error)})"
         news = self._follow(fleet, focus, changed) or news
         loading = not all(follower.caught_up for follower in fleet.followers.values())
-        if loading == self.loading and not news and not self._problem:
+        problem = next(iter(self._odd.values()), "")
+        if len(self._odd) > 1:
+            problem += f", and {len(self._odd) - 1} more"
+        if loading == self.loading and not news and problem == self._problem:
             return None
-        self._first, self.loading, self._problem = False, loading, ""
+        self._first, self.loading, self._problem = False, loading, problem
         return self._snapshot()
 
     def _due(self, now: float) -> set[Path]:
@@ -175,7 +183,7 @@ class Reader:
 
     def failed(self, error: Exception) -> Snapshot | None:
         """The last picture with the reason why it is old; None when that was said already."""
-        problem = f"cannot read the runs ({type(error).__name__}: {clean(error)}); trying again"
+        problem = f"cannot read the runs ({_named(error)}); trying again"
         if problem == self._problem:
             return None
         self._problem, self.loading = problem, False
@@ -188,6 +196,8 @@ class Reader:
         )  # fmt: skip
 
     def _gone(self, fleet: FleetLike) -> bool:
+        for path in [path for path in self._odd if path not in fleet.followers]:
+            del self._odd[path]
         missing = [path for path in self._views if path not in fleet.followers]
         for path in missing:
             del self._views[path], self._shown[path]
@@ -251,6 +261,10 @@ class Reader:
         series.update((name, store.get(name)) for name in store.names())
         self._curves = Curves(focus, series, store.version, console)
         return True
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {clean(error)}"
 
 
 def _what_is_shown(state: RunState, age: float | None, version: int) -> tuple[Any, ...]:

@@ -106,7 +106,7 @@ class RunScreen(BoardScreen):
         frame = 0 if self.has_class("-low") else 1 + bool(signals) + bool(console)
         room = height - len(head) - signals - console - frame - 2 - bool(snapshot.problem)
         self._show_charts(view, curves, room)
-        self._show_status(snapshot, width)
+        self._show_status(view, snapshot, width)
 
     def _show_signals(self, view: RunView, width: int, height: int) -> int:
         wanted = min(wanted_height(view.state, width, self.g), max(2, height // 6))
@@ -142,12 +142,20 @@ class RunScreen(BoardScreen):
         chosen = self._chosen - first if self._choosing and not self._zoomed else None
         self.query_one(ChartGrid).show(models, self._grid, chosen)
 
-    def _show_status(self, snapshot: Snapshot, width: int) -> None:
+    def _show_status(self, view: RunView, snapshot: Snapshot, width: int) -> None:
         count = len(self._choices)
+        climbing = view.state.status.live and not self.board.readonly
         shown = status_line(
-            self._options, charts=count, page=self._page, pages=pages(count, self._grid), zoomed=self._zoomed,
-            loading=snapshot.loading, width=width, g=self.g,
-        )  # fmt: skip
+            self._options,
+            charts=count,
+            page=self._page,
+            pages=pages(count, self._grid),
+            zoomed=self._zoomed,
+            offer=view.state.stop_offer if climbing else "",
+            loading=snapshot.loading,
+            width=width,
+            g=self.g,
+        )
         self.query_one("#status", Lines).show([shown])
 
     def _set(self, **changes: object) -> None:

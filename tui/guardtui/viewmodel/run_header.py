@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from guardrun.state.model import CheckpointRef, RunState
+from guardrun.state.model import CheckpointRef, RunState, Status
 from guardtui import formatting
 from guardtui.glyphs import Glyphs
 from guardtui.snapshot import RunView
 from guardtui.text import Bit, Line, clean, line, packed, spread, width_of
 from guardtui.viewmodel.faces import status_face
 from guardtui.viewmodel.progress import bar, epoch_words, eta_words, fraction, steps_words
+from guardtui.viewmodel.stages import stage_words
 
 _REASONS: Final = {
     "completed": "",
@@ -63,6 +64,8 @@ def identity_line(view: RunView, width: int, g: Glyphs) -> Line:
 
 def reason_words(state: RunState) -> str:
     """Why a run is in its state, for people; "" when the status word says it all."""
+    if state.status is Status.STOPPING and state.stop:
+        return stage_words(state.stop[-1].stage)
     known = _REASONS.get(state.reason)
     if known is not None:
         return known

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from guardtui.glyphs import Glyphs
-from guardtui.text import Bit, Line, line, packed, spread
+from guardtui.text import Bit, Line, clean, line, packed, spread
 from guardtui.viewmodel.chart_models import ChartOptions
 
 
@@ -14,13 +14,15 @@ def status_line(
     page: int,
     pages: int,
     zoomed: bool,
+    offer: str,
     loading: bool,
     width: int,
     g: Glyphs,
 ) -> Line:
-    """At the left what is shown, at the right how."""
+    """At the left what is shown, at the right how. ``offer``: the next rung of a stop without progress."""
     left = packed(
         (
+            line((f" no progress: S goes on to {clean(offer)} " if offer else "", "danger")),
             line((f"page {page + 1} of {pages}" if pages > 1 and not zoomed else "", "text")),
             line(("one chart" if zoomed else f"{charts} charts", "dim")),
             line(("reading…" if loading else "", "dim")),

@@ -12,22 +12,8 @@ from guardtui.text import Line, Tone, clean, fit, line, shorten, wrapped
 from guardtui.viewmodel.faces import status_face
 from guardtui.viewmodel.progress import steps_words
 from guardtui.viewmodel.run_header import proof, reason_words
+from guardtui.viewmodel.stages import stage_words
 
-_WORDS: Final = {
-    "requested": "requested",
-    "acknowledged": "seen by the training",
-    "saving": "writing the last checkpoint",
-    "saved": "last checkpoint written",
-    "verifying": "proving the best checkpoint",
-    "verified": "checkpoint proved intact",
-    "damaged": "checkpoint is damaged",
-    "ended": "training ended",
-    "gone": "all processes gone",
-    "offer": "no progress",
-    "SIGINT": "SIGINT sent",
-    "SIGTERM": "SIGTERM sent",
-    "SIGKILL": "SIGKILL sent: steps since the last checkpoint are lost",
-}
 _EXPECTED_SUPERVISED: Final = ("requested", "acknowledged", "saved", "ended", "gone", "verified")
 _EXPECTED_ALONE: Final = ("requested", "acknowledged", "saved", "ended")
 _ENDS: Final = {"saving": ("saved",), "verifying": ("verified", "damaged")}
@@ -124,7 +110,7 @@ def stage_lines(state: RunState, sent: float | None, width: int, g: Glyphs) -> l
     ]
     if not stages:
         lines.append(line((f"{g.pending} ", "dim"), "request sent, waiting for an answer"))
-    return [*lines, *(line((f"{g.pending} {_WORDS[name]}", "dim")) for name in _to_come(state, reached))]
+    return [*lines, *(line((f"{g.pending} {stage_words(name)}", "dim")) for name in _to_come(state, reached))]
 
 
 def _to_come(state: RunState, reached: set[str]) -> list[str]:
@@ -150,7 +136,7 @@ def _reached(stage: StopStage, start: float, g: Glyphs) -> Line:
     text = clean(stage.text) if stage.stage in _TOLD else ""
     return line(
         (f"{shape} ", tone),
-        f"{_WORDS.get(stage.stage, clean(stage.stage))}{rank}",
+        f"{stage_words(stage.stage)}{rank}",
         (f"  {_after(stage.t - start)}", "dim"),
         (f"  {text}" if text else "", "dim"),
     )

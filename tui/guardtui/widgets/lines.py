@@ -85,7 +85,9 @@ class Lines(Widget):
         chosen = y == self._selected
         if chosen:
             mark = self.get_component_rich_style("lines--selected", partial=True)
-            segments = [Segment(bit.text, self._style(bit.tone) + mark) for bit in line]
+            # A reversed row in the colours of its tones would be a row of blocks.
+            tones = {bit.tone: ground if mark.reverse else self._style(bit.tone) for bit in line}
+            segments = [Segment(bit.text, tones[bit.tone] + mark) for bit in line]
             return Strip(segments).adjust_cell_length(self.size.width, ground + mark)
         segments = [Segment(bit.text, self._style(bit.tone)) for bit in line]
         return Strip(segments).adjust_cell_length(self.size.width, ground)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.widget import Widget
 
+from guardtui.chart.model import ChartModel
 from guardtui.glyphs import Glyphs
 from guardtui.snapshot import Curves, RunView
 from guardtui.viewmodel.chart_choice import choose_charts
@@ -14,6 +15,7 @@ from guardtui.viewmodel.signal_lines import pane_lines
 from guardtui.widgets.chart import Chart
 from guardtui.widgets.lines import Lines
 
+_UNREAD = ChartModel("", empty_text="…")
 _MOST_CHARTS = 3
 _LEAST_HEIGHT = 8
 
@@ -30,6 +32,7 @@ class Preview(Widget):
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
         self._g = glyphs
+        self._latest: tuple[RunView, Curves | None] | None = None
 
     def compose(self) -> ComposeResult:
         """Head, up to three charts, signals."""
@@ -41,10 +44,17 @@ class Preview(Widget):
         yield Lines(id="preview-signals")
 
     def show_run(self, view: RunView, curves: Curves | None) -> None:
-        """Draw this run."""
-        if not self.is_mounted:
-            self.call_after_refresh(self.show_run, view, curves)
-            return
+        """Draw this run; at once, or as soon as there is a place."""
+        self._latest = (view, curves)
+        if self.is_mounted and self.size:
+            self._draw(view, curves)
+
+    def on_resize(self) -> None:
+        """Draw what was asked for last."""
+        if self._latest is not None:
+            self._draw(*self._latest)
+
+    def _draw(self, view: RunView, curves: Curves | None) -> None:
         width = max(20, self.content_size.width)
         self.query_one("#preview-head", Lines).show(header_lines(view, width, self._g))
         room = max(1, self.content_size.height // 5)
@@ -55,6 +65,8 @@ class Preview(Widget):
     def _show_charts(self, view: RunView, curves: Curves | None, height: int) -> None:
         charts = list(self.query(Chart))
         if curves is None or curves.path != view.path:
+            for chart in charts:
+                chart.show(_UNREAD)  # never the curves of the run that was selected before
             return
         monitor = view.state.monitor.name if view.state.monitor else None
         choices = choose_charts(curves.series, monitor)[: max(1, min(_MOST_CHARTS, height // _LEAST_HEIGHT))]
