@@ -13,7 +13,7 @@ from textual.binding import BindingType
 from guardtui.bindings import bindings_for
 from guardtui.screens.board import BoardScreen
 from guardtui.snapshot import Curves, RunView, Snapshot
-from guardtui.text import line
+from guardtui.text import Line, line
 from guardtui.viewmodel.chart_choice import Choice, choose_charts
 from guardtui.viewmodel.chart_models import AXES, ChartOptions, Timeline, chart_model
 from guardtui.viewmodel.console import console_lines
@@ -118,7 +118,7 @@ class RunScreen(BoardScreen):
         lines = console_lines(curves.console, width, height // share) if share and curves else []
         return self._show_pane("#console", lines)
 
-    def _show_pane(self, selector: str, lines: list) -> int:  # type: ignore[type-arg]
+    def _show_pane(self, selector: str, lines: list[Line]) -> int:
         pane = self.query_one(selector, Lines)
         if pane.display != bool(lines):
             pane.display = bool(lines)
