@@ -56,7 +56,9 @@ class Noisy(Dataset):
 def train(root: Path, attempt: int, script: Script, ends: dict[int, int]) -> None:
     """The user's script. ``ends`` sends this process a signal in the body of a step."""
     import guardrun
+    from guardrun.recording import starting
 
+    starting._process = starting._Process()  # forked from a test process that may have had runs of its own
     os.environ.update(GUARDRUN_DIR=str(root), GUARDRUN_ATTEMPT=str(attempt))
     with guardrun.start() as run, open(root / f"losses.{attempt}", "w", buffering=1) as losses:
         run.seed(7)

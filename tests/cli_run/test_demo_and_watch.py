@@ -12,10 +12,10 @@ import pytest
 
 import guardtui.app
 from guard_process import guard, only_run, processes_of
-from guardrun.cli import demo
 from guardrun.cli import run as run_command
 from guardrun.cli.main import run
 from guardrun.provenance.config import load_config
+from guardrun.samples import sample_folder
 
 
 @pytest.mark.torch
@@ -43,7 +43,7 @@ def test_the_demo_names_what_is_missing(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_the_demos_configuration_is_valid() -> None:
-    assert load_config(demo.demo_folder() / "config.yaml").config.entry == "train.py"
+    assert load_config(sample_folder("digits") / "config.yaml").config.entry == "train.py"
 
 
 def test_watch_without_a_terminal_shows_the_output(tmp_path: Path) -> None:

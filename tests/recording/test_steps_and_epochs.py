@@ -193,6 +193,36 @@ def test_a_policy_s_abort_is_an_abort_and_keeps_the_last_good_checkpoint(begin: 
     assert any("last stays as it is" in note["text"] for note in log_of(run, "note"))
 
 
+def test_an_epoch_that_ends_with_nan_weights_leaves_last_as_it_is(begin: Begin, log_of: LogOf) -> None:
+    model = torch.nn.Linear(1, 1)
+    with begin() as run:
+        run.track(model=model)
+        for epoch in run.epochs(4):
+            for _ in run.steps(range(2)):
+                if epoch == 1:
+                    torch.nn.init.constant_(model.weight, math.nan)
+
+    assert checkpoint(run, "last")["step"] == 2
+    told = [note["text"] for note in log_of(run, "note") if "last stays as it is" in note["text"]]
+    assert len(told) == 1
+
+
+def test_numbers_logged_around_the_loops_count_no_step(begin: Begin, log_of: LogOf) -> None:
+    """Before the first epoch, between epochs and with a step of the user's own: run.steps alone counts."""
+    with begin() as run:
+        run.log(parameters=1e6)
+        for epoch in run.epochs(2):
+            for _ in run.steps(range(3)):
+                run.log(loss=1.0)
+            run.log(epoch_time=2.0)
+            run.log(epoch_time=2.0, step=epoch)
+
+    steps = [event["step"] for event in log_of(run, "metrics") if "train/loss" in event]
+    assert steps == [1, 2, 3, 4, 5, 6]
+    assert [e["step"] for e in log_of(run, "metrics") if "epoch_time" in e] == [3, 0, 6, 1]
+    assert end_of(log_of, run) == ("finished", "completed", 6)
+
+
 def test_a_checkpoint_command_saves_last_and_training_goes_on(begin: Begin, log_of: LogOf) -> None:
     with begin() as run:
         run.track(model=Model())

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from guardrun.errors import UserError
+from guardrun.samples import sample_folder
 
 _NEEDS = {"torch": "PyTorch", "sklearn": "scikit-learn"}
 
@@ -23,7 +24,7 @@ _NEEDS = {"torch": "PyTorch", "sklearn": "scikit-learn"}
 def command(no_watch: bool, detach: bool, runs_dir: Path, overrides: tuple[str, ...]) -> int:
     """Train a small network for half a minute, in the dashboard.
 
-    Handwritten digits, on the CPU; nothing is downloaded. Try params.lr=1e8 to see a signal.
+    Handwritten digits, on the CPU; nothing is downloaded. Try params.lr=1e3 to see a signal.
     """
     from guardrun.cli.run import Options, launch_training
 
@@ -34,17 +35,8 @@ def command(no_watch: bool, detach: bool, runs_dir: Path, overrides: tuple[str, 
             hint="pip install 'guardrun[demo]'",
         )
     options = Options(
-        words=(str(demo_folder() / "config.yaml"), *overrides), command=None, watch=not (no_watch or detach),
+        words=(str(sample_folder("digits") / "config.yaml"), *overrides), command=None, watch=not (no_watch or detach),
         detach=detach, foreground=False, resume=None, attach=None, takeover=False, dry_run=False,
         runs_dir=runs_dir, name=None, group=None,
     )  # fmt: skip
     return launch_training(options)
-
-
-def demo_folder() -> Path:
-    """The digits sample: inside the installed package, or of the repository that guard runs from."""
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package / "samples" / "digits", package.parents[1] / "sample_runs" / "digits"):
-        if (folder / "config.yaml").is_file():
-            return folder
-    raise UserError("the demo's files are missing from this installation", hint="install guardrun again")

@@ -22,7 +22,7 @@ from guardrun.supervising.unsupervised import UnsupervisedStop, supervisor_lives
 
 _TURN_S: Final = 0.1
 _PROOF_S: Final = 900.0
-_STYLES: Final = {"offer": "yellow", "damaged": "red", **dict.fromkeys(RUNGS, "red")}
+_STYLES: Final[dict[str, str]] = {"offer": "yellow", "damaged": "red", **dict.fromkeys(RUNGS, "red")}
 
 OVER, PENDING, FORCED = 0, 1, 5
 

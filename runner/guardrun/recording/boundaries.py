@@ -181,10 +181,7 @@ class Boundaries:
             PHASE, phase="stop", step=session.progress.step, epoch=session.progress.epoch, text=reason
         )
         self._log.flush()
-        damage = self._saver.nonfinite() if status_of(reason) == "aborted" else None
-        if damage:
-            session.tell(f"last stays as it is: {damage}")
-        elif not self._saver.has_last():
+        if not self._saver.has_last():
             self._saver.at_boundary(last=True)
         for hook in self.hooks:
             _call_hook(hook, session.progress.step)

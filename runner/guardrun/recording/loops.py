@@ -90,6 +90,7 @@ class Loops:
         if accumulate < 1 or log_every < 1:
             raise UserError("run.steps takes accumulate and log_every of at least 1")
         progress = self._session.progress
+        progress.count_by_loops()
         self._boundaries.before_steps()
         length = self._announce(loader, accumulate, total)
         self._meter.begin()

@@ -70,8 +70,8 @@ class MetricLog:
             if type(step) is not int:
                 step = _whole(step)
             metered = step == progress.step_in_body
-            if not progress.in_steps:
-                progress.step = step
+            if progress.logged_steps is not None:
+                progress.step, progress.logged_steps = step, 0
         event = {"t": time(), "seq": 0, "kind": METRICS, "step": step, "epoch": progress.epoch}
         if self.before_first is not None:
             self._begin()
@@ -112,13 +112,19 @@ class MetricLog:
     # -- the slow paths
 
     def _next_step(self, values: dict[str, Any]) -> int:
-        """Outside of run.steps a step begins when a name is logged that this step already has."""
+        """In a plain loop a step begins when a name is logged that this step already has.
+
+        Between the loops of run.steps a number belongs to the step completed last.
+        """
         progress = self._progress
+        if progress.logged_steps is None:
+            return progress.step
         if progress.seen and values.keys().isdisjoint(progress.seen):
             progress.seen += tuple(values)
         else:
             progress.seen = tuple(values)
             progress.step += 1
+            progress.logged_steps += 1
         return progress.step
 
     def _begin(self) -> None:

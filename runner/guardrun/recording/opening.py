@@ -169,7 +169,9 @@ def _join(rank: RankIdentity) -> Target | None:
         launch = {}
     lease = Lease(paths.lease("trainer" if rank.rank == 0 else f"trainer.rank{rank.rank}"))
     try:
-        lease.take(attempt, force=True, rank=rank.rank)
+        # Whoever launched this has looked at rank 0's lease; nobody looks at those of ranks on other hosts.
+        force = rank.rank != 0 or launch.get("takeover") is True
+        lease.take(attempt, force=force, rank=rank.rank)
     except LeaseHeld:
         say("another process of this run records it already; this one makes a run of its own")
         return None

@@ -44,6 +44,7 @@ class Saver:
         self._resume_told = False
         self._place_reached = False
         self._can_save: bool | None = None
+        self._damage_told = False
 
     @property
     def tracking(self) -> bool:
@@ -149,6 +150,8 @@ class Saver:
         self._place = self._plan.place()
         session.progress.step = self._last_saved = self._plan.step
         session.progress.epoch = self._plan.epoch
+        if session.progress.logged_steps:
+            session.progress.logged_steps = 0
 
     def tell_resume(self) -> None:
         """One resume event, before the first step after it."""
@@ -230,16 +233,19 @@ class Saver:
         """Whether ``last`` is of the present step already."""
         return self._last_saved == self._session.progress.step and self._evaluated is None
 
-    def nonfinite(self) -> str | None:
-        """What is not finite in the tracked weights, in words."""
-        return self._tracked.nonfinite() if self._tracked is not None else None
-
     def _save(self, metrics: dict[str, Any], *, best: bool, last: bool, alone: bool) -> bool:
         from guardrun.recording.checkpoints.store import CheckpointFailed
 
         session, store = self._session, self._make_store()
         if store is None or self._tracked is None or self._place is None:
             return False
+        damage = self._tracked.nonfinite()
+        if damage:  # nothing can be resumed from such weights: best and last stay what they were
+            if not self._damage_told:
+                session.tell(f"last stays as it is: {damage}")
+            self._damage_told = True
+            return False
+        self._damage_told = False
         progress = session.progress
         session.emit(PHASE, phase="checkpoint", step=progress.step, epoch=progress.epoch)
         try:

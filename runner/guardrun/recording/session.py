@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 class Progress:
     """How far training has come. ``step`` counts completed optimizer steps."""
 
-    __slots__ = ("begun", "epoch", "in_steps", "seen", "step", "step_in_body", "total_epochs", "total_steps")
+    __slots__ = (
+        "begun",
+        "epoch",
+        "in_steps",
+        "logged_steps",
+        "seen",
+        "step",
+        "step_in_body",
+        "total_epochs",
+        "total_steps",
+    )
 
     def __init__(self) -> None:
         self.step = 0
@@ -32,8 +42,16 @@ class Progress:
         """Inside the body of ``for batch in run.steps(...)``."""
         self.step_in_body = 0
         """Within the body: the number that the step in progress will have."""
+        self.logged_steps: int | None = 0
+        """Steps that only calls of ``log`` in a plain loop have counted; None once run.steps counts them."""
         self.seen: tuple[str, ...] = ()
         """Outside of run.steps: what has been logged for the present step."""
+
+    def count_by_loops(self) -> None:
+        """From now on run.steps alone counts: what was logged before its first batch was no step."""
+        if self.logged_steps is not None:
+            self.step -= self.logged_steps
+            self.logged_steps = None
 
     def elapsed_s(self) -> float:
         """Training time so far, of earlier attempts as far as their last checkpoint knew it."""
