@@ -19,17 +19,18 @@ STEPS = 1_000_000
 _FLOOR = "of a bare orjson.loads loop over the same file"
 
 
-def measure() -> list[Result]:
+def measure(steps: int = STEPS) -> list[Result]:
     """Cold load, load from the cache, peak memory. Takes about half a minute and 400 MB of disk."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_CACHE_HOME"] = str(Path(folder) / "cache")
         path = Path(folder) / "events.jsonl"
-        write_log(path, STEPS)
-        cold = median_ratio(lambda: load(path), lambda: bare_loop(path), repeats=5)
+        write_log(path, steps)
+        assert load(path) == steps
+        cold = median_ratio(lambda: load(path), lambda: bare_loop(path), repeats=7)
         remember(path)
-        cached = median_ratio(lambda: load(path, cached=True), lambda: bare_loop(path), repeats=5)
+        cached = median_ratio(lambda: load(path, cached=True), lambda: bare_loop(path), repeats=7)
         return [
-            Result(f"{STEPS:,} steps × 8 scalars into arrays", cold, 0.8, _FLOOR),
+            Result(f"{steps:,} steps × 8 scalars into arrays", cold, 0.8, _FLOOR),
             Result("the same from the column cache", cached, 0.1, _FLOOR),
             Result("peak memory of that load", peak_megabytes(path), 250, "MB, whole process"),
         ]
@@ -103,9 +104,7 @@ def load(path: Path, *, cached: bool = False) -> int:
         if batch is None:
             break
         store.add(0, batch, expected=file.expected_rows)
-    points = len(store.get("train/loss"))
-    assert points == STEPS, points
-    return points
+    return len(store.get("train/loss"))
 
 
 def remember(path: Path) -> None:

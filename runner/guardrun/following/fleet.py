@@ -66,10 +66,12 @@ class Fleet:
         looks, spent, unread = 0, 0.0, False
         for _, number in due:
             path, entry = entries[number]
-            begun = time.monotonic()
+            begun, known = time.monotonic(), entry.follower.caught_up
             if entry.follower.poll(min(_SLICE_S, max(0.0, deadline - begun))):
                 changed.add(path)
-                entry.changed_at = begun
+                if known:
+                    # It grew under our eyes; reading what was there before is no sign of life.
+                    entry.changed_at = begun
             else:
                 looks += 1
                 spent += time.monotonic() - begun

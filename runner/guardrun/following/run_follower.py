@@ -114,6 +114,11 @@ class RunFollower:
         return self._fold.ended(self._attempt())
 
     @property
+    def has_library(self) -> bool:
+        """Whether the training reads commands: it writes events itself, or its script imports guardrun."""
+        return self._fold.speaks or self.launch.get("library") is True
+
+    @property
     def test_uses(self) -> int:
         """How often the training evaluated on its test split."""
         return self._fold.test_uses
