@@ -105,12 +105,9 @@ def _split_charts(left: dict[str, None], monitor: str | None) -> list[Choice]:
 
 def _split_chart(base: str, names: Sequence[str]) -> Choice:
     ordered = sorted(names, key=lambda name: SPLITS.index(name.partition("/")[0]))
-    colors = {"train": "train", "val": "val", "test": "aux1"}
-    lines = []
-    for name in ordered:
-        split = name.partition("/")[0]
-        lines.append(Line(name, split, colors[split]))
-    return Choice(base, tuple(lines))
+    splits = [name.partition("/")[0] for name in ordered]
+    # A split is the name of its colour's role, too.
+    return Choice(base, tuple(Line(name, split, split) for name, split in zip(ordered, splits, strict=True)))
 
 
 def _families(left: dict[str, None], families: Sequence[_Family]) -> list[Choice]:
