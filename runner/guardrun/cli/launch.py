@@ -144,9 +144,13 @@ def _check_program(program: str, workdir: Path, path: str | None) -> None:
 
 
 def write_attempt(
-    paths: RunPaths, number: int, loaded: Loaded, launch: Launch, *, resume_from: str | None
-) -> None:
-    """Everything that is known before the first step. Raises UserError when it can't be written."""
+    paths: RunPaths, number: int, loaded: Loaded, launch: Launch, *, resume_from: str | None,
+    takeover: bool = False,
+) -> None:  # fmt: skip
+    """Everything that is known before the first step. Raises UserError when it can't be written.
+
+    ``takeover``: a holder on another host counts as gone, for the supervisor and for every rank.
+    """
     git = git_facts(launch.workdir, exclude=paths.root.parent.resolve())
     facts: dict[str, Any] = {
         "attempt": number,
@@ -166,6 +170,7 @@ def write_attempt(
         "host": host_name(),
         "cli": sys.argv,
         "resume_from": resume_from,
+        "takeover": takeover,
         "library": launch.uses_library,
     }
     try:

@@ -39,6 +39,8 @@ class Options(NamedTuple):
     runs_dir: Path
     name: str | None
     group: str | None
+    logs: str | None = None
+    """Where the training writes a log of its own."""
 
 
 class _RunCommand(click.Command):
@@ -78,6 +80,9 @@ _USAGE = (
 )  # fmt: skip
 @click.option("--name", help="Name of the run.")
 @click.option("--group", help="Group of the run (seeds, a sweep).")
+@click.option(
+    "--logs", metavar="PATH", help="The training's own log (CSV, JSON lines): its curves are shown."
+)
 @click.pass_context
 def command(ctx: click.Context, /, **typed: Any) -> int:
     """Launch a training under supervision.
@@ -109,6 +114,8 @@ def _check_usage(options: Options) -> None:
         raise UserError("--resume runs the command that the run was started with")
     if (options.resume or options.attach) and (options.name or options.group):
         raise UserError("a run keeps its name and group")
+    if options.attach and options.logs:
+        raise UserError("--attach reads the log that the attempt was started with")
 
 
 def load(options: Options) -> tuple[Loaded, Path]:
@@ -121,16 +128,21 @@ def load(options: Options) -> tuple[Loaded, Path]:
             )
         if not options.command:
             raise UserError("there is no command behind `--`", hint="guard run -- python train.py …")
-        return config_from_command(options.command, name=options.name, group=options.group), Path.cwd()
+        loaded = config_from_command(
+            options.command, name=options.name, group=options.group, logs=options.logs
+        )
+        return loaded, Path.cwd()
     if not options.words:
         raise UserError("what shall be run?", hint=_USAGE)
     file, *overrides = options.words
     _check_is_config(file)
-    for key in ("name", "group"):
-        value = getattr(options, key)
-        if value:
-            overrides.append(f"{key}={_quoted(value)}")
-    return load_config(file, overrides), Path(file).resolve().parent
+    return load_config(file, [*overrides, *_as_overrides(options)]), Path(file).resolve().parent
+
+
+def _as_overrides(options: Options) -> list[str]:
+    """Options that stand for a key of the configuration."""
+    typed = {"name": options.name, "group": options.group, "logs": options.logs}
+    return [f"{key}={_quoted(value)}" for key, value in typed.items() if value]
 
 
 def _quoted(text: str) -> str:
@@ -179,13 +191,13 @@ def _resume(options: Options) -> int:
     assert options.resume is not None
     paths = RunPaths(resolve_run(options.resume, options.runs_dir).resolve())
     refuse_if_held(paths, options.takeover)
-    number, loaded, launch, start = plan_resume(paths, options.words)
+    number, loaded, launch, start = plan_resume(paths, [*options.words, *_as_overrides(options)])
     origin = start.checkpoint or "the training's own checkpoint"
     for remark in start.remarks:
         print(f"guard: {safe(remark)}", file=sys.stderr)
     if options.dry_run:
         return _show_plan(loaded, launch, f"attempt {number} of {paths.root.name}, from {origin}")
-    write_attempt(paths, number, loaded, launch, resume_from=start.checkpoint)
+    write_attempt(paths, number, loaded, launch, resume_from=start.checkpoint, takeover=options.takeover)
     if not options.detach:
         print(f"guard: resuming {paths.root.name} from {origin} (attempt {number})", file=sys.stderr)
     return _supervise(paths, number, options, loaded.config.stop.grace)

@@ -127,7 +127,7 @@ def _warn(follower: RunFollower, state: RunState, tell: Any) -> None:
             f"it runs on {host}: the request goes through the shared file system and may take a minute",
             "yellow",
         )
-    if not follower.paths.events().exists() and follower.launch.get("library") is not True:
+    if not follower.has_library:
         tell(
             "the command does not use guard's library: it gets SIGINT, and no checkpoint is promised",
             "yellow",

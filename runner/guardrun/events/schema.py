@@ -36,8 +36,16 @@ KINDS: Final = frozenset(
      TEST_USE, TEXT, NOTE, RESUME, RUN_END)
 )  # fmt: skip
 
+FOREIGN_SOURCE: Final = "logs"
+"""The ``source`` of a header under which the supervisor translates a log in a foreign format."""
+
 SERIES_KINDS: Final = frozenset((METRICS, EVAL, SYSTEM))
 """Kinds whose numeric keys are points of a series."""
 
 ENVELOPE: Final = frozenset(("t", "seq", "kind", "step", "epoch"))
 """Keys of a series event that are not series themselves."""
+
+
+def is_foreign(header: Event) -> bool:
+    """Whether these events are translated: then the training itself writes none and reads no commands."""
+    return header.get("source") == FOREIGN_SOURCE

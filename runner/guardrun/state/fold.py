@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from guardrun.events.schema import Event
+from guardrun.events.schema import Event, is_foreign
 from guardrun.reading.columns import Batch
 from guardrun.state.model import (
     Attempt,
@@ -51,6 +51,12 @@ class RunFold:
         """Whether a supervisor ever wrote for this run."""
         source = self._sources.get(SUPERVISOR)
         return source is not None and bool(source.header or source.start or source.attempts)
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the training writes events itself, and so reads commands too."""
+        header = self._rank0().header
+        return bool(header) and not is_foreign(header)
 
     @property
     def attempt(self) -> int:

@@ -12,7 +12,6 @@ from guardrun.supervising.process_tree import Tree, end_all, reap
 from guardrun.supervising.proving import Proof, Prover
 from guardrun.supervising.supervision import Supervision
 from guardrun.supervising.tempo import Tempo
-from guardrun.supervising.training_log import TrainingLog
 
 
 def clear_away(tree: Tree, prover: Prover, log: EventLog, tempo: Tempo, *, gave_up: bool) -> None:
@@ -32,12 +31,11 @@ def clear_away(tree: Tree, prover: Prover, log: EventLog, tempo: Tempo, *, gave_
         log.write(NOTE, text=f"processes that could not be killed are left: {pids}")
 
 
-def read_last_words(supervision: Supervision, events: TrainingLog, seconds: float) -> None:
+def read_last_words(supervision: Supervision, seconds: float) -> None:
     """Take the events that the training wrote before it ended, for at most ``seconds``."""
     deadline = time.monotonic() + seconds
-    supervision.take_events()
-    while not events.caught_up and time.monotonic() < deadline:
-        supervision.take_events()
+    while not supervision.take_last_events() and time.monotonic() < deadline:
+        pass
 
 
 def record_proofs(prover: Prover, log: EventLog, tell: Callable[[Stage], None]) -> None:

@@ -23,7 +23,7 @@ class EventLog:
         self._header = _header(writer, run_id, attempt, facts)
         self._headed = False
 
-    def write(self, kind: str, **fields: Any) -> None:
+    def write(self, kind: str, /, **fields: Any) -> None:
         """Append one event stamped with the present time. Never raises."""
         if not self._headed:
             self._headed = self._append({"kind": HEADER, **self._header})

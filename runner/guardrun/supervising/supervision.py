@@ -8,12 +8,13 @@ from typing import Any
 
 from guardrun.events.commands import BadCommand, CommandInbox
 from guardrun.events.paths import RunPaths
-from guardrun.events.schema import ACK, HEADER, NOTE, PHASE, RUN_END, SIGNAL, Event
+from guardrun.events.schema import ACK, HEADER, NOTE, PHASE, RUN_END, SIGNAL, Event, is_foreign
 from guardrun.signals.model import Signal
 from guardrun.supervising.asking import Asker
 from guardrun.supervising.budgets import Budgets
 from guardrun.supervising.event_log import EventLog
 from guardrun.supervising.faults import Faults
+from guardrun.supervising.foreign_logs import foreign_logs_of
 from guardrun.supervising.judge import Judge, signal_fields
 from guardrun.supervising.ladder import Request, Stage
 from guardrun.supervising.launching import grace_of
@@ -50,6 +51,9 @@ class Supervision:
         self._grace = grace_of(launch)
         self._faults = faults
         self._events = events
+        self._logs = foreign_logs_of(launch, paths, attempt, log, attached=attached)
+        if self._logs is not None:
+            faults.guard("looking for earlier logs", self._logs.remember_the_past)
         self._judge = Judge(config, past.signals)
         self._budgets = Budgets(config, spent_before=past.seconds)
         self._inbox = CommandInbox(paths, attempt)
@@ -92,13 +96,36 @@ class Supervision:
         self._log.write(PHASE, phase="stop", **fields, text=stage.text)
 
     def take_events(self) -> None:
-        """Judge and remember what the training wrote since the last look."""
+        """Judge and remember what the training wrote since the last look, into a log of its own too."""
+        self._take_written()
+        if self._logs is not None:
+            self._faults.guard("reading the training's own log", self._translate)
+
+    def take_last_events(self) -> bool:
+        """The same for a training that is over; False while there is more to read."""
+        if self._logs is not None:
+            self._logs.look_again()
+        self.take_events()
+        if self.caught_up and self._logs is not None:
+            self._logs.finish()
+        return self.caught_up
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the last look read all there was."""
+        return self._events.caught_up and (self._logs is None or self._logs.caught_up)
+
+    def _translate(self) -> None:
+        if self._logs is not None and self._logs.poll(library=self.has_library):
+            self._take_written()
+
+    def _take_written(self) -> None:
         now = time.monotonic()
         for rank, event in self._events.poll():
             self._faults.guard("an event", lambda rank=rank, event=event: self._take(rank, event, now))  # type: ignore[misc]
 
     def _take(self, rank: int, event: Event, now: float) -> None:
-        if event["kind"] == HEADER:
+        if event["kind"] == HEADER and not is_foreign(event):
             self._meet_library()
         elif event["kind"] == ACK and not self._stop_is_under_way():
             # The training was faster than this turn: its answer makes sense only after the question.
@@ -124,7 +151,7 @@ class Supervision:
 
     def _act_on_signals(self) -> None:
         """The policy: only on what happens now, never on what was over before this supervisor came."""
-        if not self._events.caught_up:
+        if not self.caught_up:
             return
         raised, self._pending = self._pending, []
         if self._history:

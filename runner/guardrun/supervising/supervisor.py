@@ -124,7 +124,7 @@ class Supervisor:
         guard("sampling", sampler.stop)
         guard(
             "reading the last events",
-            lambda: read_last_words(self._supervision, self._events, tempo.last_words),
+            lambda: read_last_words(self._supervision, tempo.last_words),
         )
         guard("saying that all is gone", stopper.gone)
         guard("proving checkpoints", lambda: record_proofs(self._prover, log, tell))
@@ -196,7 +196,7 @@ class Supervisor:
             self._supervision.turn()
             self._faults.guard("looking at processes", lambda: self._remember(training))
             # A log that is far ahead (an attach to a long run) is read without resting for whole turns.
-            time.sleep(self._tempo.turn if self._events.caught_up else self._tempo.turn / 20)
+            time.sleep(self._tempo.turn if self._supervision.caught_up else self._tempo.turn / 20)
 
     def _remember(self, training: Training) -> None:
         """Reap what was adopted; of a training that is not our child, remember the processes in time."""
@@ -256,7 +256,7 @@ def run_supervisor(
     """
     lease = Lease(paths.lease("supervisor"))
     try:
-        lease.take(attempt)
+        lease.take(attempt, force=read_launch(paths, attempt).get("takeover") is True)
     except LeaseHeld as error:
         raise UserError(
             f"{paths.root.name} already has a supervisor: {error}",

@@ -58,7 +58,9 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Loaded:
     return loaded if loaded.config.name else _named(loaded, _name_of(path))
 
 
-def config_from_command(argv: Sequence[str], *, name: str | None = None, group: str | None = None) -> Loaded:
+def config_from_command(
+    argv: Sequence[str], *, name: str | None = None, group: str | None = None, logs: str | None = None
+) -> Loaded:
     """The configuration of ``guard run -- argv``: nothing but defaults around the command."""
     raw = OmegaConf.create({})
     # An argument may hold "${": it is the command's own and no interpolation of ours.
@@ -67,6 +69,8 @@ def config_from_command(argv: Sequence[str], *, name: str | None = None, group: 
         raw["name"] = name
     if group:
         raw["group"] = group
+    if logs:
+        raw["logs"] = literal(logs)
     loaded = _assemble(raw, "the command line", "", [], None)
     return loaded if loaded.config.name else _named(loaded, _name_of_command(argv))
 

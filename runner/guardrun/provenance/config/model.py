@@ -125,7 +125,7 @@ class Config(_Section, kw_only=True, frozen=True):
     data: dict[str, str] = {}
     """Names and paths of data sets, for the record and for the script."""
     logs: str | None = None
-    """Log in a foreign format that the training writes, relative to ``workdir``."""
+    """Log that a training without our library writes: a file, a folder or a pattern below ``workdir``."""
     monitor: MonitorConfig = MonitorConfig()
     """The metric that decides which checkpoint is best."""
     checkpoint: CheckpointConfig = CheckpointConfig()
