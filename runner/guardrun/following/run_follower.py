@@ -119,11 +119,6 @@ class RunFollower:
         return self._fold.speaks or self.launch.get("library") is True
 
     @property
-    def test_uses(self) -> int:
-        """How often the training evaluated on its test split."""
-        return self._fold.test_uses
-
-    @property
     def launch(self) -> Mapping[str, Any]:
         """The newest attempts/<n>.json; empty when there is none."""
         return self._small.launch or {}

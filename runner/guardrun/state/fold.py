@@ -20,12 +20,12 @@ from guardrun.state.model import (
 from guardrun.state.progress import eta_seconds, planned_steps, slow_step_seconds, step_rate
 from guardrun.state.source import AttemptDraft, SourceFold
 from guardrun.state.status import Evidence, Verdict, derive_status
+from guardrun.state.stop_stages import offered_rung, stages_of
 from guardrun.state.values import real, table, whole, words
 
 SUPERVISOR: Final = "supervisor"
 SYSTEM: Final = "system"
 _HOUR: Final = 3600.0
-_RUNGS: Final = ("SIGINT", "SIGTERM", "SIGKILL")
 
 
 class RunFold:
@@ -74,11 +74,6 @@ class RunFold:
         source = self._sources.get(SUPERVISOR)
         return source.signals if source is not None else []
 
-    @property
-    def test_uses(self) -> int:
-        """How often the training evaluated on its test split."""
-        return self._rank0().test_uses
-
     def monitor_of(self, launch: Mapping[str, Any] | None) -> tuple[str, str] | None:
         """Name and mode of the metric that decides: as the training told, else as launched."""
         start = self._rank0().start
@@ -122,64 +117,82 @@ class RunFold:
         attempt = max(self.attempt, whole(launch.get("attempt")) or 0, 1)
         current = rank0 if rank0.attempt in (attempt, 0) else _EMPTY
         watcher = supervisor if supervisor.attempt in (attempt, 0) else _EMPTY
-        stages = _stages(watcher, current)
+        stages = stages_of(watcher, current)
         verdict = self._verdict(facts, launch, identity, now, attempt, current, watcher, stages)
-        totals = {**supervisor.totals, **rank0.totals}
-        per_epoch, epochs = totals.get("steps_per_epoch"), totals.get("total_epochs")
-        total_steps = planned_steps(totals.get("total_steps"), epochs, per_epoch)
-        step = self._step(rank0, attempt)
-        rate = step_rate(rank0.rows.recent) if rank0.rows.attempt == attempt else None
-        live = verdict.status.live
-        elapsed = self._elapsed()
-        cost, currency = self._cost(elapsed, launch)
-        settings = table(launch.get("config"))
         return RunState(
-            run_id=words(identity.get("id")) or path.rstrip("/").rpartition("/")[2],
-            name=words(identity.get("name")) or path.rstrip("/").rpartition("/")[2],
-            path=path,
-            group=words(identity.get("group")) or None,
-            created=real(identity.get("created")),
+            **self._origin(launch, identity, path),
+            **self._progress(attempt, verdict.status.live),
+            **self._means(launch),
             status=verdict.status,
             reason=verdict.reason,
             exit_code=verdict.exit_code,
             attempt=attempt,
             attempts=self._attempts(),
-            step=step,
-            total_steps=total_steps,
-            epoch=rank0.rows.epoch if rank0.rows.epoch is not None else rank0.epoch,
-            total_epochs=epochs,
-            steps_per_epoch=per_epoch,
             phase=current.phase,
             monitor=self._monitor(launch),
             best=self._checkpoint("best", pointers),
             last=self._checkpoint("last", pointers),
             signals=signals,
             stop=stages,
-            stop_offer=_offer(stages) if live else "",
+            stop_offer=offered_rung(stages) if verdict.status.live else "",
             can_save=current.can_save is not False,
             supervised=self.supervised,
-            host=words(rank0.header.get("host"))
-            or words(launch.get("host"))
-            or words(supervisor.header.get("host")),
-            ranks=max(self._ranks(), whole(rank0.header.get("world_size")) or 1),
-            elapsed_s=elapsed,
-            eta_s=eta_seconds(step, total_steps, rate) if live else None,
-            step_rate=rate,
             last_event_t=self._last_t(),
             silent_s=facts.silent_s,
-            cost=cost,
-            currency=currency,
             bad_lines=sum(source.bad_lines for source in self._sources.values()) + extra_bad_lines,
             dropped_events=sum(source.dropped for source in self._sources.values()),
             notes=tuple(dict.fromkeys((*self._notes(), *extra_notes))),
-            gpu_note=words(self._sources.get(SYSTEM, _EMPTY).header.get("gpu_note")),
-            env={**table(launch.get("environment")), **rank0.env},
             seeds=dict(rank0.seeds),
             data=tuple(rank0.data.values()),
-            config=settings,
-            git=table(launch.get("git")),
-            command=_command(launch, supervisor),
         )
+
+    def _origin(self, launch: Mapping[str, Any], identity: Mapping[str, Any], path: str) -> dict[str, Any]:
+        """Who the run is, and what it came from."""
+        folder = path.rstrip("/").rpartition("/")[2]
+        return {
+            "run_id": words(identity.get("id")) or folder,
+            "name": words(identity.get("name")) or folder,
+            "path": path,
+            "group": words(identity.get("group")) or None,
+            "created": real(identity.get("created")),
+            "config": table(launch.get("config")),
+            "git": table(launch.get("git")),
+            "command": _command(launch, self._sources.get(SUPERVISOR, _EMPTY)),
+        }
+
+    def _progress(self, attempt: int, live: bool) -> dict[str, Any]:
+        """How far it is, how fast, how long it will take."""
+        rank0 = self._rank0()
+        totals = {**self._sources.get(SUPERVISOR, _EMPTY).totals, **rank0.totals}
+        per_epoch, epochs = totals.get("steps_per_epoch"), totals.get("total_epochs")
+        total_steps = planned_steps(totals.get("total_steps"), epochs, per_epoch)
+        step = self._step(rank0, attempt)
+        rate = step_rate(rank0.rows.recent) if rank0.rows.attempt == attempt else None
+        return {
+            "step": step,
+            "total_steps": total_steps,
+            "epoch": rank0.rows.epoch if rank0.rows.epoch is not None else rank0.epoch,
+            "total_epochs": epochs,
+            "steps_per_epoch": per_epoch,
+            "step_rate": rate,
+            "eta_s": eta_seconds(step, total_steps, rate) if live else None,
+        }
+
+    def _means(self, launch: Mapping[str, Any]) -> dict[str, Any]:
+        """Where it runs, on what, and what that costs."""
+        rank0, supervisor = self._rank0(), self._sources.get(SUPERVISOR, _EMPTY)
+        elapsed = self._elapsed()
+        cost, currency = self._cost(elapsed, launch)
+        hosts = (rank0.header.get("host"), launch.get("host"), supervisor.header.get("host"))
+        return {
+            "host": next((words(host) for host in hosts if words(host)), ""),
+            "ranks": max(self._ranks(), whole(rank0.header.get("world_size")) or 1),
+            "elapsed_s": elapsed,
+            "cost": cost,
+            "currency": currency,
+            "gpu_note": words(self._sources.get(SYSTEM, _EMPTY).header.get("gpu_note")),
+            "env": {**table(launch.get("environment")), **rank0.env},
+        }
 
     def _rank0(self) -> SourceFold:
         return self._sources.get("rank0", _EMPTY)
@@ -294,30 +307,6 @@ class RunFold:
 
     def _notes(self) -> list[str]:
         return [note for source in self._sources.values() for note in source.notes]
-
-
-def _stages(watcher: SourceFold, trainer: SourceFold) -> tuple[StopStage, ...]:
-    """The stop's stages as the supervisor wrote them; without one, as the training's answers tell them."""
-    if watcher.stages or not trainer.acks:
-        return tuple(watcher.stages)
-    stages = [
-        StopStage("acknowledged", real(ack.get("t")) or 0.0, whole(ack.get("rank")), words(ack.get("via")))
-        for ack in trainer.acks
-    ]
-    last = trainer.checkpoints.get("last")
-    if last is not None and last.t is not None and last.t >= stages[0].t:
-        stages.append(StopStage("saved", last.t, None, last.path))
-    end = trainer.attempts.get(trainer.attempt, _NO_ATTEMPT).end
-    if end is not None:
-        stages.append(StopStage("ended", real(end.get("t")) or 0.0, None, words(end.get("reason"))))
-    return tuple(stages)
-
-
-def _offer(stages: tuple[StopStage, ...]) -> str:
-    """The rung that the newest stage offers; "" once something happened after the offer."""
-    if not stages or stages[-1].stage != "offer":
-        return ""
-    return next((rung for rung in _RUNGS if rung in stages[-1].text), "")
 
 
 def _command(launch: Mapping[str, Any], supervisor: SourceFold) -> tuple[str, ...]:

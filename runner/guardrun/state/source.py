@@ -65,7 +65,6 @@ class SourceFold:
     notes: dict[str, None] = field(default_factory=dict)
     dropped: int = 0
     bad_lines: int = 0
-    test_uses: int = 0
 
     def add(self, batch: Batch) -> None:
         """Take one more batch of the file."""
@@ -185,9 +184,6 @@ class SourceFold:
         if text and len(self.notes) < _MOST_NOTES:
             self.notes[text] = None
 
-    def _on_test_use(self, event: Event) -> None:
-        self.test_uses += 1
-
     def _on_resume(self, event: Event) -> None:
         draft = self.attempts.setdefault(self.attempt or 1, AttemptDraft())
         draft.from_step = whole(event.get("step")) or 0
@@ -221,7 +217,6 @@ _HANDLERS: Final[dict[str, Callable[[SourceFold, Event], None]]] = {
     schema.ACK: SourceFold._on_ack,
     schema.SIGNAL: SourceFold._on_signal,
     schema.NOTE: SourceFold._on_note,
-    schema.TEST_USE: SourceFold._on_test_use,
     schema.RESUME: SourceFold._on_resume,
     schema.RUN_END: SourceFold._on_run_end,
 }
