@@ -79,8 +79,7 @@ def test_a_forked_child_never_keeps_a_dead_parents_lease(tmp_path: Path) -> None
         lease.take(1)
         child = os.fork()
         if child == 0:
-            time.sleep(60)
-        print(child, flush=True)
+            print(os.getpid(), flush=True)  # what runs in a child after a fork is over by now
         time.sleep(60)
     """)
     parent = subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True)

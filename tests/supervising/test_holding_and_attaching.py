@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -48,6 +49,20 @@ def test_a_holder_on_another_host_is_taken_over_only_when_told(run):
     assert "may still be trained by pid 4242 on another-host (attempt 3)" in refused.value.message
     assert "--takeover" in refused.value.hint
     refuse_if_held(run.paths, takeover=True)
+
+
+@pytest.mark.parametrize("where", ["nowhere", "in the attempt's file", "on the command line"])
+def test_a_supervisor_on_another_host_is_replaced_only_by_takeover(run, where):
+    run.script("print('done')")
+    launch = json.loads(run.paths.attempt(1).read_text())
+    launch["takeover"] = where.startswith("in")
+    run.paths.attempt(1).write_text(json.dumps(launch))
+    run.paths.lease("supervisor").write_text(json.dumps(ELSEWHERE) + "\n")
+    command = [sys.executable, "-m", "guardrun.supervising", str(run.paths.root), "--attempt", "1"]
+    command += ["--takeover"] if where.startswith("on") else []
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ("already has a supervisor" in done.stderr) == (where == "nowhere")
+    assert (done.returncode == 0) == (where != "nowhere")
 
 
 def test_a_dead_trainer_holds_nothing(run):
