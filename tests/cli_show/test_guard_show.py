@@ -143,6 +143,7 @@ def test_signals_judged_by_the_reader_are_labelled(
     page = shown(capsys, str(alone.paths.root))
 
     assert "act nan" in page
+    assert all(len(line) <= 80 for line in page.splitlines())
     assert "judged now, by this command" in page
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from guardrun.cli.output import padded, screen_width, shortened
+from guardrun.cli.output import cells, padded, screen_width, shortened
 from guardrun.cli.run_words import (
     age_seconds,
     evidence_words,
@@ -171,8 +171,13 @@ def _signals(state: RunState, glyphs: Glyphs, width: int) -> Iterator[str]:
 def _signal(signal: Signal, glyphs: Glyphs, width: int) -> Iterator[str]:
     shape = glyphs.cleared if signal.cleared_at is not None else getattr(glyphs, signal.severity)
     word = "cleared" if signal.cleared_at is not None else signal.severity
-    head = styled(f"{shape} {word} {plain(signal.id)}", *signal_styles(signal))
-    yield f"{head}  {signal_place(signal)}"
+    head = shortened(f"{shape} {word} {plain(signal.id)}", width - 2)
+    place = signal_place(signal)
+    if cells(head) + 2 + cells(place) <= width:
+        yield f"{styled(head, *signal_styles(signal))}  {place}"
+    else:
+        yield styled(head, *signal_styles(signal))
+        yield from (f"  {part}" for part in textwrap.wrap(place, max(20, width - 2)))
     details = [("", plain(signal.message))]
     if signal.cleared_at is None:
         details.append(("why: ", evidence_words(signal.evidence)))
