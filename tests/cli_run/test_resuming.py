@@ -13,7 +13,7 @@ from guard_process import events, guard
 from guardrun.cli.resuming import choose_checkpoint, plan_resume
 from guardrun.errors import UserError
 from guardrun.events.paths import RunPaths
-from guardrun.provenance.host import Lease
+from guardrun.provenance.host import Lease, host_name, read_lease
 from run_factory import RunWriter
 
 
@@ -133,6 +133,26 @@ def test_a_holder_on_another_host_is_passed_over_only_by_takeover(ended: RunPath
     assert "--takeover" in refused.stderr
 
     assert guard("run", "--resume", str(ended.root), "--takeover", cwd=tmp_path).returncode == 0
+
+
+def test_a_takeover_reaches_the_supervisor_and_the_training(ended: RunPaths, tmp_path: Path) -> None:
+    """Both take over the leases of the lost host; the training goes on in the run and not beside it."""
+    save(ended, "last", external=str(tmp_path / "mine.pt"))
+    holder = {"host": "elsewhere", "boot_id": "x", "pid": 7, "pid_start": 8, "attempt": 1}
+    for name in ("trainer", "supervisor"):
+        ended.lease(name).write_text(json.dumps(holder) + "\n")
+    (tmp_path / "fit.py").write_text("import guardrun\nwith guardrun.start() as run:\n    run.log(loss=1)\n")
+
+    done = guard("run", "--resume", str(ended.root), "--takeover", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(ended.attempt(2).read_text())["takeover"] is True
+    assert [event["train/loss"] for event in events(ended.root, kind="metrics")] == [1]
+    assert len(list((tmp_path / "runs").iterdir())) == 1
+    for name in ("trainer", "supervisor"):
+        lease = read_lease(ended.lease(name))
+        assert lease is not None
+        assert (lease["host"], lease["attempt"]) == (host_name(), 2)
 
 
 def test_a_run_that_a_script_began_alone_resumes_by_its_own_command(tmp_path: Path) -> None:

@@ -236,11 +236,11 @@ def _supervise(
     if options.foreground:
         return _in_foreground(paths, attempt)
     if options.detach or (options.watch and interactive()):
-        front = _start(paths, attempt, grace, attach=attach)
+        front = _start(paths, attempt, options, grace, attach=attach)
         front.wait_until_started()
         return _detached(paths, front.end) if options.detach else _with_dashboard(paths, options, front)
     with Received() as received:
-        front = _start(paths, attempt, grace, attach=attach)
+        front = _start(paths, attempt, options, grace, attach=attach)
         if created:
             print(f"guard: {os.path.relpath(paths.root)}", file=sys.stderr, flush=True)
         end = _in_front(paths, front, received)
@@ -249,13 +249,13 @@ def _supervise(
     return _exit_code(end)
 
 
-def _start(paths: RunPaths, attempt: int, grace: float, *, attach: bool) -> Front:
+def _start(paths: RunPaths, attempt: int, options: Options, grace: float, *, attach: bool) -> Front:
     """The supervisor in the background, and a front for it."""
     from guardrun.supervising.spawning import spawn_supervisor
 
     offset = paths.console.stat().st_size if paths.console.exists() else 0
     try:
-        pid = spawn_supervisor(paths, attempt, attach=attach)
+        pid = spawn_supervisor(paths, attempt, attach=attach, takeover=options.takeover)
     except OSError as error:
         raise UserError(f"cannot start the supervisor: {error.strerror or error}", exit_code=1) from error
     return Front(paths, attempt, supervisor=pid, grace=grace, console_offset=offset, catch_up=not attach)

@@ -17,11 +17,13 @@ def main() -> int:
     parser.add_argument("--attempt", type=int, required=True)
     parser.add_argument("--attach", action="store_true", help="a training that already runs")
     parser.add_argument("--foreground", action="store_true", help="share this terminal with the training")
+    parser.add_argument("--takeover", action="store_true", help="a holder on another host counts as gone")
     given = parser.parse_args()
     try:
         return run_supervisor(
-            RunPaths(given.run_dir), given.attempt, attach=given.attach, foreground=given.foreground
-        )
+            RunPaths(given.run_dir), given.attempt, attach=given.attach, foreground=given.foreground,
+            takeover=given.takeover,
+        )  # fmt: skip
     except UserError as error:
         print(f"guard: {error}", file=sys.stderr)
         return error.exit_code

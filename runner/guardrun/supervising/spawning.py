@@ -9,7 +9,7 @@ import sys
 from guardrun.events.paths import RunPaths
 
 
-def spawn_supervisor(paths: RunPaths, attempt: int, *, attach: bool = False) -> int:
+def spawn_supervisor(paths: RunPaths, attempt: int, *, attach: bool = False, takeover: bool = False) -> int:
     """Start ``python -m guardrun.supervising`` detached and return its pid. Raises OSError.
 
     It has a session of its own (a closed terminal's SIGHUP does not reach it), reads nothing, and writes
@@ -19,6 +19,8 @@ def spawn_supervisor(paths: RunPaths, attempt: int, *, attach: bool = False) -> 
     command += ["--attempt", str(attempt)]
     if attach:
         command.append("--attach")
+    if takeover:
+        command.append("--takeover")
     # A run that is started from inside another run's training must not be taken for a part of it.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GUARDRUN_")}
     with open(paths.root / "supervisor.log", "ab", buffering=0) as log:

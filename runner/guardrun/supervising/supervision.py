@@ -102,7 +102,9 @@ class Supervision:
             self._faults.guard("reading the training's own log", self._translate)
 
     def take_last_events(self) -> bool:
-        """The same for a training that is over; False while there is more to read."""
+        """The same for a training that is over, which may have opened files a moment ago; False while there
+        is more to read."""
+        self._events.look_again()
         if self._logs is not None:
             self._logs.look_again()
         self.take_events()

@@ -246,17 +246,18 @@ def run_supervisor(
     *,
     foreground: bool = False,
     attach: bool = False,
+    takeover: bool = False,
     tempo: Tempo | None = None,
 ) -> int:
     """Supervise ``attempt`` until it is over; returns the exit code of ``guard run``.
 
-    In the ``foreground`` the training shares this terminal, whose Ctrl-C it gets itself. Raises UserError
-    when the attempt's file is missing, when another supervisor holds the run, or when there is nothing to
-    attach to.
+    In the ``foreground`` the training shares this terminal, whose Ctrl-C it gets itself. ``takeover``, here
+    or in the attempt's file: a supervisor on another host counts as gone. Raises UserError when that file is
+    missing, when another supervisor holds the run, or when there is nothing to attach to.
     """
     lease = Lease(paths.lease("supervisor"))
     try:
-        lease.take(attempt, force=read_launch(paths, attempt).get("takeover") is True)
+        lease.take(attempt, force=takeover or read_launch(paths, attempt).get("takeover") is True)
     except LeaseHeld as error:
         raise UserError(
             f"{paths.root.name} already has a supervisor: {error}",
