@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import guardrun
 
-DEFAULTS = {"lr": 1e-3, "epochs": 45, "batch_size": 32, "width": 96, "dropout": 0.3, "decay": 1e-2}
+DEFAULTS = {"lr": 1e-3, "epochs": 36, "batch_size": 32, "width": 96, "dropout": 0.3, "decay": 1e-2}
 
 
 def load_splits() -> dict[str, TensorDataset]:
