@@ -207,7 +207,7 @@ class _File:
         if self._out is None or self._repeats.diverged:
             self._begin(self._repeats.place - 1)
         assert self._out is not None
-        for raw in self.rows.renamed.keys() - self._names:
+        for raw in sorted(self.rows.renamed.keys() - self._names):
             self._names.add(raw)
             stored = self.rows.renamed[raw]
             self._out.write(NOTE, text=f"{raw} is stored as {stored}", renamed={raw: stored})
