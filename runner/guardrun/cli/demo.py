@@ -35,7 +35,8 @@ def command(no_watch: bool, detach: bool, runs_dir: Path, overrides: tuple[str, 
             hint="pip install 'guardrun[demo]'",
         )
     options = Options(
-        words=(str(sample_folder("digits") / "config.yaml"), *overrides), command=None, watch=not (no_watch or detach),
+        words=(str(sample_folder("digits") / "config.yaml"), *overrides), command=None,
+        watch=not (no_watch or detach),
         detach=detach, foreground=False, resume=None, attach=None, takeover=False, dry_run=False,
         runs_dir=runs_dir, name=None, group=None,
     )  # fmt: skip

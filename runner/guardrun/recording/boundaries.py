@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from guardrun.events.schema import PHASE
 from guardrun.recording.ranks import Agreement, distributed_ready, make_agreement
-from guardrun.recording.stopping import StopRun, status_of
+from guardrun.recording.stopping import StopRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable
