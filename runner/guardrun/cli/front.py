@@ -14,6 +14,7 @@ from typing import Any
 
 from guardrun.cli.console import ConsoleTail
 from guardrun.cli.events_tail import SupervisorTail, notice
+from guardrun.cli.progress_tail import ProgressTail
 from guardrun.cli.terminal import safe, styled
 from guardrun.errors import UserError
 from guardrun.events.commands import STOP, send_command
@@ -23,6 +24,9 @@ from guardrun.provenance.host import process_start
 _TURN_S = 0.1
 _START_S = 60.0
 """For the supervisor's first word; a busy machine may take its time to import it."""
+
+_SILENT_S = 5.0
+"""After so long without a word from the training, the front says how far it is."""
 
 _VIA = {signal.SIGINT: "sigint", signal.SIGTERM: "sigterm"}
 
@@ -71,6 +75,8 @@ class Front:
         self._grace = grace
         self._tail = SupervisorTail(paths, attempt)
         self._console = ConsoleTail(paths.console, sys.stdout, offset=console_offset)
+        self._progress = ProgressTail(paths, attempt)
+        self._spoke = time.monotonic()
         self._asked = 0
         self._quiet = not catch_up
         self.stopped_by: int | None = None
@@ -111,7 +117,10 @@ class Front:
                 self.stopped_by = self.stopped_by or number
                 self._ask(_VIA[signal.Signals(number)])
             gone_since = self._supervisor_gone_since(gone_since)
-            if not busy:
+            if busy:
+                self._spoke = time.monotonic()
+            else:
+                self._say_progress()
                 time.sleep(_TURN_S)
 
     @property
@@ -151,7 +160,16 @@ class Front:
                 self._say(said[0], *said[1])
         self._quiet = False
 
+    def _say_progress(self) -> None:
+        if time.monotonic() - self._spoke < _SILENT_S:
+            return
+        self._spoke = time.monotonic()
+        line = self._progress.line()
+        if line:
+            self._say(line, "dim")
+
     def _say(self, text: str, *styles: str) -> None:
+        self._spoke = time.monotonic()
         self._console.end_line()
         print(styled(f"guard: {safe(text)}", *styles, stream=sys.stderr), file=sys.stderr, flush=True)
 
