@@ -114,9 +114,9 @@ class ColumnReader:
             return
         order = np.arange(self.rows_seen, self.rows_seen + len(structs))
         self.rows_seen += len(structs)
-        types: list[Any] = list(map(type, structs))
-        main = types[0]
-        if types.count(main) < len(types):
+        main: Any = type(structs[0])
+        if len(set(map(type, structs))) > 1:
+            types: list[Any] = list(map(type, structs))
             main = max(set(types), key=types.count)
             structs, order = self._take_others(structs, types, main, order, into)
         into.of(self._layout_of(main)).add_structs(structs, order, self.attempt)

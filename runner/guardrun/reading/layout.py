@@ -170,11 +170,15 @@ class RowBuilder:
             if end - self._unpacked_from >= _UNPACK_ROWS:
                 self._unpack_to(end)
             return
-        for place, field in self._fields:
-            if field is None:
-                self._values[place, start:end] = ABSENT
-            else:
-                self._values[place, start:end] = [_number_or_absent(getattr(row, field)) for row in structs]
+        self._values[:, start:end] = np.array(
+            [
+                [
+                    ABSENT if field is None else _number_or_absent(getattr(row, field))
+                    for _, field in self._fields
+                ]
+                for row in structs
+            ]
+        ).T
         self._unpacked_from = end
 
     def _pack(self, structs: list[Any]) -> None:
