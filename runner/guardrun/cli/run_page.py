@@ -195,7 +195,8 @@ def _stop(state: RunState) -> Iterator[str]:
     parts = []
     for stage in state.stop:
         rank = f" by rank {stage.rank}" if stage.rank else ""
-        parts.append(f"{plain(stage.stage)}{rank} {max(0.0, stage.t - start):.1f}s")
+        role = next((f" {role}" for role in ("best", "last") if stage.text.startswith(f"{role}:")), "")
+        parts.append(f"{plain(stage.stage)}{role}{rank} {max(0.0, stage.t - start):.1f}s")
     yield _DOT.join(parts[-12:])
 
 

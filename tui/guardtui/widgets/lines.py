@@ -51,6 +51,11 @@ class Lines(Widget):
         self._lines: list[Line] = []
         self._selected: int | None = None
 
+    def on_mount(self) -> None:
+        """Lines that came before the widget was running have not been measured."""
+        if self._lines:
+            self.refresh(layout=True)
+
     @property
     def lines(self) -> Sequence[Line]:
         """What is shown."""

@@ -46,12 +46,18 @@ class Preview(Widget):
     def show_run(self, view: RunView, curves: Curves | None) -> None:
         """Draw this run; at once, or as soon as there is a place."""
         self._latest = (view, curves)
-        if self.is_mounted and self.size:
-            self._draw(view, curves)
+        self._draw_latest()
+
+    def on_mount(self) -> None:
+        """Draw what was asked for before there was a place, once there is one."""
+        self.call_after_refresh(self._draw_latest)
 
     def on_resize(self) -> None:
         """Draw what was asked for last."""
-        if self._latest is not None:
+        self._draw_latest()
+
+    def _draw_latest(self) -> None:
+        if self._latest is not None and self.is_mounted and self.size:
             self._draw(*self._latest)
 
     def _draw(self, view: RunView, curves: Curves | None) -> None:
