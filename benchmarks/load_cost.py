@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import random
+import resource
 import struct
 import subprocess
 import sys
@@ -125,12 +126,22 @@ def remember(path: Path) -> None:
 def peak_megabytes(path: Path) -> float:
     """Largest resident size of a fresh process that loads the file without a cache."""
     code = (
-        "import resource, sys; from pathlib import Path; from benchmarks.load_cost import load; "
-        "load(Path(sys.argv[1])); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "import sys; from pathlib import Path; from benchmarks.load_cost import load, own_peak_bytes; "
+        "load(Path(sys.argv[1])); print(own_peak_bytes())"
     )
     root = Path(__file__).resolve().parents[1]
     done = subprocess.run(
         [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True, cwd=root
     )
-    unit = 1024 * 1024 if sys.platform == "darwin" else 1024
-    return int(done.stdout) / unit
+    return int(done.stdout) / 1024**2
+
+
+def own_peak_bytes() -> int:
+    """This process's peak. Linux's ru_maxrss starts at the size of the process that forked this one."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024

@@ -37,7 +37,7 @@ def test_a_missing_file_is_an_empty_one_until_it_comes(tmp_path: Path) -> None:
     assert (tailer.changed(), tailer.problem) == (False, "")
     tailer.path.write_bytes(b"one\n")
     assert tailer.changed()
-    assert tailer.read() == tailer_module.Chunk(b"one\n")
+    assert tailer.read().lines == b"one\n"
 
 
 def test_a_replaced_file_starts_again_and_says_so(tmp_path: Path) -> None:
@@ -49,7 +49,8 @@ def test_a_replaced_file_starts_again_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "new").write_bytes(b"new 1\nnew 2\nnew 3\n")
     os.replace(tmp_path / "new", path)
 
-    assert tailer.read() == tailer_module.Chunk(b"new 1\nnew 2\nnew 3\n", restarted=True)
+    chunk = tailer.read()
+    assert (chunk.lines, chunk.restarted) == (b"new 1\nnew 2\nnew 3\n", True)
     assert tailer.replaced == "replaced"
 
 
@@ -61,7 +62,8 @@ def test_a_truncated_file_starts_again_and_says_so(tmp_path: Path) -> None:
 
     os.truncate(path, 4)
 
-    assert tailer.read() == tailer_module.Chunk(b"one\n", restarted=True)
+    chunk = tailer.read()
+    assert (chunk.lines, chunk.restarted) == (b"one\n", True)
     assert tailer.replaced == "truncated"
 
 
@@ -74,7 +76,8 @@ def test_a_file_rewritten_in_place_to_a_greater_size_is_noticed_by_its_bytes(tmp
 
     path.write_bytes(b"quite other words\nand more\n")
 
-    assert tailer.read() == tailer_module.Chunk(b"quite other words\nand more\n", restarted=True)
+    chunk = tailer.read()
+    assert (chunk.lines, chunk.restarted) == (b"quite other words\nand more\n", True)
     assert tailer.replaced == "rewritten"
 
 

@@ -56,9 +56,9 @@ class LogFile:
         if self.tailer.problem:
             self._note(f"{self.tailer.path.name} cannot be read: {self.tailer.problem}")
         self.skipped += chunk.skipped
-        if not chunk.lines:
+        if not chunk.end:
             return None
-        batch = self._reader.read(chunk.lines)
+        batch = self._reader.read(chunk.data, chunk.end)
         self.expected_rows = self._estimate() if chunk.more else 0
         if self._caching:
             self._events.extend(batch.events)

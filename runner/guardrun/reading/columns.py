@@ -63,13 +63,13 @@ class ColumnReader:
         """Go on where an earlier reader of the same file stopped."""
         self.rows_seen, self.attempt = rows_seen, attempt
 
-    def read(self, data: bytes) -> Batch:
-        """Decode whole lines (the last one ends with a newline). Never raises, whatever the bytes are."""
+    def read(self, data: bytes, size: int | None = None) -> Batch:
+        """Decode the whole lines in data[:size] (all of it). Never raises, whatever the bytes are."""
         collected = _Collected()
         view = memoryview(data)
-        start, size = 0, len(data)
+        start, size = 0, len(data) if size is None else size
         while start < size:
-            end = _whole_lines(data, start, BLOCK)
+            end = _whole_lines(data, start, size, BLOCK)
             collected.left = size - start
             self._block(data, view, start, end, collected)
             start = end
@@ -78,7 +78,7 @@ class ColumnReader:
     def _block(self, data: bytes, view: memoryview, start: int, end: int, into: _Collected) -> None:
         """Decode data[start:end] at once; around a line that does not fit, in parts."""
         if self._decoder is None:
-            cut = min(end, _whole_lines(data, start, _FIRST_LINES))
+            cut = _whole_lines(data, start, end, _FIRST_LINES)
             self._lines(data[start:cut], into)
             start = cut
         for _ in range(_FAILURES_BORNE):
@@ -248,9 +248,9 @@ def _culprit(message: str, data: bytes, start: int, end: int) -> tuple[int, int]
     return start, end
 
 
-def _whole_lines(data: bytes, start: int, size: int) -> int:
-    """Where whole lines of about ``size`` bytes end."""
-    if len(data) - start <= size:
-        return len(data)
+def _whole_lines(data: bytes, start: int, end: int, size: int) -> int:
+    """Where whole lines of about ``size`` bytes end, at most at ``end``."""
+    if end - start <= size:
+        return end
     cut = data.rfind(b"\n", start, start + size) + 1
-    return cut if cut > start else data.find(b"\n", start) + 1 or len(data)
+    return cut if cut > start else data.find(b"\n", start, end) + 1 or end

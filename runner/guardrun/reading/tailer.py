@@ -21,14 +21,21 @@ _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0) | get
 class Chunk:
     """What one read found."""
 
-    lines: bytes = b""
-    """Whole lines, each with its newline; empty when nothing new is complete."""
+    data: bytes = b""
+    """What was read; beyond ``end`` lies the start of a line that is not complete yet."""
+    end: int = 0
+    """Where the whole lines end in ``data``; 0 when nothing new is complete."""
     restarted: bool = False
     """The file was replaced, truncated or rewritten: these lines are its first, forget the earlier ones."""
     more: bool = False
     """There is more to read at once."""
     skipped: int = 0
     """Lines left out because they were too long."""
+
+    @property
+    def lines(self) -> bytes:
+        """Whole lines, each with its newline."""
+        return self.data[: self.end]
 
 
 _NOTHING: Final = Chunk()
@@ -114,13 +121,12 @@ class Tailer:
         if self._skipping and end:
             # The rest of a line that was too long, up to its newline.
             first = data.index(b"\n") + 1
-            self._advance(data[:first])
+            self._advance(data, first)
             self._skipping = False
             data, end = data[first:], end - first
-        lines = data[:end]
-        self._advance(lines)
+        self._advance(data, end)
         self.more = started_at < self.offset and examined < facts.st_size
-        return Chunk(lines, restarted, self.more, skipped)
+        return Chunk(data, end, restarted, self.more, skipped)
 
     def _restart_if_another(self, descriptor: int, facts: os.stat_result) -> bool:
         inode = (facts.st_dev, facts.st_ino)
@@ -153,11 +159,11 @@ class Tailer:
             length += len(pieces[-1])
             if cut or not piece:
                 return b"".join(pieces), 0
-        self._advance(b"".join(pieces))
+        self._advance(b"".join(pieces), length)
         started = not self._skipping
         self._skipping = True
         return b"", int(started)
 
-    def _advance(self, data: bytes) -> None:
-        self.offset += len(data)
-        self._memory = (self._memory + data[-_MEMORY:])[-_MEMORY:]
+    def _advance(self, data: bytes, end: int) -> None:
+        self.offset += end
+        self._memory = (self._memory + data[max(0, end - _MEMORY) : end])[-_MEMORY:]
