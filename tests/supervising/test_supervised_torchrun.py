@@ -42,6 +42,7 @@ def test_ranks_that_read_no_commands_get_sigint_and_the_agent_does_not(run, trai
     run.stop(grace=5.0, hurry=True)
     assert supervisor.wait(60) == 5
     said = run.paths.console.read_text()
-    assert said.count("KeyboardInterrupt\n") >= 2
+    # One trace is sure: torchrun itself ends the slower rank as soon as it sees the first one's end.
+    assert "KeyboardInterrupt\n" in said
     assert "SignalException" not in said
     assert is_gone(pid)
