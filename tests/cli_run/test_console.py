@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardrun.cli.console import ConsoleTail
-from guardrun.cli.terminal import safe, safe_console
+from guardrun.cli.terminal import safe_console
+from guardrun.reading.plain_text import plain
 
 
 class Terminal(io.StringIO):
@@ -117,6 +118,6 @@ def test_a_truncated_log_starts_again(log: Path) -> None:
 
 @given(st.text(max_size=80))
 def test_safe_text_is_one_printable_line(text: str) -> None:
-    shown = safe(text)
+    shown = plain(text)
     assert not set(shown) & {chr(c) for c in (*range(32), *range(127, 160), 0x202E, 0x2028)}
     assert "\x1b" not in safe_console(text, colours=False)

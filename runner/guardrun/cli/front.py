@@ -15,11 +15,12 @@ from typing import Any
 from guardrun.cli.console import ConsoleTail
 from guardrun.cli.events_tail import SupervisorTail, notice
 from guardrun.cli.progress_tail import ProgressTail
-from guardrun.cli.terminal import safe, styled
+from guardrun.cli.terminal import styled
 from guardrun.errors import UserError
 from guardrun.events.commands import STOP, send_command
 from guardrun.events.paths import RunPaths
 from guardrun.provenance.host import process_start
+from guardrun.reading.plain_text import plain
 
 _TURN_S = 0.1
 _START_S = 60.0
@@ -171,7 +172,7 @@ class Front:
     def _say(self, text: str, *styles: str) -> None:
         self._spoke = time.monotonic()
         self._console.end_line()
-        print(styled(f"guard: {safe(text)}", *styles, stream=sys.stderr), file=sys.stderr, flush=True)
+        print(styled(f"guard: {plain(text)}", *styles, stream=sys.stderr), file=sys.stderr, flush=True)
 
     def _supervisor_gone_since(self, since: float | None) -> float | None:
         """When it went, for a last look at its log; raises UserError when it stays away."""

@@ -108,12 +108,12 @@ def _invoke(arguments: list[str]) -> Any:
 
 def complain(message: str, hint: str = "") -> None:
     """``guard: message`` and the hint below it, on standard error."""
-    from guardrun.cli.terminal import safe
+    from guardrun.reading.plain_text import plain
 
     sys.stdout.flush()
-    print(f"guard: {safe(message)}", file=sys.stderr)
+    print(f"guard: {plain(message)}", file=sys.stderr)
     for line in hint.splitlines():
-        print(f"       {safe(line)}", file=sys.stderr)
+        print(f"       {plain(line)}", file=sys.stderr)
 
 
 def _usage_error(error: click.ClickException) -> int:

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from guardrun.cli.terminal import safe, styled
+from guardrun.cli.terminal import styled
 from guardrun.events.paths import RunPaths
 from guardrun.provenance.config import format_duration
+from guardrun.reading.plain_text import plain
 
 if TYPE_CHECKING:
     from guardrun.signals.model import Signal
@@ -33,7 +34,7 @@ def print_result(paths: RunPaths, end: Mapping[str, Any]) -> None:
     state = follower.state()
     follower.close()
     for label, text, styles in result_lines(state, end, _shown(paths.root)):
-        print(f"{styled(f'{label:<10}', 'dim')} {styled(safe(text), *styles)}" if text else "")
+        print(f"{styled(f'{label:<10}', 'dim')} {styled(plain(text), *styles)}" if text else "")
     sys.stdout.flush()
 
 

@@ -14,11 +14,12 @@ from guardrun.cli.events_tail import SupervisorTail
 from guardrun.cli.front import Front, Received, end_by
 from guardrun.cli.launch import Launch, attempts_of, plan, read_attempt, write_attempt
 from guardrun.cli.result import print_result
-from guardrun.cli.terminal import interactive, safe
+from guardrun.cli.terminal import interactive
 from guardrun.errors import UserError
 from guardrun.events.paths import RunPaths
 from guardrun.events.run_ids import create_run
 from guardrun.provenance.config import Loaded, config_from_command, config_yaml, load_config
+from guardrun.reading.plain_text import plain
 
 _GOES_ON = 0
 
@@ -194,7 +195,7 @@ def _resume(options: Options) -> int:
     number, loaded, launch, start = plan_resume(paths, [*options.words, *_as_overrides(options)])
     origin = start.checkpoint or "the training's own checkpoint"
     for remark in start.remarks:
-        print(f"guard: {safe(remark)}", file=sys.stderr)
+        print(f"guard: {plain(remark)}", file=sys.stderr)
     if options.dry_run:
         return _show_plan(loaded, launch, f"attempt {number} of {paths.root.name}, from {origin}")
     write_attempt(paths, number, loaded, launch, resume_from=start.checkpoint, takeover=options.takeover)
@@ -326,8 +327,8 @@ def _exit_code(end: dict[str, Any]) -> int:
 def _show_plan(loaded: Loaded, launch: Launch, what: str) -> int:
     import shlex
 
-    print(safe(f"# would start {what}; nothing was started"))
-    print(safe(f"# command: {shlex.join(launch.command)}"))
-    print(safe(f"# in: {launch.workdir}"))
+    print(plain(f"# would start {what}; nothing was started"))
+    print(plain(f"# command: {shlex.join(launch.command)}"))
+    print(plain(f"# in: {launch.workdir}"))
     print(config_yaml(loaded, origins=True), end="")
     return 0

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from guardrun.cli.output import runs_dir_default, write_json
-from guardrun.cli.terminal import safe, styled
+from guardrun.cli.terminal import styled
 from guardrun.errors import UserError
+from guardrun.reading.plain_text import plain
 
 if TYPE_CHECKING:
     from guardrun.cli.stop_wait import StopWait
@@ -179,7 +180,7 @@ def _document(state: RunState, wait: StopWait | None, code: int) -> dict[str, An
 
 
 def _say(text: str, *styles: str) -> None:
-    click.echo(styled(safe(text), *styles))
+    click.echo(styled(plain(text), *styles))
 
 
 def _silent(text: str, *styles: str) -> None:

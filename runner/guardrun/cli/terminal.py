@@ -15,11 +15,6 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
-def safe(text: str) -> str:
-    """Text on one line without control characters, escape sequences or direction overrides."""
-    return _CONTROLS.sub("", _SEQUENCES.sub("", text)).replace("\t", " ").replace("\n", " ")
-
-
 def safe_console(text: str, *, colours: bool) -> str:
     """A training's own output for a terminal: lines, carriage returns and (by leave) SGR colours pass.
 
