@@ -335,3 +335,21 @@ def test_no_sequence_of_events_makes_it_raise(
         assert shown.step >= 0
         fold.processes(shown.attempt)
         hash((shown.name, shown.reason, shown.notes))
+
+
+def test_a_stop_of_a_former_attempt_does_not_stop_the_next_one_however_much_is_read_at_once() -> None:
+    """A viewer that opens a resumed run reads both attempts as one batch: the first one's answer to a stop
+    must not look like a stop of the second (`guard stop` would wait for it and ask for nothing)."""
+    told = [
+        header(1, t=T0), metrics(10, loss=0.1), {"kind": "note", "can_save": False, "text": "x"},
+        {"kind": "ack", "command": "stop", "via": "sigterm", "rank": 0}, {"kind": "phase", "phase": "stop"},
+        {"kind": "run_end", "status": "stopped", "reason": "stop:sigterm", "attempt": 1, "t": T0 + 10},
+        header(2, t=T0 + 1000), metrics(11, loss=0.1), metrics(12, loss=0.1, t=T0 + 1010),
+    ]  # fmt: skip
+    fold = RunFold()
+    fold.add("rank0", Log().batch(*told))
+    shown = state(fold, now=T0 + 1010)
+
+    assert (shown.status, shown.attempt, shown.stop) == (Status.RUNNING, 2, ())
+    assert (shown.phase, shown.can_save) == ("", True)
+    assert shown.elapsed_s == pytest.approx(20)

@@ -70,15 +70,16 @@ class SourceFold:
         """Take one more batch of the file."""
         self.bad_lines += batch.bad_lines
         self.rows.add(batch)
-        if self.rows.attempt > self.attempt:
-            self._begin(self.rows.attempt)
-        for number, (first, last) in self.rows.spans.items():
-            self._span(number, first, last)
         for _, event in batch.events:
             self._common(event)
             handler = _HANDLERS.get(event["kind"])
             if handler is not None:
                 handler(self, event)
+        # After the events: a batch may hold several attempts, and each event belongs to its own.
+        if self.rows.attempt > self.attempt:
+            self._begin(self.rows.attempt)
+        for number, (first, last) in self.rows.spans.items():
+            self._span(number, first, last)
 
     def _begin(self, number: int) -> None:
         """A new attempt: what belonged to the former one alone is over."""
