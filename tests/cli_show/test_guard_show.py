@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -311,3 +313,35 @@ def test_text_from_a_run_cannot_act_on_the_terminal(
     page = shown(capsys, str(writer.paths.root))
 
     assert re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", page) is None
+
+
+@pytest.mark.parametrize("command", [["show"], ["stop"], ["watch", "--once"], ["run", "--resume"], ["ls"]])
+def test_a_run_in_a_folder_that_may_not_be_entered_is_told_in_one_line(
+    command: list[str], writer: RunWriter, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, real = str(writer.paths.root), os.stat
+
+    def refusing(path: Any, **options: Any) -> os.stat_result:
+        if str(path).startswith(root):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, **options)
+
+    monkeypatch.setattr(os, "stat", refusing)
+
+    assert run([*command, root]) == 2
+    assert capsys.readouterr().err == f"guard: {root} cannot be read: permission denied\n"
+
+
+def test_a_machine_that_refuses_is_told_without_a_traceback(
+    writer: RunWriter, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "/somewhere/file")
+
+    monkeypatch.setattr("guardrun.cli.show._followed", full)
+
+    assert run(["show", str(writer.paths.root)]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "guard: /somewhere/file: No space left on device",
+        "       make room on that disk, or use another place",
+    ]

@@ -59,13 +59,13 @@ def _states(paths: tuple[Path, ...], *, given: bool) -> list[RunState]:
     from guardrun.reading.discovery import find_runs, unreadable
 
     for path in paths:
+        if unreadable(path):
+            raise UserError(f"{path} cannot be read: permission denied")
         if not path.exists():
             hint = "" if given else "start one with `guard run`, or say where they are: `guard ls PATH`"
             raise UserError(
                 f"no such path: {path}" if given else f"no runs yet: there is no {path}/ here", hint=hint
             )
-        if unreadable(path):
-            raise UserError(f"{path} cannot be read: permission denied")
     states = []
     for run in find_runs(paths):
         follower = RunFollower(run)

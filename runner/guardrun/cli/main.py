@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
@@ -25,6 +26,14 @@ COMMANDS: dict[str, str] = {
 
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
+_MACHINE = {
+    errno.EACCES: "this user may not do that there; ask its owner, or use another place",
+    errno.EPERM: "this user may not do that there; ask its owner, or use another place",
+    errno.EROFS: "the file system is read-only; use another place",
+    errno.ENOSPC: "make room on that disk, or use another place",
+    errno.EDQUOT: "make room in this user's quota, or use another place",
+}
+"""What a machine may refuse anywhere, and what to do: no mistake of ours, so no traceback."""
 
 
 class _LazyGroup(click.Group):
@@ -95,6 +104,11 @@ def run(arguments: list[str]) -> int:
         # The reader (head, less) has gone; the interpreter must not complain about it at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in _MACHINE:
+            raise
+        complain(f"{error.filename or 'a file'}: {error.strerror}", _MACHINE[error.errno])
+        return 2
     return result if type(result) is int else 0
 
 

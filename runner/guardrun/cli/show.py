@@ -62,7 +62,7 @@ def _followed(path: Path) -> RunFollower:
 
 def _checkpoint_folder(path: Path) -> Path | None:
     """The folder itself, when it is a checkpoint (``best`` and ``last`` are links to some)."""
-    if (path / "meta.json").is_file() and not (path / "run.json").is_file():
+    if os.path.isfile(path / "meta.json") and not os.path.isfile(path / "run.json"):
         return path
     return None
 

@@ -111,9 +111,13 @@ def _refuse_strangers(path: Path) -> None:
     except KeyError:
         name = f"uid {owner}"
     raise UserError(
-        f"{path.name} belongs to {name}: its training obeys only {name} and root",
+        f"{path.name} belongs to {name}: its training obeys only {_and_root(name)}",
         hint=f"ask {name}, or: sudo guard stop {path}",
     )
+
+
+def _and_root(name: str) -> str:
+    return name if name == "root" else f"{name} and root"
 
 
 def _warn(follower: RunFollower, state: RunState, tell: Any) -> None:

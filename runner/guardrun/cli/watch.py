@@ -51,10 +51,13 @@ def command(paths: tuple[str, ...], once: bool, readonly: bool) -> None:
 
 
 def _existing(spec: str) -> Path:
+    from guardrun.reading.discovery import resolve_run, unreadable
+
     path = Path(spec).expanduser()
+    if unreadable(path):
+        raise UserError(f"{path} cannot be read: permission denied")
     if path.is_dir():
         return path
-    from guardrun.reading.discovery import resolve_run
 
     if path.exists():
         raise UserError(f"{spec} is not a folder", hint="`guard signals FILE` judges a log of another tool")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -95,4 +96,5 @@ def rank_of(file_name: str) -> int | None:
 
 def is_run_directory(path: Path) -> bool:
     """Whether a folder is a run: it has an identity or at least events."""
-    return (path / "run.json").is_file() or (path / "events.jsonl").is_file()
+    # os.path answers False for a folder that may not be looked into, where pathlib raises.
+    return os.path.isfile(path / "run.json") or os.path.isfile(path / "events.jsonl")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import stat
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -72,11 +73,13 @@ def resolve_run(spec: str, runs_dir: Path | str = "runs") -> Path:
     Raises UserError (exit code 2) that names close or matching runs when there is none, or several.
     """
     path = Path(spec).expanduser()
-    if path.is_dir() and is_run_directory(path):
+    if unreadable(path):
+        raise UserError(f"{path} cannot be read: permission denied")
+    if os.path.isdir(path) and is_run_directory(path):
         return path
-    if path.is_file() and is_run_directory(path.parent):
+    if os.path.isfile(path) and is_run_directory(path.parent):
         return path.parent
-    if path.exists() or os.sep in spec.rstrip(os.sep):
+    if os.path.exists(path) or os.sep in spec.rstrip(os.sep):
         raise _no_run_there(path)
     runs = {run: run_name(run) for run in find_runs([runs_dir])}
     for matches in (
@@ -95,8 +98,13 @@ def resolve_run(spec: str, runs_dir: Path | str = "runs") -> Path:
 
 
 def unreadable(path: Path) -> bool:
-    """Whether this is a folder that we may not look into."""
-    return path.is_dir() and not os.access(path, os.R_OK | os.X_OK)
+    """Whether this is a folder that we may not look into, or lies in one."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode) and not os.access(path, os.R_OK | os.X_OK)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
 
 
 def run_name(run: Path) -> str:
@@ -118,8 +126,6 @@ def _no_run_there(path: Path) -> UserError:
         return UserError(
             f"{path} is not a run directory", hint="a run is a folder with run.json or events.jsonl"
         )
-    if unreadable(path):
-        return UserError(f"{path} cannot be read: permission denied")
     below = find_runs([path])
     if below:
         return UserError(
@@ -130,6 +136,8 @@ def _no_run_there(path: Path) -> UserError:
 
 
 def _no_such_run(spec: str, runs_dir: Path, runs: dict[Path, str]) -> UserError:
+    if unreadable(runs_dir):
+        return UserError(f"no run {spec!r}: {runs_dir} cannot be read: permission denied")
     if not runs:
         place = f"no runs in {runs_dir}" if runs_dir.is_dir() else f"there is no folder {runs_dir}"
         return UserError(f"no run {spec!r}: {place}", hint="give the path of a run, or use --runs-dir")
