@@ -26,6 +26,8 @@ from guardrun.state.values import real, table, whole, words
 SUPERVISOR: Final = "supervisor"
 SYSTEM: Final = "system"
 _HOUR: Final = 3600.0
+_SPEAKS_WITHIN_S: Final = 30.0
+"""A command that has written no event for so long after its launch does not use the library."""
 
 
 class RunFold:
@@ -135,7 +137,7 @@ class RunFold:
             signals=signals,
             stop=stages,
             stop_offer=offered_rung(stages) if verdict.status.live else "",
-            can_save=current.can_save is not False,
+            can_save=current.can_save is not False and self._may_have_library(launch, math.inf),
             supervised=self.supervised,
             last_event_t=self._last_t(),
             silent_s=facts.silent_s,
@@ -211,11 +213,18 @@ class RunFold:
             phase=current.phase,
             stepped=current.rows.attempt == attempt,
             supervised=self.supervised,
-            library=launch.get("library") is not False,
+            library=self._may_have_library(launch, now - min(known, default=now)),
             slow_step_s=slow_step_seconds(current.rows.recent),
             last_event_t=max(known) if known else None,
         )
         return derive_status(evidence, facts, now)
+
+    def _may_have_library(self, launch: Mapping[str, Any], seconds: float) -> bool:
+        """Whether the training uses the library, as far as can be told so many seconds after its launch."""
+        if self.speaks or "library" not in launch:
+            return True
+        told = launch["library"]
+        return told is True or (told is not False and seconds < _SPEAKS_WITHIN_S)
 
     def _step(self, rank0: SourceFold, attempt: int) -> int:
         told = [rank0.step] if rank0.attempt == attempt else []
