@@ -72,6 +72,30 @@ def test_a_run_that_cannot_be_saved_needs_a_surer_yes():
     assert question.loses_work
 
 
+def test_a_command_without_the_library_is_promised_no_checkpoint_and_no_answer():
+    said, question = asked(can_save=False, phase="")
+
+    assert "no checkpoint is promised" in said.replace("\n", " ")
+    assert "writes a last checkpoint" not in said
+    assert question.loses_work
+
+    stop = (StopStage("requested", T0), StopStage("SIGINT", T0, text="it does not read guard's commands"))
+    state = run_state(status=Status.STOPPING, can_save=False, phase="", stop=stop)
+    shown = texts(stopping.stage_lines(state, T0, 72, UNICODE))
+    assert "SIGINT sent" in shown
+    assert "training ended" in shown
+    assert "seen by the training" not in shown
+
+
+def test_nothing_is_being_proved_for_ever_in_a_run_that_ended_without_a_checkpoint():
+    stop = (StopStage("requested", T0), StopStage("gone", T0 + 1), StopStage("verifying", T0 + 1))
+
+    shown = texts(stopping.stage_lines(run_state(status=Status.STOPPED, stop=stop), T0, 72, UNICODE))
+
+    assert "all processes gone" in shown
+    assert "proving" not in shown
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -229,6 +253,19 @@ async def test_stages_appear_as_they_happen_up_to_what_was_kept(folder):
         )
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, StopScreen))
+
+
+async def test_on_a_small_terminal_the_newest_stages_and_the_keys_stay_in_sight(folder):
+    """What is cut is the oldest: the offered rung and its key must never fall off the screen."""
+    stages = [StopStage(name, T0 + n) for n, name in enumerate(("requested", "SIGINT", "SIGTERM", "ended"))]
+    fleet = RealFolder(folder, status=Status.STOPPING, stop=tuple(stages), stop_offer="SIGKILL")
+    app = dashboard(fleet)
+    async with app.run_test(size=(40, 12)) as pilot:
+        await shows(pilot, "digits")
+        await pilot.press("s")
+        await shows(
+            pilot, "Safe stop", "digits", "No progress. Next rung: SIGKILL", "S  SIGKILL", "esc close"
+        )
 
 
 async def test_the_next_rung_is_climbed_by_capital_s_once_for_each_offer(folder):

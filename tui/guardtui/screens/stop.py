@@ -21,6 +21,8 @@ from guardtui.widgets.choices import Choices, Item
 from guardtui.widgets.lines import Lines
 
 _WIDTH = 72
+_FRAME = 4
+"""Lines of the box besides its text: border, the choices and the gap above them."""
 
 
 class StopScreen(BoardScreen, ModalScreen[None]):
@@ -80,7 +82,7 @@ class StopScreen(BoardScreen, ModalScreen[None]):
             lines, items = self._stages(view, width)
         if self._problem:
             lines += [(), *wrapped(self._problem, width, "bad")]
-        self.query_one("#text", Lines).show(lines)
+        self.query_one("#text", Lines).show(stopping.newest(lines, max(1, self.size.height - _FRAME), self.g))
         self.query_one("#choices", Choices).offer(items)
 
     def _question(self, view: RunView, width: int) -> tuple[list[Line], list[Item]]:

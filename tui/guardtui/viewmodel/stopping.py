@@ -78,6 +78,9 @@ def _promises(view: RunView) -> list[tuple[str, Tone]]:
                 "text",
             )
         )
+    elif not state.phase:
+        said.append(("The command does not use guard's library: it gets SIGINT, and no checkpoint is "
+                     "promised. Everything since its last own save is lost.", "bad"))  # fmt: skip
     else:
         said.append(("guard cannot save this run: it neither tracks a model nor saves by itself. "
                      "Everything since its last own save is lost.", "bad"))  # fmt: skip
@@ -100,7 +103,8 @@ def _promises(view: RunView) -> list[tuple[str, Tone]]:
 
 def stage_lines(state: RunState, sent: float | None, width: int, g: Glyphs) -> list[Line]:
     """Each stage with its time since the request; what goes on or is still to come is dim."""
-    stages = [stage for stage in state.stop if stage.stage != "offer"]
+    silent = ("offer",) if state.best or state.last or state.status.live else ("offer", "verifying")
+    stages = [stage for stage in state.stop if stage.stage not in silent]
     reached = {stage.stage for stage in stages}
     start = stages[0].t if stages else sent or 0.0
     lines = [
@@ -111,6 +115,15 @@ def stage_lines(state: RunState, sent: float | None, width: int, g: Glyphs) -> l
     if not stages:
         lines.append(line((f"{g.pending} ", "dim"), "request sent, waiting for an answer"))
     return [*lines, *(line((f"{g.pending} {stage_words(name)}", "dim")) for name in _to_come(state, reached))]
+
+
+def newest(lines: list[Line], room: int, g: Glyphs) -> list[Line]:
+    """What fits into ``room`` lines: which run this is about, and the end, where the news are."""
+    if len(lines) <= room:
+        return lines
+    return (
+        [*lines[:1], line((g.pending, "dim")), *lines[len(lines) - room + 2 :]] if room > 2 else lines[-room:]
+    )
 
 
 def _to_come(state: RunState, reached: set[str]) -> list[str]:
@@ -124,6 +137,7 @@ def _to_come(state: RunState, reached: set[str]) -> list[str]:
         for name in expected
         if name not in reached | going_on
         and not (name in ("saved", "verified") and not state.can_save)
+        and not (name == "acknowledged" and not state.can_save and not state.phase)
         and not (name == "requested" and reached)
     ]
 
