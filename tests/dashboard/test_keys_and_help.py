@@ -74,6 +74,18 @@ async def test_help_opens_scrolls_and_closes_from_everywhere():
             await until(pilot, lambda: not isinstance(app.screen, TextScreen))
 
 
+async def test_help_over_the_info_page_is_help_and_goes_back_to_it():
+    app = dashboard(example_fleet())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "digits")
+        await pilot.press("i")
+        await shows(pilot, "folder", "can save")
+        await pilot.press("question_mark")
+        await shows(pilot, "List of runs", "the run above")
+        await pilot.press("question_mark")
+        await shows(pilot, "folder", "can save")
+
+
 async def test_a_click_on_the_footer_does_what_its_key_does():
     app = dashboard(example_fleet())
     async with app.run_test(size=(80, 24)) as pilot:

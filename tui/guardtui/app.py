@@ -18,7 +18,7 @@ from guardtui.commanding import send_stop
 from guardtui.feed import Feed, FleetLike
 from guardtui.screens.board import BoardScreen
 from guardtui.screens.fleet import FleetScreen
-from guardtui.screens.text import TextScreen
+from guardtui.screens.text import HelpScreen, TextScreen
 from guardtui.snapshot import RunView, Snapshot
 from guardtui.text import Line
 from guardtui.theme import THEMES, first_theme, next_theme
@@ -156,11 +156,11 @@ class Dashboard(App[None]):
         event.answered(event.problem)
 
     def action_help(self) -> None:
-        """Every key."""
-        if isinstance(self.screen, TextScreen):
+        """Every key; again: back."""
+        if isinstance(self.screen, HelpScreen):
             self.screen.dismiss()
         else:
-            self.push_screen(TextScreen(lambda width: help_lines(width, self.glyphs, readonly=self.readonly)))
+            self.push_screen(HelpScreen(lambda width: help_lines(width, self.glyphs, readonly=self.readonly)))
 
     def action_theme(self) -> None:
         """The next colours."""

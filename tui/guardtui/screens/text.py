@@ -52,3 +52,7 @@ class TextScreen(BoardScreen):
     def action_close(self) -> None:
         """Go back."""
         self.dismiss()
+
+
+class HelpScreen(TextScreen):
+    """The page of keys: there the key that opens it closes it."""
