@@ -117,3 +117,19 @@ def test_an_explosion_clears_only_after_recovery_was_held():
     engine = judge_losses(losses)
     cleared = [s for s in engine.history if s.id == "loss_explosion" and s.cleared_at]
     assert [s.cleared_at for s in cleared] == [330]
+
+
+def test_a_spike_after_a_resume_is_measured_by_how_the_run_began_not_by_where_it_resumed():
+    """A trained loss of 0.001 is no untrained level: a spike to 0.2 from there is not a wrecked model."""
+    engine = judge_losses(decreasing(600, floor=0.001, noise=0.02))
+    engine.resumed()
+    for step, loss in enumerate([*noisy(0.001, 200), 0.2, *noisy(0.0014, 300)], start=600):
+        assert engine.feed(metrics(step, loss=loss)) == []
+
+
+def test_a_burst_after_a_resume_that_wrecks_the_weights_is_still_caught():
+    engine = judge_losses(decreasing(600, floor=0.001, noise=0.02))
+    engine.resumed()
+    for step, loss in enumerate([*noisy(0.001, 200), 4.5e6, *noisy(2.34, 200, noise=0.02)], start=600):
+        engine.feed(metrics(step, loss=loss))
+    assert raised(engine, "loss_explosion")

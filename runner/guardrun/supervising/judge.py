@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
 
-from guardrun.events.decode import as_number
+from guardrun.events.decode import as_number, decode
 from guardrun.events.schema import ENVELOPE, EVAL, METRICS, RESUME, RUN_START, Event
 from guardrun.signals.engine import Engine, EngineSettings
 from guardrun.signals.model import Point, Signal
+from guardrun.signals.rules.points import TRAIN_LOSS
+
+_FIRST: Final = 10
+_HEAD_BYTES: Final = 256 * 1024
 
 
 class Judge:
-    """One engine over rank 0's points. ``recorded``: transitions that a former supervisor wrote."""
+    """One engine over rank 0's points. ``recorded``: transitions that a former supervisor wrote;
+    ``beginning``: the run's first points, of an attempt before this one."""
 
-    def __init__(self, config: Mapping[str, Any], recorded: set[tuple[str, str, int, bool]]) -> None:
+    def __init__(
+        self, config: Mapping[str, Any], recorded: set[tuple[str, str, int, bool]],
+        beginning: Sequence[Point] = (),
+    ) -> None:  # fmt: skip
+        self._beginning = tuple(beginning)
         monitor = config.get("monitor") or {}
         self._policy = config.get("policy") or {}
         self._recorded = recorded
@@ -25,6 +35,11 @@ class Judge:
             monitor=monitor, mode="max" if mode == "max" else "min", policy=self._policy
         )
         self._engine = Engine(settings)
+        for point in self._beginning:
+            # What came of these is history; the rules only learn from them how an untrained model does.
+            self._engine.feed(point)
+        if self._beginning:
+            self._engine.resumed()
 
     @property
     def active(self) -> tuple[Signal, ...]:
@@ -49,6 +64,24 @@ class Judge:
                 self._recorded.add(key)
                 fresh.append(signal)
         return fresh
+
+
+def first_points(events: Path, attempt: int) -> list[Point]:
+    """The run's first points with a training loss, if they are of an attempt before this one."""
+    try:
+        with open(events, "rb") as file:
+            lines = file.read(_HEAD_BYTES).split(b"\n")[:-1]
+    except OSError:
+        return []
+    found: list[Point] = []
+    for event in filter(None, map(decode, lines)):
+        number = event.get("attempt")
+        if len(found) == _FIRST or (isinstance(number, int) and number >= attempt):
+            break
+        point = point_of(event)
+        if point is not None and TRAIN_LOSS in point.values:
+            found.append(point)
+    return found
 
 
 def point_of(event: Event) -> Point | None:

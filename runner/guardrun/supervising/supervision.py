@@ -15,7 +15,7 @@ from guardrun.supervising.budgets import Budgets
 from guardrun.supervising.event_log import EventLog
 from guardrun.supervising.faults import Faults
 from guardrun.supervising.foreign_logs import foreign_logs_of
-from guardrun.supervising.judge import Judge, signal_fields
+from guardrun.supervising.judge import Judge, first_points, signal_fields
 from guardrun.supervising.ladder import Request, Stage
 from guardrun.supervising.launching import grace_of
 from guardrun.supervising.past import PastAttempts
@@ -54,7 +54,7 @@ class Supervision:
         self._logs = foreign_logs_of(launch, paths, attempt, log, attached=attached)
         if self._logs is not None:
             faults.guard("looking for earlier logs", self._logs.remember_the_past)
-        self._judge = Judge(config, past.signals)
+        self._judge = Judge(config, past.signals, first_points(paths.events(), attempt))
         self._budgets = Budgets(config, spent_before=past.seconds)
         self._inbox = CommandInbox(paths, attempt)
         self._began = time.time()

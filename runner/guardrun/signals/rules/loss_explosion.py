@@ -38,9 +38,17 @@ class LossExplosion:
     clear_after = 10
 
     def __init__(self) -> None:
-        self.reset()
+        self._untrained: float | None = None
+        """Where the run began, from before its first resume."""
+        self._begin()
 
     def reset(self) -> None:
+        # A resumed run begins at a trained level: only the run's own beginning tells what untrained is.
+        if self._untrained is None:
+            self._untrained = self._excess.initial
+        self._begin()
+
+    def _begin(self) -> None:
         self._excess = SustainedExcess(FACTOR)
         self._burst: _Burst | None = None
         self._lr: float | None = None
@@ -75,13 +83,18 @@ class LossExplosion:
 
     def _gained(self) -> float:
         """How far the training has brought the loss down; 0 when it has not."""
-        initial = self._excess.initial
+        initial = self._initial()
         return 0.0 if initial is None else max(0.0, initial - self._excess.base.median)
+
+    def _initial(self) -> float | None:
+        known = [level for level in (self._untrained, self._excess.initial) if level is not None]
+        return max(known, default=None)
 
     def _worse_than_untrained(self, factor: float) -> float:
         """``factor`` times the larger of the level at the beginning and the level before the excess."""
         base = self._excess.base.median
-        start = base if self._excess.initial is None else max(self._excess.initial, base)
+        initial = self._initial()
+        start = base if initial is None else max(initial, base)
         return start + (factor - 1) * max(abs(start), self._excess.base.scaled_mad())
 
     def _report(self, excess: Excess, needed: int) -> Finding:
