@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from guardrun.errors import UserError
@@ -127,6 +128,9 @@ def load_part(file: Path, *, mmap: bool = False) -> dict[str, Any]:
 
     try:
         payload = torch.load(file, map_location="cpu", weights_only=True, mmap=mmap)
+    except pickle.UnpicklingError as error:
+        # torch's own text advises weights_only=False, which would run whatever the file says.
+        raise ValueError("can't be loaded: it holds more than tensors and plain Python data") from error
     except Exception as error:  # whatever a hostile or torn pickle provokes
         text = " ".join(str(error).split())
         raise ValueError(f"can't be loaded: {text[:300] or type(error).__name__}") from error
