@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,27 @@ def test_the_metric_to_beat_is_remembered_by_the_next_attempt(tmp_path: Path) ->
     assert not kit.store.is_better(1.5)
     assert kit.save(3, 1.5).roles == ("last",)
     assert roles(kit) == ("step-9-a1", "step-3-a2")
+
+
+def test_a_best_that_is_gone_does_not_stand_in_the_way_of_the_next_attempts(tmp_path: Path) -> None:
+    kit = Trained(tmp_path)
+    kit.save(1, 1.0)
+    kit.save(2, 0.1)
+    shutil.rmtree(tmp_path / "checkpoints/step-2-a1")
+
+    notes = kit.store.prepare()
+
+    assert notes[0] == "the best checkpoint, step-2-a1, is gone; best is step-1-a1 now"
+    assert kit.save(3, 0.5).roles == ("best", "last")
+
+
+def test_a_best_that_is_gone_with_all_others_leaves_no_pointer(tmp_path: Path) -> None:
+    kit = Trained(tmp_path)
+    kit.save(1, 0.1)
+    shutil.rmtree(tmp_path / "checkpoints/step-1-a1")
+
+    assert "chooses anew" in kit.store.prepare()[0]
+    assert kit.save(2, 0.5).roles == ("best", "last")
 
 
 def test_leftovers_of_dead_attempts_go_and_those_of_this_attempt_stay(tmp_path: Path) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from guardrun.recording.checkpoints.external import overwritten
-from guardrun.recording.checkpoints.layout import Damage, Meta, read_meta
+from guardrun.recording.checkpoints.layout import META, Damage, Meta, read_meta
 from guardrun.recording.checkpoints.pointers import Pointer, read_pointer, write_pointer
 from guardrun.recording.checkpoints.ranking import is_better, rank_best
 from guardrun.recording.checkpoints.writing import CheckpointFailed
@@ -53,6 +54,27 @@ def give_roles(
         write_pointer(paths, "last", pointer)
         roles.append("last")
     return Granted(meta, tuple(roles), problem)
+
+
+def mend_best(paths: RunPaths, mode: str) -> list[str]:
+    """Before an attempt: a best that is not there any more must not stand in the way of those to come.
+
+    The best of those left takes its place, or none; what a person should know. One that is there but damaged
+    stays: its weights may be worth a look, and a folder that no pointer names may be deleted. Raises OSError.
+    """
+    best = read_pointer(paths, "best")
+    if not isinstance(best, Pointer):
+        return []
+    try:
+        os.stat(paths.checkpoints / best.folder / META)
+    except FileNotFoundError:
+        rest = rank_best(paths, mode)
+        if rest is not None:
+            write_pointer(paths, "best", rest)
+            return [f"the best checkpoint, {best.folder}, is gone; best is {rest.folder} now"]
+        os.unlink(paths.pointer("best"))
+        return [f"the best checkpoint, {best.folder}, is gone; the next evaluation chooses anew"]
+    return []
 
 
 def _claim_best(

@@ -13,7 +13,7 @@ from guardrun.recording.checkpoints.layout import META, SCHEMA, FolderName, Turn
 from guardrun.recording.checkpoints.pointers import Pointer, read_pointer
 from guardrun.recording.checkpoints.ranking import is_better, only_finite
 from guardrun.recording.checkpoints.reduction import reduce_state
-from guardrun.recording.checkpoints.roles import give_roles
+from guardrun.recording.checkpoints.roles import give_roles, mend_best
 from guardrun.recording.checkpoints.tracked import state_bytes
 from guardrun.recording.checkpoints.writing import (
     CheckpointFailed,
@@ -116,6 +116,7 @@ class CheckpointStore:
         try:
             os.makedirs(self._paths.checkpoints, exist_ok=True)
             notes = housekeeping.clean_leftovers(self._paths, self._attempt) if self._rank == 0 else []
+            notes += mend_best(self._paths, self.mode) if self._rank == 0 else []
             return notes + self._space_notes(tracked)
         except OSError as error:
             return [f"checkpoints cannot be written to {self._paths.checkpoints}: {error.strerror or error}"]
