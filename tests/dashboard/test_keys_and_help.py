@@ -59,6 +59,11 @@ def test_at_eighty_columns_the_footer_of_the_list_offers_the_safe_stop():
     assert "s stop safely" not in [text_of(item) for item, _ in bar_items("fleet", 78, readonly=True)]
 
 
+@pytest.mark.parametrize("place", ["fleet", "run"])
+def test_on_a_phone_the_stop_key_is_named_in_short(place):
+    assert "s stop" in [text_of(item) for item, _ in bar_items(place, 38, readonly=False)]
+
+
 async def test_help_opens_scrolls_and_closes_from_everywhere():
     app = dashboard(example_fleet())
     async with app.run_test(size=(80, 24)) as pilot:

@@ -200,6 +200,25 @@ async def test_escape_sends_nothing(folder):
     assert fleet.sent() == []
 
 
+@pytest.mark.parametrize("key", ["q", "ctrl+c"])
+async def test_the_dashboard_can_be_left_from_the_dialog_and_nothing_is_sent_by_that(folder, key):
+    fleet = RealFolder(folder)
+    app = dashboard(fleet)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "digits")
+        await pilot.press("s")
+        await shows(pilot, "Safe stop")
+        await pilot.press("question_mark")
+        await shows(pilot, "List of runs")
+        await pilot.press("question_mark")
+        await shows(pilot, "Safe stop")
+        await pilot.press(key)
+        await until(pilot, lambda: not app.is_running)
+
+    assert app.return_code == 0
+    assert fleet.sent() == []
+
+
 async def test_enter_alone_never_loses_work(folder):
     fleet = RealFolder(folder, can_save=False)
     app = dashboard(fleet)

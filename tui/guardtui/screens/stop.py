@@ -28,7 +28,11 @@ _FRAME = 4
 class StopScreen(BoardScreen, ModalScreen[None]):
     """About one run. Nothing is sent before the person confirmed, and nothing twice."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("stop")]
+    # A modal screen hides the app's own keys; Ctrl-C and q must work here too.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings_for("stop"),
+        *bindings_for("everywhere", owner="app."),
+    ]
     CSS = """
     StopScreen { align: center middle; background: $background 60%; }
     StopScreen:ansi { background: transparent; }

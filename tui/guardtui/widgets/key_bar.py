@@ -10,20 +10,21 @@ from guardtui.widgets.choices import Choices, Item
 
 
 def bar_items(where: Where, width: int, *, readonly: bool) -> list[Item]:
-    """Key and label with the action, in the order of the table, as many as fit into ``width`` cells."""
+    """Key and label with the action, in the order of the table, as many as fit into ``width`` cells;
+    what does not fit with its whole label is tried with the first word of it."""
     places: tuple[tuple[Where, str], ...] = ((where, ""), ("everywhere", "app."))
     keys = [
         (key, owner) for place, owner in places for key in keys_for(place, readonly=readonly) if key.label
     ]
-    items = [
-        (line((key.shown.split()[0], "key"), (f" {key.label}", "dim")), owner + key.action)
-        for key, owner in keys
-    ]
-    kept: set[int] = set()
+    kept: dict[int, Item] = {}
     for number in sorted(range(len(keys)), key=lambda number: keys[number][0].rank):
-        if sum(width_of(items[each][0]) + 2 for each in kept) + width_of(items[number][0]) <= width:
-            kept.add(number)
-    return [items[number] for number in sorted(kept)]
+        key, owner = keys[number]
+        room = width - sum(width_of(shown) + 2 for shown, _ in kept.values())
+        for label in dict.fromkeys((key.label, key.label.split()[0])):
+            shown = line((key.shown.split()[0], "key"), (f" {label}", "dim"))
+            if number not in kept and width_of(shown) <= room:
+                kept[number] = (shown, owner + key.action)
+    return [kept[number] for number in sorted(kept)]
 
 
 class KeyBar(Choices):
