@@ -124,7 +124,9 @@ def label_values(values: list[float], step: float, unit: str = "") -> tuple[list
     if biggest > 0 and step > 0 and math.log10(biggest) - math.log10(step) > _MOST_DIGITS:
         offset = _common_offset(values, step)
         labels, _ = label_values([value - offset for value in values], step, unit)
-        return [label if label.startswith("-") else f"+{label}" for label in labels], _offset_text(offset)
+        return [label if label.startswith("-") else f"+{label}" for label in labels], _offset_text(
+            offset, unit
+        )
     if unit == "s" and biggest <= _LONGEST:
         return _durations(values, step, biggest), ""
     if unit == "%":
@@ -134,7 +136,10 @@ def label_values(values: list[float], step: float, unit: str = "") -> tuple[list
     return _numbers(values, step, biggest), ""
 
 
-def _offset_text(offset: float) -> str:
+def _offset_text(offset: float, unit: str) -> str:
+    if unit == "B":
+        scale, suffix = next((pair for pair in _SUFFIXES if abs(offset) >= pair[0]), (1.0, ""))
+        return f"{offset / scale:.15g}{suffix}B"
     plain = f"{offset:.15g}"
     mantissa, _, power = f"{offset:.14e}".partition("e")
     scientific = f"{_no_zeros(mantissa)}e{int(power)}"
