@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from guardrun.events.encode import encode
 from guardrun.events.schema import KINDS
 from guardrun.reading.columns import Batch, ColumnReader
-from guardrun.state.fold import RunFold
+from guardrun.state.fold import LOST_END, RunFold
 from guardrun.state.model import Facts, RunState, Status
 
 T0 = 1_000_000.0
@@ -353,3 +353,16 @@ def test_a_stop_of_a_former_attempt_does_not_stop_the_next_one_however_much_is_r
     assert (shown.status, shown.attempt, shown.stop) == (Status.RUNNING, 2, ())
     assert (shown.phase, shown.can_save) == ("", True)
     assert shown.elapsed_s == pytest.approx(20)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_run_whose_end_only_the_supervisor_saw_says_that_events_are_missing(told: bool) -> None:
+    """A disk that is full to the last byte loses the training's last events, and the count of them, too."""
+    end = {"kind": "run_end", "status": "finished", "reason": "completed", "attempt": 1}
+    fold = RunFold()
+    fold.add("rank0", Log().batch(header(), metrics(66, loss=1.0), *([end] if told else [])))
+    fold.add("supervisor", Log().batch(header(), {**end, "exit_code": 0, "guard_exit": 0}))
+    shown = state(fold, Facts())
+
+    assert shown.status is Status.FINISHED
+    assert (LOST_END in shown.notes) is not told

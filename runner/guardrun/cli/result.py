@@ -42,6 +42,8 @@ def result_lines(
     state: RunState, end: Mapping[str, Any], folder: str
 ) -> list[tuple[str, str, tuple[str, ...]]]:
     """(label, text, styles) of each line; an empty text is an empty line."""
+    from guardrun.state.fold import LOST_END
+
     status = str(end.get("status") or state.status)
     reason = str(end.get("reason") or state.reason)
     lines: list[tuple[str, str, tuple[str, ...]]] = [("", "", ())]
@@ -60,6 +62,7 @@ def result_lines(
     if state.best is None and state.last is None:
         lines.append(("best", "no checkpoint was written", ("dim",)))
     lines.extend(_signals(state))
+    lines.extend(("note", note, ("yellow",)) for note in state.notes if note == LOST_END)
     if state.cost is not None:
         lines.append(("cost", f"{state.cost:.2f} {state.currency}", ()))
     lines.append(("directory", folder, ()))

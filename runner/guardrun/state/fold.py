@@ -15,6 +15,7 @@ from guardrun.state.model import (
     Facts,
     Monitor,
     RunState,
+    Status,
     StopStage,
 )
 from guardrun.state.progress import eta_seconds, planned_steps, slow_step_seconds, step_rate
@@ -26,6 +27,10 @@ from guardrun.state.values import real, table, whole, words
 SUPERVISOR: Final = "supervisor"
 SYSTEM: Final = "system"
 _HOUR: Final = 3600.0
+LOST_END: Final = (
+    "the log lacks the training's end: its last events are missing "
+    "(was the disk full? or the script left without closing its run)"
+)
 _SPEAKS_WITHIN_S: Final = 30.0
 """A command that has written no event for so long after its launch does not use the library."""
 
@@ -143,7 +148,7 @@ class RunFold:
             silent_s=facts.silent_s,
             bad_lines=sum(source.bad_lines for source in self._sources.values()) + extra_bad_lines,
             dropped_events=sum(source.dropped for source in self._sources.values()),
-            notes=tuple(dict.fromkeys((*self._notes(), *extra_notes))),
+            notes=tuple(dict.fromkeys((*_lost_end(verdict, current, attempt), *self._notes(), *extra_notes))),
             seeds=dict(rank0.seeds),
             data=tuple(rank0.data.values()),
         )
@@ -316,6 +321,13 @@ class RunFold:
 
     def _notes(self) -> list[str]:
         return [note for source in self._sources.values() for note in source.notes]
+
+
+def _lost_end(verdict: Verdict, training: SourceFold, attempt: int) -> tuple[str, ...]:
+    """Only the supervisor saw a run finish whose training had written events: then some are missing."""
+    told = training.attempts.get(attempt, _NO_ATTEMPT)
+    lost = verdict.status is Status.FINISHED and bool(training.header) and told.end is None
+    return (LOST_END,) if lost else ()
 
 
 def _command(launch: Mapping[str, Any], supervisor: SourceFold) -> tuple[str, ...]:
