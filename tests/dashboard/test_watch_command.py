@@ -94,6 +94,13 @@ def test_a_run_can_be_named(runs, monkeypatch, capsys):
     assert "1 run in" in capsys.readouterr().out
 
 
+def test_a_folder_that_the_first_run_will_make_is_an_empty_list(tmp_path, monkeypatch, capsys):
+    """`guard watch runs/` in one pane, `guard run` in the other: whoever comes first."""
+    monkeypatch.chdir(tmp_path)
+    assert run(["watch", "--once", "runs/"]) == 0
+    assert "no runs" in capsys.readouterr().out
+
+
 def test_a_path_that_is_not_there_is_a_usage_error(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -212,6 +213,28 @@ def test_a_command_without_our_library_is_known_by_its_supervisors_word(tmp_path
     run.event("run_start", file="supervisor.jsonl", attempt=1, pid=2**22 - 3, pid_start=1)
 
     assert caught_up(run.paths.root).state().status is Status.KILLED
+
+
+def test_a_checkpoint_that_is_gone_is_not_shown_as_verified(tmp_path: Path) -> None:
+    run = RunWriter(tmp_path, t=time.time() - 60)
+    run.start()
+    run.train(3)
+    run.checkpoint()
+    run.supervise()
+    for role in ("best", "last"):
+        run.event(
+            "checkpoint", file="supervisor.jsonl", role=role, path="checkpoints/step-3-a1", verified=True,
+            level="full", problem="",
+        )  # fmt: skip
+    best = caught_up(run.paths.root).state().best
+    assert best is not None
+    assert best.verified is True
+
+    shutil.rmtree(run.paths.checkpoints / "step-3-a1")
+
+    best = caught_up(run.paths.root).state().best
+    assert best is not None
+    assert (best.verified, best.problem) == (False, "its folder is gone")
 
 
 def test_a_replaced_log_is_read_anew_and_the_state_says_so(tmp_path: Path) -> None:

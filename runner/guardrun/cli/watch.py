@@ -59,6 +59,8 @@ def _existing(spec: str) -> Path:
     if path.is_dir():
         return path
 
+    if spec.endswith("/") and path.parent.is_dir() and not path.exists():
+        return path  # written as a folder: the first run will make it, and appears by itself
     if path.exists():
         raise UserError(f"{spec} is not a folder", hint="`guard signals FILE` judges a log of another tool")
     return resolve_run(spec, os.environ.get("GUARDRUN_RUNS_DIR") or "runs")

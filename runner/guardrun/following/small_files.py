@@ -54,8 +54,14 @@ class SmallFiles:
         if number is not None:
             self.launch = self._read(self._paths.attempt(number))
         found = {role: self._read(self._paths.pointer(role)) for role in _ROLES}
-        self.pointers = {role: body for role, body in found.items() if body is not None}
+        self.pointers = {role: self._with_presence(body) for role, body in found.items() if body is not None}
         return (self.identity, self.launch, self.pointers) != before
+
+    def _with_presence(self, pointer: dict[str, Any]) -> dict[str, Any]:
+        """The pointer, and whether what it names is (still) there: a proof says how it was, not how it is."""
+        folder = str(pointer.get("folder") or "")
+        gone = not folder or not (self._paths.checkpoints / Path(folder).name / "meta.json").exists()
+        return {**pointer, "gone": gone}
 
     def _newest_attempt(self) -> int | None:
         try:

@@ -313,6 +313,8 @@ class RunFold:
             )  # fmt: skip
         if ref is None:
             return None
+        if pointer.get("gone") is True:
+            return replace(ref, verified=False, problem="its folder is gone")
         proofs = self._sources.get(SUPERVISOR, _EMPTY).proofs
         proof = proofs.get((role, ref.path))
         if proof is None or not isinstance(proof.get("verified"), bool):
