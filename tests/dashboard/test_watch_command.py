@@ -98,7 +98,7 @@ def test_a_folder_that_the_first_run_will_make_is_an_empty_list(tmp_path, monkey
     """`guard watch runs/` in one pane, `guard run` in the other: whoever comes first."""
     monkeypatch.chdir(tmp_path)
     assert run(["watch", "--once", "runs/"]) == 0
-    assert "no runs" in capsys.readouterr().out
+    assert "No runs in runs yet" in capsys.readouterr().out
 
 
 def test_a_path_that_is_not_there_is_a_usage_error(tmp_path, monkeypatch, capsys):
