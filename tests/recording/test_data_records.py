@@ -121,6 +121,37 @@ def test_items_are_sampled_and_the_generators_stay_where_they_were() -> None:
     assert np.random.get_state()[1].tolist() == before[2]  # type: ignore[index,union-attr]
 
 
+def test_generators_that_a_data_set_keeps_for_itself_stay_where_they_were() -> None:
+    """A run with guard is bit for bit the run without it, whoever owns the augmentation's generator."""
+
+    class Noise:
+        def __init__(self) -> None:
+            self.generators = [np.random.default_rng(1), np.random.RandomState(2), torch.Generator()]
+
+    class Noisy(Squares):
+        def __init__(self, count: int) -> None:
+            super().__init__(count)
+            self.transform = Noise()
+            self.random = random.Random(3)
+            self.entropy = random.SystemRandom()
+
+        def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+            numpy, old, generator = self.transform.generators
+            noise = numpy.normal() + old.normal() + self.random.random() + self.entropy.random()
+            return super().__getitem__(index)[0] + noise + torch.rand(1, generator=generator), index
+
+        def draws(self) -> tuple[float, ...]:
+            numpy, old, generator = self.transform.generators
+            drawn = torch.rand(1, generator=generator).item()
+            return numpy.normal(), old.normal(), drawn, self.random.random()
+
+    looked_at, other = Noisy(100), torch.utils.data.Subset(Noisy(100), range(50))
+    fingerprint(looked_at)
+    fingerprint(other)
+
+    assert looked_at.draws() == other.dataset.draws() == Noisy(100).draws()  # type: ignore[attr-defined]
+
+
 def test_random_items_have_no_hash_and_the_record_says_why() -> None:
     class Augmented(Squares):
         def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:

@@ -203,13 +203,14 @@ def _spaced(size: int, block: int, count: int) -> list[int]:
 
 
 def _items(obj: Any) -> dict[str, Any]:
-    from guardrun.recording.rng import capture_rng, restore_rng
+    from guardrun.recording.rng import capture_rng, generators_within, restore_rng, set_back
 
-    state = capture_rng()
+    state, own = capture_rng(), generators_within(obj)
     try:
         return _sampled(obj, len(obj))
     finally:
         restore_rng(state)
+        set_back(own)
 
 
 def _sampled(obj: Any, count: int) -> dict[str, Any]:

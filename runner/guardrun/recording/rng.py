@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import sys
+from types import ModuleType
 from typing import Any
 
 from guardrun.errors import UserError
@@ -80,6 +81,42 @@ def restore_rng(state: dict[str, Any]) -> list[str]:
     for name in _registered.keys() - state.get("generators", {}).keys():
         problems.append(f"the generator {name!r} is not in the checkpoint")
     return problems
+
+
+def generators_within(obj: Any, most: int = 2000) -> list[tuple[Any, dict[str, Any]]]:
+    """Generators that an object keeps for itself, in its attributes or in those of its parts, with their
+    states; looks at no more than ``most`` parts.
+    """
+    found: list[tuple[Any, dict[str, Any]]] = []
+    seen: set[int] = set()
+    todo = [(obj, 0)]
+    while todo and len(seen) < most:
+        value, depth = todo.pop()
+        if id(value) in seen or isinstance(value, type | ModuleType):
+            continue
+        seen.add(id(value))
+        try:
+            state = _read(value)
+        except Exception:  # one of the operating system's has no state
+            continue
+        if state is not None:
+            found.append((value, state))
+        elif depth < 6:
+            todo += [(part, depth + 1) for part in _parts(value)]
+    return found
+
+
+def set_back(generators: list[tuple[Any, dict[str, Any]]]) -> None:
+    """Set generators to the states that ``generators_within`` found."""
+    for generator, state in generators:
+        _write(generator, state)
+
+
+def _parts(value: Any) -> list[Any]:
+    if isinstance(value, list | tuple):
+        return list(value[:64])
+    inside = value if isinstance(value, dict) else getattr(value, "__dict__", None)
+    return list(inside.values())[:64] if isinstance(inside, dict) else []
 
 
 def _restore_cuda(torch: Any, saved: list[Any]) -> list[str]:
