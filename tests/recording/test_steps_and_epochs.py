@@ -461,6 +461,56 @@ def test_leaving_a_loop_by_break_is_no_stop(begin: Begin, log_of: LogOf) -> None
     assert end_of(log_of, run) == ("finished", "completed", 2)
 
 
+def test_a_step_that_was_done_before_a_break_counts(begin: Begin, log_of: LogOf) -> None:
+    """``if index == 2: break`` at the body's end is how scripts shorten an epoch."""
+    model = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with begin() as run:
+        run.track(model=model, optimizer=optimizer)
+        for _ in run.epochs(2):
+            for batch in run.steps(range(10)):
+                model(torch.ones(1)).sum().backward()
+                optimizer.step()
+                run.log(loss=1.0)
+                if batch == 2:
+                    break
+
+    assert [event["step"] for event in log_of(run, "metrics")] == [1, 2, 3, 4, 5, 6]
+    assert end_of(log_of, run) == ("finished", "completed", 6)
+
+
+class Unsavable:
+    """Its state can be read at first, and not any more once it is ``broken``."""
+
+    broken = False
+
+    def state_dict(self) -> dict[str, int]:
+        if self.broken:
+            raise KeyError("not now")
+        return {"state": 1}
+
+    def load_state_dict(self, state: dict[str, int]) -> None: ...
+
+
+def test_a_state_dict_that_raises_costs_the_checkpoint_and_not_the_training(
+    begin: Begin, log_of: LogOf
+) -> None:
+    odd = Unsavable()
+
+    def train(run: guardrun.Run) -> None:
+        run.track(odd=odd)
+        odd.broken = True
+        assert len(list(run.steps(range(3)))) == 3
+        run.evaluate(val_loss=1.0)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), begin(config={"checkpoint": {"every_steps": 1}}) as run:
+        train(run)
+
+    assert any("no checkpoint: KeyError" in note["text"] for note in log_of(run, "note"))
+    assert log_of(run, "run_end")[0]["error"] == "ZeroDivisionError"
+
+
 @pytest.mark.parametrize("arguments", [{"accumulate": 0}, {"log_every": 0}])
 def test_counts_below_one_are_refused(begin: Begin, arguments: dict[str, int]) -> None:
     with begin() as run, pytest.raises(UserError):

@@ -121,6 +121,10 @@ class Loops:
                     self._complete_step(ends_epoch=self._in_epochs and taken == length)
                     stepped = self._gradients.steps
                 begun = perf_counter()
+        except GeneratorExit:
+            if micro == accumulate and self._gradients.steps > stepped:  # left by break behind its step
+                progress.step += 1
+            raise
         finally:
             progress.in_steps = self.measuring = False
             self._log.meter = None
@@ -168,7 +172,7 @@ class Loops:
         if total is None:
             try:
                 total = len(loader)
-            except (TypeError, NotImplementedError, AttributeError):
+            except Exception:  # no length, or none that is known yet: torch and scripts raise all sorts
                 total = None
         fields: dict[str, int] = {}
         if total is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from guardrun.errors import UserError
 from guardrun.events.schema import DATA, ENV, PHASE, RUN_END, RUN_START, SEEDS
 from guardrun.recording.boundaries import Boundaries
 from guardrun.recording.evaluating import Evaluations
@@ -332,7 +331,7 @@ class Run:
         newer = ended_well and session.progress.step > 0 and not saver.has_last()
         try:
             saver.at_boundary(last=newer)
-        except (UserError, OSError, RuntimeError) as problem:
+        except Exception as problem:  # an exception on its way out is the script's, never ours
             session.trouble("no checkpoint at the end", problem)
 
     def _tell_end(self, error: BaseException | None) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from guardrun.errors import UserError
 from guardrun.events.names import canonical_metric
 from guardrun.events.schema import CHECKPOINT, PHASE, RESUME
+from guardrun.recording.session import brief
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -256,6 +257,9 @@ class Saver:
             )  # fmt: skip
         except (CheckpointFailed, UserError) as error:
             session.tell(f"no checkpoint: {error}")
+            return False
+        except Exception as error:  # a state_dict that raises: the training itself did not ask for it
+            session.tell(f"no checkpoint: {type(error).__name__}: {brief(error)}")
             return False
         finally:
             session.emit(PHASE, phase="train" if progress.in_steps else "eval", epoch=progress.epoch)
