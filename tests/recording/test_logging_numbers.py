@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -81,6 +81,29 @@ def test_what_is_no_number_is_told_once_and_hurts_nothing(begin: Begin, log_of: 
 
     assert [event["y"] for event in log_of(run, "metrics")] == [1.0, 2.0]
     assert sum("x is not logged" in str(note.get("text")) for note in log_of(run, "note")) == 1
+
+
+class AttributeDict(dict[str, Any]):
+    """A common idiom, whose missing attributes are KeyErrors."""
+
+    __getattr__ = dict.__getitem__
+
+
+def test_values_and_batches_that_raise_when_looked_at_hurt_nothing(begin: Begin, log_of: LogOf) -> None:
+    class Lengthless:
+        def __len__(self) -> int:
+            raise RuntimeError("not known yet")
+
+        def __iter__(self) -> Iterator[Any]:
+            return iter([AttributeDict(x=1)])
+
+    with begin() as run:
+        run.log(x=AttributeDict(a=1), y=1.0)
+        run.evaluate({"val/loss": 1.0, "val/count": 10**400})
+        assert [len(batch) for batch in run.steps(Lengthless())] == [1]
+
+    assert log_of(run, "metrics")[0]["y"] == 1.0
+    assert log_of(run, "eval")[0]["val/loss"] == 1.0
 
 
 def test_a_rename_is_told_once(begin: Begin, log_of: LogOf) -> None:

@@ -61,6 +61,8 @@ class Evaluations:
                 number = number.tensor.item()
             if number is SKIP or type(number) is str:
                 number = _word_as_float(number)
+            if type(number) is int and abs(number) >= 2**1023:  # beyond the floats
+                number = None
             if number is None:
                 self._session.note_once(f"{name} is not recorded: a {type(value).__name__} is not one number")
             else:

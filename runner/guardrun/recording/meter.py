@@ -95,8 +95,15 @@ def _gpu_memory(event: dict[str, Any]) -> None:
     event["gpu/memory_reserved_bytes"] = torch.cuda.memory_reserved()
 
 
-def batch_size(batch: Any, depth: int = 0) -> int:
-    """The first dimension of the first tensor or array in a batch; 0 when there is none."""
+def batch_size(batch: Any) -> int:
+    """The first dimension of the first tensor or array in a batch; 0 when there is none. Never raises."""
+    try:
+        return _first_dimension(batch, 0)
+    except Exception:  # a batch of the script's own kind may do anything when it is looked at
+        return 0
+
+
+def _first_dimension(batch: Any, depth: int) -> int:
     shape = getattr(batch, "shape", None)
     if shape is not None:
         try:
@@ -112,7 +119,7 @@ def batch_size(batch: Any, depth: int = 0) -> int:
             return 0
     if isinstance(batch, list | tuple):
         for part in batch:
-            found = batch_size(part, depth + 1)
+            found = _first_dimension(part, depth + 1)
             if found:
                 return found
     return 0

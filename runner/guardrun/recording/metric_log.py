@@ -42,6 +42,14 @@ def _whole(step: Any) -> int:
     return int(step)
 
 
+def _shape(value: Any) -> tuple[Any, ...] | None:
+    """An array's shape, for a remark; the attributes of other objects may do anything when looked at."""
+    try:
+        return tuple(value.shape)
+    except Exception:
+        return None
+
+
 class MetricLog:
     """Writes metrics events. ``meter`` adds what guard measures itself, once a step."""
 
@@ -143,8 +151,8 @@ class MetricLog:
             event[name] = found
         elif value is not None:
             kind = type(value).__name__
-            shape = getattr(value, "shape", None)
-            of = f" of shape {tuple(shape)}" if shape is not None else ""
+            shape = _shape(value)
+            of = f" of shape {shape}" if shape is not None else ""
             self._session.note_once(f"{name} is not logged: a {kind}{of} is not one number")
         return later
 
