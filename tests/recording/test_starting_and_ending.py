@@ -90,6 +90,18 @@ def test_a_hook_for_exceptions_of_the_script_s_own_still_runs(script: Any) -> No
     assert ends(script) == [("failed", "exception")]
 
 
+def test_a_hook_between_two_starts_that_calls_the_one_before_is_called_once(script: Any) -> None:
+    done = script.run(
+        "import sys, guardrun\nfirst = guardrun.start()\nbefore = sys.excepthook\n"
+        "sys.excepthook = lambda *error: (print('mine'), before(*error))\n"
+        "run = guardrun.start()\nraise KeyError(1)\n"
+    )
+
+    assert (done.returncode, done.stdout.split()) == (1, ["mine"])
+    assert done.stderr.count("Traceback") == 1
+    assert done.stderr.rstrip().endswith("KeyError: 1")
+
+
 @pytest.mark.parametrize(("code", "status"), [("", "finished"), ("0", "finished"), ("3", "failed")])
 def test_sys_exit_within_the_run_keeps_its_code(script: Any, code: str, status: str) -> None:
     done = script.run(f"import sys, guardrun\nwith guardrun.start() as run:\n    sys.exit({code})\n")
@@ -359,13 +371,30 @@ def test_where_nothing_can_be_written_training_goes_on_and_is_told(script: Any) 
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"mode": "best"}, {"monitor": "val/xyz"}, {"config": {"monitor": {"metric": "nonsense"}}}]
+    "arguments",
+    [
+        {"mode": "best"},
+        {"monitor": "val/xyz"},
+        {"config": {"monitor": {"metric": "nonsense"}}},
+        {"config": {"stop": 5}},
+        {"config": {"budget": {"time": "soon"}}},
+    ],
 )
 def test_arguments_that_make_no_sense_are_refused(
     begin: Callable[..., guardrun.Run], arguments: dict[str, Any]
 ) -> None:
     with pytest.raises(UserError):
         begin(**arguments)
+
+
+@pytest.mark.parametrize("params", [{1: 2, "a": 3}, {("a", 1): object()}, {"a": {1, 2}}])
+def test_a_configuration_that_json_has_no_place_for_is_recorded_as_text(
+    begin: Callable[..., guardrun.Run], params: dict[Any, Any]
+) -> None:
+    with begin(config={"params": params, "monitor": "val/acc"}) as run:
+        assert run.path is not None
+        assert json.loads((run.path / "attempts" / "1.json").read_bytes())["attempt"] == 1
+        assert (run.config.monitor.metric, run.config.monitor.mode) == ("val/acc", "max")
 
 
 def test_a_command_stops_a_plain_loop_and_is_acknowledged_once(script: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from guardrun.errors import UserError
 from guardrun.events.schema import PHASE
 from guardrun.recording.ranks import Agreement, distributed_ready, make_agreement
 from guardrun.recording.stopping import StopRun
@@ -209,5 +210,8 @@ def _limit(value: Any) -> float | None:
     if isinstance(value, str):
         from guardrun.provenance.config.durations import parse_duration
 
-        return parse_duration(value)
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            raise UserError(f"budget.time is {value!r}: {error}") from None
     return None if value is None else float(value)

@@ -6,12 +6,14 @@ import json
 import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from guardrun import __version__
 from guardrun.errors import UserError
 from guardrun.events.atomic import write_atomic
+from guardrun.events.encode import encode
 from guardrun.events.paths import RunPaths
 from guardrun.events.run_ids import create_run
 from guardrun.provenance.host import Lease, LeaseHeld, boot_id, host_name, process_start
@@ -21,9 +23,6 @@ from guardrun.recording.ranks import RankIdentity, identify
 from guardrun.recording.session import Session, brief, say
 from guardrun.recording.slow_disks import BATCH_DELAY_S, file_system_type, is_slow
 from guardrun.recording.writer import EventWriter
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class Asked(NamedTuple):
@@ -89,6 +88,11 @@ def open_session(asked: Asked, *, ordinal: int, parent: str | None, join: bool) 
 
 def _from_arguments(asked: Asked) -> dict[str, Any]:
     config = from_script(asked.config)
+    if isinstance(config.get("monitor"), str):
+        config["monitor"] = {"metric": config["monitor"]}
+    for key, default in DEFAULTS.items():
+        if isinstance(default, dict) and not isinstance(config.get(key, default), Mapping | None):
+            raise UserError(f"config[{key!r}] is a section of its own, not {config[key]!r}")
     for key, value in (("name", asked.name), ("group", asked.group)):
         if value is not None:
             config[key] = value
@@ -142,7 +146,7 @@ def _facts(launch: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, An
     import hashlib
 
     git = launch.get("git") or {}
-    canonical = json.dumps(config, sort_keys=True, default=str).encode()
+    canonical = _as_json(config, sort_keys=True)
     return {
         "commit": git.get("commit"), "dirty": git.get("dirty"),
         "config_sha256": hashlib.sha256(canonical).hexdigest(),
@@ -262,10 +266,18 @@ def _write_launch(paths: RunPaths, config: dict[str, Any]) -> dict[str, Any]:
         "resume_from": None, "library": True,
     }  # fmt: skip
     try:
-        write_atomic(paths.attempt(1), json.dumps(launch, indent=1, default=str).encode() + b"\n", sync=False)
-    except (OSError, ValueError, TypeError) as error:
+        write_atomic(paths.attempt(1), _as_json(launch, indent=1), sync=False)
+    except OSError as error:
         say(f"{paths.attempt(1)} could not be written: {brief(error)}")
     return launch
+
+
+def _as_json(value: Mapping[str, Any], **style: Any) -> bytes:
+    """Also where the script's configuration holds keys and objects that JSON has no place for."""
+    try:
+        return json.dumps(value, default=str, **style).encode() + b"\n"
+    except Exception:
+        return encode(dict(value))
 
 
 def _command() -> list[str]:

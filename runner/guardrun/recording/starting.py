@@ -26,7 +26,8 @@ class _Process:
         self.started = 0
         self.joined = False
         self.hooked = False
-        self.previous_hook: Callable[..., Any] | None = None
+        self.exception_hook: Callable[..., Any] | None = None
+        """The newest of ours."""
 
 
 _process = _Process()
@@ -90,8 +91,8 @@ def _install_hooks() -> None:
         atexit.register(_at_exit)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_in_child)
-    if sys.excepthook is not _on_exception:
-        _process.previous_hook, sys.excepthook = sys.excepthook, _on_exception
+    if sys.excepthook is not _process.exception_hook:
+        _process.exception_hook = sys.excepthook = _recording_before(sys.excepthook)
 
 
 def _at_exit() -> None:
@@ -99,14 +100,21 @@ def _at_exit() -> None:
         run.finish()
 
 
-def _on_exception(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Record the failure, then let the exception be shown as it would have been."""
-    try:
-        if not issubclass(kind, StopRun):
-            for run in reversed(list(_process.open)):
-                run.finish(error)
-    finally:
-        (_process.previous_hook or sys.__excepthook__)(kind, error, trace)
+def _recording_before(previous: Callable[..., Any]) -> Callable[..., Any]:
+    """A hook that records the failure, then lets the exception be shown as it would have been.
+
+    Each has its own ``previous``: somebody's hook over an earlier one of ours may call that in turn.
+    """
+
+    def on_exception(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        try:
+            if not issubclass(kind, StopRun):
+                for run in reversed(list(_process.open)):
+                    run.finish(error)
+        finally:
+            previous(kind, error, trace)
+
+    return on_exception
 
 
 def _in_child() -> None:
