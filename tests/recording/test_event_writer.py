@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -191,3 +192,17 @@ def test_the_file_system_of_the_longest_mount_point_decides(tmp_path: Path, line
 
 def test_an_unreadable_mount_table_means_nothing_special(tmp_path: Path) -> None:
     assert not is_slow(file_system_type(tmp_path, str(tmp_path / "absent")))
+
+
+def test_the_warning_of_a_forked_child_survives_a_closed_standard_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Closed:
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    writer = EventWriter(tmp_path / "events.jsonl", {})
+    writer.abandon()
+    monkeypatch.setattr(sys, "stderr", Closed())
+
+    writer.emit("note", {"text": "from the child"})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 import threading
 import time
 from os import write
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from guardrun.events.encode import encode
 from guardrun.events.schema import HEADER, NOTE, SCHEMA_VERSION
+from guardrun.recording.session import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -218,7 +218,7 @@ class EventWriter:
     def _warn_inert(self) -> None:
         if not self._warned:
             self._warned = True
-            print("guard: a forked process logs nothing; log from the training process", file=sys.stderr)
+            say("a forked process logs nothing; log from the training process")
 
     # -- batching
 
