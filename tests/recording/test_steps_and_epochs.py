@@ -479,6 +479,21 @@ def test_a_step_that_was_done_before_a_break_counts(begin: Begin, log_of: LogOf)
     assert end_of(log_of, run) == ("finished", "completed", 6)
 
 
+def test_a_loop_that_a_traceback_kept_open_counts_nothing_when_it_closes(begin: Begin) -> None:
+    """A notebook's last exception holds the frames of its cell until the next one."""
+    model = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with begin() as run:
+        run.track(model=model, optimizer=optimizer)
+        kept = run.steps(range(10))
+        next(kept)
+        for _ in run.steps(range(3)):
+            optimizer.step()
+        kept.close()  # type: ignore[attr-defined]
+
+        assert run.step == 3
+
+
 class Unsavable:
     """Its state can be read at first, and not any more once it is ``broken``."""
 

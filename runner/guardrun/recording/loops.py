@@ -40,6 +40,8 @@ class Loops:
         self._gradients = gradients
         self._meter = meter
         self._in_epochs = False
+        self._newest = object()
+        """Stands for the loop of run.steps that was begun last."""
 
     @property
     def active(self) -> bool:
@@ -99,6 +101,7 @@ class Loops:
         taken = self._saver.batches_before
         micro = taken % accumulate
         stepped = self._gradients.steps
+        loop = self._newest = object()
         try:
             while True:
                 try:
@@ -122,7 +125,8 @@ class Loops:
                     stepped = self._gradients.steps
                 begun = perf_counter()
         except GeneratorExit:
-            if micro == accumulate and self._gradients.steps > stepped:  # left by break behind its step
+            # Left by break behind its step. A notebook's last traceback may close an old loop much later.
+            if loop is self._newest and micro == accumulate and self._gradients.steps > stepped:
                 progress.step += 1
             raise
         finally:
