@@ -16,6 +16,7 @@ from guardrun.events.paths import RunPaths
 from guardrun.recording import rendezvous
 from guardrun.recording.ranks import Agreement, RankIdentity, Round, identify
 from guardrun.recording.stopping import StopWish, status_of
+from waiting import wait_for
 
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
 
@@ -72,6 +73,30 @@ def test_under_torchrun_two_ranks_are_one_run_and_leave_at_the_same_step(script:
     best = [event for event in script.events("checkpoint") if "best" in event["roles"]]
     assert best
     assert not list((script.folder / "runs/.rendezvous").glob("*.json"))
+
+
+def test_ranks_without_a_process_group_leave_each_by_itself_and_rank_0_waits_for_nobody(script: Any) -> None:
+    apart = DDP.replace("EPOCH_LENGTH", "7").replace('dist.init_process_group("gloo")', "")
+    apart = apart.replace(
+        "torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(4, 1))", "torch.nn.Linear(4, 1)"
+    )
+    apart = apart.replace("rank = dist.get_rank()", "rank = int(os.environ['RANK'])")
+    apart = apart.replace("dist.destroy_process_group()", "")
+    process = script.start(apart, *TORCHRUN, OMP_NUM_THREADS="1")
+    script.wait_for_step(12)
+    wait_for(lambda: script.events("metrics", "events.rank1.jsonl"), 30, what="rank 1")
+    (folder,) = (p for p in (script.folder / "runs").iterdir() if not p.name.startswith("."))
+
+    send_command(RunPaths(folder), "stop", attempt=1, via="cli")
+    out, err = process.communicate(timeout=60)
+
+    assert process.returncode == 0, err
+    assert sorted(line.split()[1] for line in out.splitlines() if line.startswith("left")) == ["0", "1"]
+    meta = json.loads((folder / "checkpoints/last/meta.json").read_text())
+    assert len(meta["files"]) == 1
+    assert any("no process group" in note["text"] for note in script.events("note"))
+    (end,) = script.events("run_end")
+    assert (end["status"], end["step"]) == ("stopped", meta["step"])
 
 
 def test_a_stop_seen_by_one_rank_alone_and_uneven_batches_still_end_all(script: Any) -> None:

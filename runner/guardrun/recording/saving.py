@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from guardrun.errors import UserError
 from guardrun.events.names import canonical_metric
 from guardrun.events.schema import CHECKPOINT, PHASE, RESUME
+from guardrun.recording.ranks import distributed_ready
 from guardrun.recording.session import brief
 
 if TYPE_CHECKING:
@@ -220,14 +221,19 @@ class Saver:
             return False
         session = self._session
         several = session.rank.world_size > 1
+        apart = several and not distributed_ready()
+        if apart:  # ranks without a process group never meet at one step: rank 0 waits for nobody
+            session.note_once("the ranks have no process group: rank 0 alone writes the checkpoints")
+            if session.rank.rank != 0:
+                return False
         best = evaluated is not None and evaluated[1]
         values = dict(metrics or {}) | (evaluated[0] if evaluated else {})
         done = False
-        if several and best and session.rank.rank == 0:
+        if several and not apart and best and session.rank.rank == 0:
             done = self._save(values, best=True, last=False, alone=True)
             best = False
         if last or best:  # the newest checkpoint is last, whatever it was written for
-            done = self._save(values, best=best, last=True, alone=False)
+            done = self._save(values, best=best, last=True, alone=apart)
         return done
 
     def has_last(self) -> bool:
