@@ -33,7 +33,6 @@ class Glyphs(NamedTuple):
     bar_rest: str = "─"
     dot: str = "·"
     rule: str = "─"
-    dash: str = "–"
     rising: str = "↑"
     falling: str = "↓"
     spark: str = "▁▂▃▄▅▆▇█"
@@ -43,7 +42,7 @@ UNICODE: Final = Glyphs()
 ASCII: Final = Glyphs(
     starting="~", running="*", stopping="%", finished="+", stopped="#", aborted="!", failed="x", killed="X",
     hung="o", lost="?", act="!", warn="!", info="-", cleared="o", done="+", bad="x", pending="...",
-    cursor=">", bar="=", bar_rest="-", dot="-", rule="-", dash="-", rising="^", falling="v", spark="._-=*#",
+    cursor=">", bar="=", bar_rest="-", dot="-", rule="-", rising="^", falling="v", spark="._-=*#",
 )  # fmt: skip
 
 

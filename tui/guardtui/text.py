@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from rich.cells import cell_len, set_cell_size
 
@@ -23,7 +23,6 @@ class Bit(NamedTuple):
 
 
 Line: TypeAlias = tuple[Bit, ...]
-EMPTY: Final[Line] = ()
 
 
 def clean(text: object) -> str:

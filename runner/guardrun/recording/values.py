@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any, Final
 
 from guardrun.events.encode import nonfinite_word
@@ -67,8 +66,3 @@ def _scalar(item: Any) -> Any:
     if isinstance(item, int):
         return int(item)
     return SKIP
-
-
-def is_tensor(value: Any) -> bool:
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(value, torch.Tensor)

@@ -28,7 +28,6 @@ class AttemptDraft:
     first_t: float = math.inf
     last_t: float = -math.inf
     from_step: int = 0
-    resumed_from: str = ""
     end: Event | None = None
 
 
@@ -58,7 +57,6 @@ class SourceFold:
     proofs: dict[tuple[str, str], Event] = field(default_factory=dict)
     """(role, path) -> the supervisor's newest proof."""
     stages: list[StopStage] = field(default_factory=list)
-    stop_id: str = ""
     acks: list[Event] = field(default_factory=list)
     signals: list[tuple[int, Event]] = field(default_factory=list)
     """(attempt, event), in order."""
@@ -87,7 +85,7 @@ class SourceFold:
             return
         self.attempt = number
         self.attempts.setdefault(number, AttemptDraft())
-        self.stages, self.stop_id, self.acks = [], "", []
+        self.stages, self.acks = [], []
         self.phase, self.can_save = "", None
         self.step = None
 
@@ -136,10 +134,10 @@ class SourceFold:
         self.epoch = self._or(event.get("epoch"), self.epoch)
 
     def _stage(self, event: Event) -> None:
-        stage, told_id = words(event.get("stage")), words(event.get("id"))
+        stage = words(event.get("stage"))
         over = any(s.stage == "gone" for s in self.stages)
         if stage == "requested" and (over or not self.stages):
-            self.stages, self.stop_id = [], told_id
+            self.stages = []
         if len(self.stages) < _MOST_STAGES:
             self.stages.append(
                 StopStage(
@@ -188,7 +186,6 @@ class SourceFold:
     def _on_resume(self, event: Event) -> None:
         draft = self.attempts.setdefault(self.attempt or 1, AttemptDraft())
         draft.from_step = whole(event.get("step")) or 0
-        draft.resumed_from = words(event.get("from"))
         self.step = draft.from_step
         self.epoch = self._or(event.get("epoch"), self.epoch)
 

@@ -338,10 +338,6 @@ def _brief_position(position: Mapping[str, Any]) -> dict[str, Any]:
     return {key: position[key] for key in ("epoch", "batch", "step", "point") if key in position}
 
 
-def _relative(folder: Path) -> str:
-    return f"{folder.parent.name}/{folder.name}"
-
-
 def _size(count: float) -> str:
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:
