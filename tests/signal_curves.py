@@ -29,15 +29,37 @@ def evaluation(step: int, values: Mapping[str, float]) -> Point:
     return Point("eval", step, None, float(step), dict(values))
 
 
-def judge(points: Iterable[Point], settings: EngineSettings | None = None) -> Engine:
+class Judged:
+    """An engine that remembers what it told, oldest first."""
+
+    def __init__(self, settings: EngineSettings | None = None) -> None:
+        self.engine = Engine(settings or EngineSettings())
+        self.history: list[Signal] = []
+
+    @property
+    def active(self) -> tuple[Signal, ...]:
+        return self.engine.active
+
+    def feed(self, point: Point) -> list[Signal]:
+        told = self.engine.feed(point)
+        self.history += told
+        return told
+
+    def resumed(self) -> list[Signal]:
+        told = self.engine.resumed()
+        self.history += told
+        return told
+
+
+def judge(points: Iterable[Point], settings: EngineSettings | None = None) -> Judged:
     """An engine that has seen all of them."""
-    engine = Engine(settings or EngineSettings())
+    judged = Judged(settings)
     for point in points:
-        engine.feed(point)
-    return engine
+        judged.feed(point)
+    return judged
 
 
-def judge_losses(losses: Sequence[float], *, lr: float = 0.3) -> Engine:
+def judge_losses(losses: Sequence[float], *, lr: float = 0.3) -> Judged:
     return judge(metrics(i + 1, loss=loss, lr=lr) for i, loss in enumerate(losses))
 
 
@@ -46,9 +68,9 @@ def judge_epochs(
     val: Sequence[float],
     others: Mapping[str, Sequence[float]] | None = None,
     **settings: str,
-) -> Engine:
+) -> Judged:
     """One training point and one evaluation an epoch."""
-    engine = Engine(EngineSettings(**settings))
+    engine = Judged(EngineSettings(**settings))
     for i, (loss, value) in enumerate(zip(train, val, strict=True)):
         engine.feed(metrics(i + 1, loss=loss))
         more = {name: values[i] for name, values in (others or {}).items()}
@@ -56,5 +78,5 @@ def judge_epochs(
     return engine
 
 
-def raised(engine: Engine, rule: str, severity: str = "act") -> list[Signal]:
+def raised(engine: Judged, rule: str, severity: str = "act") -> list[Signal]:
     return [s for s in engine.history if s.id == rule and s.severity == severity and s.cleared_at is None]

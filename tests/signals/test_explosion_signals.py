@@ -109,7 +109,7 @@ def test_large_but_steady_gradient_norms_are_no_explosion():
     """A healthy fine-tuning run had norms between 4e4 and 4e6 throughout."""
     rng = random.Random(5)
     norms = [rng.lognormvariate(13, 0.7) for _ in range(1000)]
-    assert judge(metrics(i, grad_norm=norm) for i, norm in enumerate(norms)).history == ()
+    assert judge(metrics(i, grad_norm=norm) for i, norm in enumerate(norms)).history == []
 
 
 def test_an_explosion_clears_only_after_recovery_was_held():

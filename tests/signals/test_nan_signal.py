@@ -52,12 +52,12 @@ def test_skipped_steps_of_mixed_precision_say_nothing():
         metrics(i, loss=1.0, grad_norm=math.inf if i % 60 == 0 else 1.0, loss_scale=65536.0)
         for i in range(600)
     ]
-    assert judge(points).history == ()
+    assert judge(points).history == []
 
 
 def test_a_loss_scale_that_settles_at_the_start_says_nothing():
     points = [metrics(i, loss=1.0, grad_norm=math.inf if i < 16 else 1.0, loss_scale=1.0) for i in range(50)]
-    assert judge(points).history == ()
+    assert judge(points).history == []
 
 
 def test_a_third_of_skipped_steps_warns_but_never_stops():
@@ -80,7 +80,7 @@ def test_validation_that_stays_infinite_for_three_evaluations_warns():
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_two_bad_evaluations_say_nothing(bad: float):
     losses = [1.0, bad, bad, 0.9]
-    assert judge(evaluation(i, {"val/loss": loss}) for i, loss in enumerate(losses)).history == ()
+    assert judge(evaluation(i, {"val/loss": loss}) for i, loss in enumerate(losses)).history == []
 
 
 def test_a_policy_of_observe_only_observes():

@@ -77,5 +77,8 @@ def recorded_signal(event: Event) -> Signal | None:
         message=words(event.get("message")),
         evidence=dict(table(event.get("evidence"))),
         advice=words(event.get("advice")),
+        would_change=words(event.get("would_change")),
+        would_do=_ACTIONS.get(words(event.get("would_do"))),
+        superseded_by=words(event.get("superseded_by")) or None,
         cleared_at=cleared_at,
     )

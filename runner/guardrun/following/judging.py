@@ -1,37 +1,62 @@
-"""Judge a run that no supervisor judges: walk its stored rows in order, in bounded slices."""
+"""Judge a run from its stored rows, in order and in bounded spans, as a supervisor would have live."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from guardrun.events.schema import EVAL, METRICS
+from guardrun.events.schema import EVAL, METRICS, Event
+from guardrun.events.schema import SYSTEM as SYSTEM_KIND
 from guardrun.following.episodes import Episodes
-from guardrun.reading.columns import is_absent
-from guardrun.series.store import SeriesStore
-from guardrun.signals.engine import Engine, EngineSettings
-from guardrun.signals.model import Point, Signal
+from guardrun.series.store import SYSTEM, SeriesStore
+from guardrun.signals.block import Block, FloatArray
+from guardrun.signals.engine import Engine, EngineSettings, Placed
+from guardrun.signals.from_events import point_of
+from guardrun.signals.model import Kind, Signal
 
-_SLICE: Final = 512
-"""Rows turned into points at once."""
-_KINDS: Final[tuple[Literal["metrics", "eval"], ...]] = (METRICS, EVAL)
+_SPAN: Final = 4096
+"""Rows judged at once."""
+_CELLS: Final = 64 * 1024
+"""The same for wide logs, in numbers."""
 _AXES: Final = frozenset(("t", "step", "epoch"))
+_Place = Literal["metrics", "eval"]
+_KINDS: Final[dict[str, Kind]] = {METRICS: "metrics", EVAL: "eval", SYSTEM_KIND: "system"}
 
 
 class RunJudge:
-    """Feeds rank 0's rows to an engine, each once. Its signals are labelled as not recorded."""
+    """Feeds a run's rows to an engine, each once. Its signals are labelled as not recorded.
 
-    def __init__(self, store: SeriesStore, settings: EngineSettings) -> None:
+    ``events`` are rank 0's other events (phases, its end) with the number of rows before each; the list may
+    grow. With ``machine`` also what other ranks and the machine tell is judged, placed by its time.
+    """
+
+    def __init__(
+        self,
+        store: SeriesStore,
+        settings: EngineSettings,
+        events: Sequence[tuple[int, Event]] = (),
+        *,
+        machine: bool = False,
+    ) -> None:
         self.settings = settings
+        self.rows = 0
+        """Rows of rank 0 that were judged."""
         self._store = store
+        self._events = events
+        self._machine = machine
         self._engine = Engine(settings)
         self._episodes = Episodes()
-        self._taken: dict[str, int] = dict.fromkeys(_KINDS, 0)
+        self._taken: dict[str, int] = dict.fromkeys((METRICS, EVAL), 0)
+        self._events_taken = 0
+        self._machine_taken: dict[tuple[int, str], int] = {}
         self._attempt = 0
+        self._last_step = 0
 
     @property
     def signals(self) -> tuple[Signal, ...]:
@@ -41,74 +66,154 @@ class RunJudge:
     def behind(self) -> bool:
         """Whether there are rows that were not judged yet."""
         tables = self._store.tables(0)
-        return any(kind in tables and self._taken[kind] < tables[kind].size for kind in _KINDS)
+        return any(kind in tables and self._taken[kind] < tables[kind].size for kind in self._taken)
 
     def run(self, deadline: float) -> bool:
         """Judge until ``deadline`` (time.monotonic) or until nothing is left; whether a signal changed."""
         changed = False
         while self.behind:
-            for attempt, point in self._slice():
-                if attempt != self._attempt:
-                    if self._attempt:
-                        changed |= self._take(self._engine.resumed())
-                        self._episodes.close_all()
-                    self._attempt = attempt
-                changed |= self._take(self._engine.feed(point))
+            changed |= self._span()
             if time.monotonic() >= deadline:
-                break
-        return changed
+                return changed
+        return self._rest() or changed
+
+    def _span(self) -> bool:
+        """Judge the next rows of one attempt."""
+        limit, attempt = self._limit()
+        changed = False
+        if attempt != self._attempt:
+            if self._attempt:
+                changed = self._take(self._engine.resumed())
+                self._episodes.close_all()
+            self._attempt = attempt
+        metrics = self._block(METRICS, limit)
+        evals = self._block(EVAL, limit)
+        others: list[Placed] = []
+        if evals is not None:
+            others += zip(evals.order.tolist(), evals.points(), strict=True)
+        others += self._events_before(limit)
+        if self._machine and metrics is not None:
+            others += self._machine_until(metrics)
+        others = _distinct(others)
+        if metrics is not None:
+            self._last_step = int(metrics.step[-1])
+        self.rows += (0 if metrics is None else len(metrics)) + (0 if evals is None else len(evals))
+        return self._take(self._engine.feed_span(metrics, others)) or changed
+
+    def _rest(self) -> bool:
+        """What comes after the last row: the end of the training, time that passed."""
+        others = self._events_before(float("inf"))
+        if self._machine:
+            others += self._machine_until(None)
+        return self._take(self._engine.feed_span(None, _distinct(others)))
 
     def _take(self, transitions: list[Signal]) -> bool:
         for signal in transitions:
             self._episodes.add(replace(signal, recorded=False))
         return bool(transitions)
 
-    def _slice(self) -> Iterator[tuple[int, Point]]:
-        """The next rows of both kinds, merged in file order."""
+    def _limit(self) -> tuple[int, int]:
+        """The place before which the next span ends, and the attempt that its rows are of."""
         tables = self._store.tables(0)
-        heads: dict[str, int] = {}
-        for kind in _KINDS:
-            if kind in tables and self._taken[kind] < tables[kind].size:
-                heads[kind] = int(tables[kind].order()[self._taken[kind]])
-        limit = min(heads.values()) + _SLICE
-        found: list[tuple[int, int, Point]] = []
-        for kind in _KINDS:
-            if kind in heads and heads[kind] < limit:
-                found.extend(self._points(kind, limit))
-        found.sort(key=lambda item: item[0])
-        return ((attempt, point) for _, attempt, point in found)
-
-    def _points(self, kind: Literal["metrics", "eval"], limit: int) -> Iterator[tuple[int, int, Point]]:
-        rows = self._store.tables(0)[kind]
-        start = self._taken[kind]
-        end = start + int(np.searchsorted(rows.order()[start : start + _SLICE], limit))
-        self._taken[kind] = end
-        names = [name for name in rows.names() if name not in _AXES]
-        if not names:
-            return
-        values = np.stack([rows.column(name)[start:end] for name in names])
-        present = ~is_absent(values)
-        whole = np.all(present, axis=0).tolist()
-        axes = zip(
-            rows.order()[start:end].tolist(),
-            rows.attempts()[start:end].tolist(),
-            *(rows.axis(name)[start:end].tolist() for name in ("step", "epoch", "t")),
-            values.T.tolist(),
-            whole,
-            present.T.tolist(),
-            strict=True,
-        )
-        for order, attempt, step, epoch, t, row, complete, mask in axes:
-            if not 0 <= step < 2**63:  # NaN included
+        heads: list[tuple[int, int]] = []
+        limits: list[int] = []
+        for kind, taken in self._taken.items():
+            if kind not in tables or taken >= tables[kind].size:
                 continue
-            if complete:
-                numbers = dict(zip(names, row, strict=True))
-            else:
-                numbers = {n: v for n, v, there in zip(names, row, mask, strict=True) if there}
-            yield (
-                order,
-                attempt,
-                Point(
-                    kind, int(step), int(epoch) if 0 <= epoch < 2**63 else None, t if t == t else 0.0, numbers
-                ),
-            )
+            table = tables[kind]
+            end = min(table.size, taken + max(64, min(_SPAN, _CELLS // (1 + len(list(table.names()))))))
+            attempts = table.attempts()[taken:end]
+            heads.append((int(table.order()[taken]), int(attempts[0])))
+            change = np.flatnonzero(attempts != attempts[0])
+            stop = taken + int(change[0]) if len(change) else end
+            limits.append(int(table.order()[stop]) if stop < table.size else np.iinfo(np.int64).max)
+        first, attempt = min(heads)
+        for place, other in heads:
+            if other != attempt and place > first:
+                limits.append(place)
+        return min(limits), attempt
+
+    def _block(self, kind: _Place, limit: int) -> Block | None:
+        """The next rows of a kind before ``limit``; rows without a step are left out."""
+        table = self._store.tables(0).get(kind)
+        if table is None:
+            return None
+        start = self._taken[kind]
+        end = start + int(np.searchsorted(table.order()[start:], limit))
+        self._taken[kind] = end
+        step = table.axis("step")[start:end]
+        usable = (step >= 0) & (step < 2.0**63)  # False for NaN
+        keep: slice | NDArray[np.bool_] = slice(None) if usable.all() else usable
+        columns = {n: table.column(n)[start:end][keep] for n in table.names() if n not in _AXES}
+        block = Block(
+            kind,
+            table.order()[start:end][keep],
+            step[keep],
+            table.axis("epoch")[start:end][keep],
+            table.axis("t")[start:end][keep],
+            columns,
+        )
+        return block if len(block) else None
+
+    def _events_before(self, limit: float) -> list[Placed]:
+        """Phases and ends; one that stands between two rows comes after the first and before the second."""
+        found: list[Placed] = []
+        while self._events_taken < len(self._events):
+            rows_before, event = self._events[self._events_taken]
+            if rows_before >= limit:
+                break
+            self._events_taken += 1
+            point = point_of(event, last_step=self._last_step)
+            if point is not None:
+                found.append((rows_before - 0.5, point))
+        return found
+
+    def _machine_until(self, metrics: Block | None) -> list[Placed]:
+        """What other ranks and the machine told in the time of these rows (None: all that is left)."""
+        found: list[Placed] = []
+        clock = None if metrics is None else np.maximum.accumulate(np.nan_to_num(metrics.t, nan=0.0))
+        for rank in (SYSTEM, *(r for r in self._store.ranks() if r > 0)):
+            for kind, table in self._store.tables(rank).items():
+                start = self._machine_taken.get((rank, kind), 0)
+                times = table.axis("t")[start:]
+                end = len(times) if clock is None else int(np.searchsorted(times, clock[-1], "right"))
+                if not end:
+                    continue
+                self._machine_taken[rank, kind] = start + end
+                columns = {n: table.column(n)[start : start + end] for n in table.names() if n not in _AXES}
+                rows = Block(
+                    _KINDS[kind], table.order()[start : start + end], table.axis("step")[start : start + end],
+                    table.axis("epoch")[start : start + end], times[:end], columns,
+                )  # fmt: skip
+                found += self._placed(rows, rank, metrics, clock)
+        return found
+
+    def _placed(
+        self, rows: Block, rank: int, metrics: Block | None, clock: FloatArray | None
+    ) -> Iterator[Placed]:
+        """Points of another rank or the machine, each before the first row of rank 0 that is newer."""
+        if metrics is None or clock is None:
+            places: list[float] = [float("inf")] * len(rows)
+            steps = [self._last_step] * len(rows)
+        else:
+            after = np.searchsorted(clock, rows.t)
+            places = (metrics.order[np.minimum(after, len(clock) - 1)] - 0.25).tolist()
+            steps = metrics.step[np.maximum(after - 1, 0)].astype(int).tolist()
+        if rank == SYSTEM:
+            rows.step = np.asarray(steps, float)
+        usable = (rows.step >= 0) & (rows.step < 2.0**63)
+        for place, point, fine in zip(places, rows.points(), usable.tolist(), strict=True):
+            if fine:
+                yield place, replace(point, rank=max(rank, 0))
+
+
+def _distinct(placed: list[Placed]) -> list[Placed]:
+    """In order, no two at the same place."""
+    ordered = sorted(placed, key=lambda each: each[0])
+    last = -math.inf
+    for index, (place, point) in enumerate(ordered):
+        if place <= last < math.inf:
+            place = math.nextafter(last, math.inf)
+            ordered[index] = (place, point)
+        last = place
+    return ordered

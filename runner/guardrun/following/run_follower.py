@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from guardrun.events.paths import RunPaths, rank_of
-from guardrun.events.schema import RUN_END
+from guardrun.events.schema import PHASE, RUN_END, Event
 from guardrun.following.console import console_tail
 from guardrun.following.episodes import Episodes, recorded_signal
 from guardrun.following.judging import RunJudge
@@ -17,17 +18,14 @@ from guardrun.following.liveness import gather_facts
 from guardrun.following.log_file import LogFile
 from guardrun.following.small_files import SmallFiles
 from guardrun.series.store import SYSTEM, SeriesStore
-from guardrun.signals.engine import EngineSettings
-from guardrun.signals.model import Action
+from guardrun.signals.context import EngineSettings, settings_of
 from guardrun.state.fold import RunFold
 from guardrun.state.model import Facts, RunState
-from guardrun.state.values import table, whole, words
+from guardrun.state.values import table, whole
 
+_TIMELINE: Final = frozenset((PHASE, RUN_END))
 _LOOK_S: Final = 1.0
 """Between two looks for new files, pointers and leases."""
-_ACTIONS: Final[dict[str, Action]] = {
-    "off": "off", "observe": "observe", "warn": "warn", "stop": "stop", "abort": "abort",
-}  # fmt: skip
 
 
 class RunFollower:
@@ -49,6 +47,8 @@ class RunFollower:
         self._small = SmallFiles(self.paths)
         self._judge_wanted = judge
         self._judge: RunJudge | None = None
+        self._timeline: list[tuple[int, Event]] = []
+        """Rank 0's phases and ends, with the number of its rows before each."""
         self._recorded = Episodes()
         self._recorded_taken = 0
         self._recorded_attempt = 0
@@ -171,6 +171,8 @@ class RunFollower:
                 self._grew = time.monotonic()
             self._fold.add(source, batch)
             rank = SYSTEM if source == "system" else int(source[4:]) if source.startswith("rank") else None
+            if rank == 0:
+                self._timeline += [placed for placed in batch.events if placed[1]["kind"] in _TIMELINE]
             if rank is not None:
                 self.series.add(rank, batch, expected=file.expected_rows)
                 file.remember(self.series.tables(rank))
@@ -187,6 +189,8 @@ class RunFollower:
         else:
             self.series.drop(int(source[4:]))
             self._judge = None
+            if source == "rank0":
+                self._timeline = []
 
     def _take_recorded(self) -> None:
         events = self._fold.signal_events
@@ -210,14 +214,13 @@ class RunFollower:
             return False
         settings = self._settings()
         if self._judge is None or self._judge.settings != settings:
-            self._judge = RunJudge(self.series, settings)
+            self._judge = RunJudge(self.series, settings, self._timeline)
         return self._judge.run(deadline)
 
     def _settings(self) -> EngineSettings:
-        name, mode = self._fold.monitor_of(self._small.launch) or ("val/loss", "min")
-        policy = table(table(table(self._small.launch).get("config")).get("policy"))
-        chosen = {str(rule): _ACTIONS[words(a)] for rule, a in policy.items() if words(a) in _ACTIONS}
-        return EngineSettings(monitor=name, mode=mode, policy=chosen)
+        settings = settings_of(table(table(self._small.launch).get("config")))
+        name, mode = self._fold.monitor_of(self._small.launch) or (settings.monitor, settings.mode)
+        return replace(settings, monitor=name, mode=mode)
 
     def _current_facts(self) -> Facts:
         """Facts about processes, at most a second old."""

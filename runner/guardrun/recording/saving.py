@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from guardrun.errors import UserError
 from guardrun.events.names import canonical_metric
-from guardrun.events.schema import CHECKPOINT, PHASE, RESUME
+from guardrun.events.schema import CHECKPOINT, METRICS, PHASE, RESUME
 from guardrun.recording.ranks import distributed_ready
 from guardrun.recording.session import brief
 
@@ -250,8 +250,11 @@ class Saver:
         if damage:  # nothing can be resumed from such weights: best and last stay what they were
             if not self._damage_told:
                 session.tell(f"last stays as it is: {damage}")
+                self._tell_weights(1)
             self._damage_told = True
             return False
+        if self._damage_told:
+            self._tell_weights(0)
         self._damage_told = False
         progress = session.progress
         session.emit(PHASE, phase="checkpoint", step=progress.step, epoch=progress.epoch)
@@ -273,6 +276,11 @@ class Saver:
             self._last_saved = progress.step
         self._told(saved)
         return True
+
+    def _tell_weights(self, damaged: int) -> None:
+        progress = self._session.progress
+        values = {"weights/nonfinite": damaged}
+        self._session.emit(METRICS, step=progress.step, epoch=progress.epoch, **values)
 
     def _told(self, saved: Saved) -> None:
         self._session.emit(CHECKPOINT, **saved.event())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 NORMAL_MAD: Final = 1.4826
@@ -57,6 +57,16 @@ class RunningMedian:
             del self._order[bisect_left(self._order, self._recent[0])]
         self._recent.append(value)
         insort(self._order, value)
+
+    def values(self) -> list[float]:
+        """The window's values, oldest first."""
+        return list(self._recent)
+
+    def renew(self, values: Iterable[float]) -> None:
+        """Put finite values in the place of the whole window; only the last ``window`` of them stay."""
+        self._recent.clear()
+        self._recent.extend(map(float, values))
+        self._order = sorted(self._recent)
 
     @property
     def median(self) -> float:

@@ -12,7 +12,12 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from guardrun.series.robust import RunningMedian, median
+import numpy as np
+from numpy.typing import NDArray
+
+from guardrun.series.robust import NORMAL_MAD, RunningMedian, median
+
+FloatArray = NDArray[np.float64]
 
 WINDOW: Final = 50
 RECENT: Final = 10
@@ -72,6 +77,30 @@ class SustainedExcess:
                 self._early += 1
                 self.initial = self.base.median
 
+    def skim(self, values: FloatArray) -> bool:
+        """Take many values at once if none begins or continues an excess; else change nothing: False."""
+        if self._length or self._early < SHORT_BASE or len(self.base) < WINDOW:
+            return False
+        if not np.isfinite(values).all():
+            return False
+        joined = np.concatenate((self.base.values(), values))
+        windows = np.lib.stride_tricks.sliding_window_view(joined, WINDOW)[:-1]
+        records = np.flatnonzero(values > windows.max(axis=1))
+        if len(records) and (values[records] > self._limits(windows[records])).any():
+            return False
+        self.base.renew(joined[-WINDOW:])
+        return True
+
+    def _limits(self, windows: FloatArray) -> FloatArray:
+        """``_limit`` for many full windows, in the same arithmetic."""
+        base = _medians(windows)
+        noise = NORMAL_MAD * _medians(np.abs(windows - base[:, None]))
+        limit = np.maximum(
+            base + np.maximum((self._factor - 1) * np.abs(base), NOISE_SIGMAS * noise), windows.max(axis=1)
+        )
+        limit[(base == 0) & (noise == 0)] = math.inf
+        return limit
+
     def _extend(self, step: int, value: float) -> None:
         if not self._length:
             self._start = step
@@ -109,3 +138,11 @@ class SustainedExcess:
             lowest=min(recent),
             recovering=recovering,
         )
+
+
+def _medians(rows: FloatArray) -> FloatArray:
+    """The median of every row of ``WINDOW`` values, exactly as ``robust.median`` computes it."""
+    ordered = np.sort(rows, axis=1)
+    half, odd = divmod(WINDOW, 2)
+    found: FloatArray = ordered[:, half] if odd else ordered[:, half - 1] / 2 + ordered[:, half] / 2
+    return found

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from guardrun.events.decode import as_number, decode
-from guardrun.events.schema import ENVELOPE, EVAL, METRICS, RESUME, RUN_START, Event
-from guardrun.signals.engine import Engine, EngineSettings
+from guardrun.events.decode import decode
+from guardrun.events.schema import RESUME, RUN_START, Event
+from guardrun.signals.context import EngineSettings, settings_of
+from guardrun.signals.engine import Engine
+from guardrun.signals.from_events import point_of
 from guardrun.signals.model import Point, Signal
 from guardrun.signals.rules.points import TRAIN_LOSS
 
@@ -25,15 +28,11 @@ class Judge:
         beginning: Sequence[Point] = (),
     ) -> None:  # fmt: skip
         self._beginning = tuple(beginning)
-        monitor = config.get("monitor") or {}
-        self._policy = config.get("policy") or {}
         self._recorded = recorded
-        self._judge_by(monitor.get("metric") or "val/loss", monitor.get("mode"))
+        self._judge_by(settings_of(config))
 
-    def _judge_by(self, monitor: str, mode: object) -> None:
-        settings = EngineSettings(
-            monitor=monitor, mode="max" if mode == "max" else "min", policy=self._policy
-        )
+    def _judge_by(self, settings: EngineSettings) -> None:
+        self._settings = settings
         self._engine = Engine(settings)
         for point in self._beginning:
             # What came of these is history; the rules only learn from them how an untrained model does.
@@ -50,7 +49,8 @@ class Judge:
         """New transitions after this event; those that history already has are left out."""
         if event["kind"] == RUN_START and isinstance(event.get("monitor"), str):
             # The training has the last word on its monitor; no point has come before its start.
-            self._judge_by(event["monitor"], event.get("mode"))
+            mode = "max" if event.get("mode") == "max" else "min"
+            self._judge_by(replace(self._settings, monitor=event["monitor"], mode=mode))
             return []
         if event["kind"] == RESUME:
             transitions = self._engine.resumed()
@@ -84,32 +84,12 @@ def first_points(events: Path, attempt: int) -> list[Point]:
     return found
 
 
-def point_of(event: Event) -> Point | None:
-    """The numbers of a metrics or eval event; None for any other event or one without a step."""
-    step = event.get("step")
-    if event["kind"] not in (METRICS, EVAL) or not isinstance(step, int):
-        return None
-    values = {}
-    for key, value in event.items():
-        if key not in ENVELOPE and type(value) is not bool:
-            number = as_number(value)
-            if number is not None:
-                values[key] = number
-    epoch = event.get("epoch")
-    return Point(
-        kind=event["kind"],
-        step=step,
-        epoch=epoch if isinstance(epoch, int) else None,
-        t=as_number(event.get("t")) or 0.0,
-        values=values,
-    )
-
-
 def signal_fields(signal: Signal) -> dict[str, Any]:
     """A signal as the fields of its event in supervisor.jsonl."""
     return {
         "id": signal.id, "severity": signal.severity, "action": signal.action,
         "state": "raised" if signal.cleared_at is None else "cleared", "first_step": signal.first_step,
         "raised_at": signal.raised_at, "cleared_at": signal.cleared_at, "message": signal.message,
-        "evidence": dict(signal.evidence), "advice": signal.advice,
+        "evidence": dict(signal.evidence), "advice": signal.advice, "would_change": signal.would_change,
+        "would_do": signal.would_do, "superseded_by": signal.superseded_by,
     }  # fmt: skip

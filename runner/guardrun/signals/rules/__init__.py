@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
+from guardrun.signals.context import Context
 from guardrun.signals.model import Rule
 from guardrun.signals.rules.grad_explosion import GradExplosion
 from guardrun.signals.rules.loss_explosion import LossExplosion
 from guardrun.signals.rules.nan import NonFinite
 from guardrun.signals.rules.overfit import Overfit
 
+RULES: Final[tuple[Callable[[Context], Rule], ...]] = (
+    NonFinite,
+    LossExplosion,
+    GradExplosion,
+    Overfit,
+)
 
-def all_rules(monitor: str | None, mode: str) -> tuple[Rule, ...]:
-    """Fresh rules for one run, whose ``monitor`` metric decides which checkpoint is best."""
-    return (NonFinite(), LossExplosion(), GradExplosion(), Overfit(monitor, mode))
+
+def all_rules(context: Context) -> tuple[Rule, ...]:
+    """Fresh rules for one run."""
+    return tuple(rule(context) for rule in RULES)

@@ -9,9 +9,12 @@ import math
 from typing import Any, Final
 
 from guardrun.series.robust import RunningMedian
+from guardrun.signals.block import Block
+from guardrun.signals.context import Context
 from guardrun.signals.excess import RECENT, WINDOW, Excess, SustainedExcess
-from guardrun.signals.model import Finding, Point
-from guardrun.signals.rules.points import TRAIN_LOSS, learning_rate, lower_rate_advice, number
+from guardrun.signals.model import About, Finding, Point
+from guardrun.signals.rates import learning_rate, lower_rate_advice
+from guardrun.signals.rules.points import TRAIN_LOSS, number
 
 FACTOR: Final = 3.0
 LASTING: Final = 50
@@ -32,12 +35,26 @@ BURST_GAIN: Final = 0.02
 
 
 class LossExplosion:
-    """Training loss above three times its running median and far above its noise, for long."""
+    """The training loss left its level for good.
 
-    id = "loss_explosion"
-    clear_after = 10
+    Definition: the training loss stays above three times the running median of the 50 values before the rise
+    (by more than eight times their noise, MAD, and by at least a quarter of what the training had gained) for
+    50 values in a row; ten are enough when it is worse than three times the untrained loss and not falling.
+    Or: it was a hundred times worse than untrained, and has not come back below the untrained level within a
+    hundred values. From ten values on it warns; nothing is done yet.
 
-    def __init__(self) -> None:
+    Defaults: three times, 50 values in a row; aborts the run, keeps its best checkpoint.
+
+    Source: over 1,731 published step-level logs this was wrong in 0 of 23 stops, where "2x the running mean"
+    once is wrong in most. PaLM and BLOOM report spikes that recover: a single spike is no reason to stop.
+
+    Wrong when: the loss changes its meaning by design (a new term, a curriculum), or a very large model needs
+    thousands of logged values to come back (104B: about 2,000 iterations).
+    """
+
+    about = About(id="loss_explosion", family="health", kinds=frozenset(("metrics",)), clear_after=10)
+
+    def __init__(self, context: Context) -> None:
         self._untrained: float | None = None
         """Where the run began, from before its first resume."""
         self._begin()
@@ -68,6 +85,12 @@ class LossExplosion:
                 self._burst = None
         elif self._excess.length and loss > self._worse_than_untrained(BURST_FACTOR):
             self._burst = _Burst(point.step, loss, self._excess.base.median, self._gained())
+        return True
+
+    def skim(self, block: Block) -> bool:
+        if self._burst is not None or not self._excess.skim(block.values(TRAIN_LOSS)):
+            return False
+        self._lr = block.last_rate() or self._lr
         return True
 
     def finding(self) -> Finding | None:
@@ -114,8 +137,10 @@ class LossExplosion:
         )
         if excess.length < needed:
             advice = "Watching: many spikes recover by themselves."
-            return Finding("warn", excess.first_step, message, evidence, advice)
-        return Finding("act", excess.first_step, message, evidence, self._advice(excess.first_step))
+            change = f"a loss below {number(excess.threshold)} before {needed} values in a row are above it"
+            return Finding("warn", excess.first_step, message, evidence, advice, change)
+        change = f"{self.about.clear_after} losses in a row below {number(excess.threshold)}"
+        return Finding("act", excess.first_step, message, evidence, self._advice(excess.first_step), change)
 
     def _burst_report(self, burst: _Burst) -> Finding:
         level = burst.after.median
@@ -134,7 +159,8 @@ class LossExplosion:
             f"The training loss burst from {number(burst.base)} to {number(burst.peak)} at step "
             f"{burst.first_step} and has not come back since: it stays at {number(level)}."
         )
-        return Finding("act", burst.first_step, message, evidence, self._advice(burst.first_step))
+        change = f"a median of {WATCHED} losses below {number(burst.recovered_below)}"
+        return Finding("act", burst.first_step, message, evidence, self._advice(burst.first_step), change)
 
     def _advice(self, first_step: int) -> str:
         return (

@@ -11,12 +11,16 @@ import math
 from collections import deque
 from typing import Any, Final
 
-from guardrun.series.robust import NORMAL_MAD, mann_kendall_z, median
-from guardrun.signals.drift import Drift
-from guardrun.signals.model import Finding, Point
-from guardrun.signals.rules.points import TRAIN_LOSS, number
+import numpy as np
 
-VAL_LOSS: Final = "val/loss"
+from guardrun.series.robust import NORMAL_MAD, mann_kendall_z, median
+from guardrun.signals.bests import BestMetrics, is_loss
+from guardrun.signals.block import Block
+from guardrun.signals.context import Context
+from guardrun.signals.drift import Drift
+from guardrun.signals.model import About, Finding, Point
+from guardrun.signals.rules.points import TRAIN_LOSS, VAL_LOSS, number
+
 SMOOTHING: Final = 5
 """Evaluations in the median that is compared with the best."""
 RISE: Final = 0.10
@@ -33,26 +37,20 @@ LONG_AGE: Final = 20
 LONG_AGE_SHARE: Final = 0.4
 LONG_TREND_Z: Final = 4.0
 """A drift this old and this clear is believed although single evaluations jump: noisy validation."""
-LEAST_GAIN: Final = 0.001
-"""By which share another metric must beat its best to count as improved."""
 _TRAIN_WINDOW: Final = 50
 _NOISE_WINDOW: Final = 50
-_HIGHER_IS_BETTER: Final = (
-    "acc", "f1", "auc", "map", "iou", "bleu", "rouge", "precision", "recall", "r2", "psnr", "ssim", "dice",
-    "score", "ndcg", "kappa", "mcc",
-)  # fmt: skip
-_LOWER_IS_BETTER: Final = ("err", "wer", "cer", "mae", "mse", "fid")
 
 
 class Overfit:
-    """Validation loss drifts above its best while the training loss is below its value at that best."""
+    """DOC"""
 
-    id = "overfit"
-    clear_after = 4
+    about = About(id="overfit", family="health", kinds=frozenset(("metrics", "eval")), clear_after=4)
 
-    def __init__(self, monitor: str | None = VAL_LOSS, mode: str = "min") -> None:
-        self._modes = {monitor: mode} if monitor is not None and monitor.startswith("val/") else {}
-        self._loss = monitor if monitor is not None and _is_loss(monitor) and mode == "min" else VAL_LOSS
+    def __init__(self, context: Context) -> None:
+        monitor, mode = context.settings.monitor, context.settings.mode
+        named = monitor is not None and monitor.startswith("val/")
+        self._modes = {monitor: mode} if monitor is not None and named else {}
+        self._loss = monitor if monitor is not None and is_loss(monitor) and mode == "min" else VAL_LOSS
         self.reset()
 
     def reset(self) -> None:
@@ -65,15 +63,21 @@ class Overfit:
         self._evals = 0
         self._best: float | None = None
         self._best_step = 0
-        self._others: dict[str, tuple[float, int]] = {}
-        """Another metric -> its best value and the number of that evaluation."""
+        self._evaluated = False
+        """Whether the training loss is measured in evaluation mode, beside the validation loss."""
+        self._others = BestMetrics(self._loss, self._modes)
 
     def update(self, point: Point) -> bool:
         train = point.values.get(TRAIN_LOSS)
-        if train is not None and math.isfinite(train):
+        if train is not None and point.kind == "eval" and not self._evaluated:
+            self._evaluated = True
+            self._train.clear()
+        if train is not None and math.isfinite(train) and (point.kind == "eval" or not self._evaluated):
             self._train.append(train)
+        if point.kind != "eval":
+            return False
         value = point.values.get(self._loss)
-        self._take_others(point, self._evals + (value is not None))
+        self._others.take(point, self._evals + (value is not None))
         if value is None:
             return False
         self._evals += 1
@@ -95,18 +99,13 @@ class Overfit:
         else:
             self._drift.take(value)
 
-    def _take_others(self, point: Point, evaluation: int) -> None:
-        for name, value in point.values.items():
-            if not name.startswith("val/") or name == self._loss or not math.isfinite(value):
-                continue
-            mode = self._modes.get(name) or _direction(name)
-            if mode is None:
-                continue
-            best = self._others.get(name)
-            if best is None or (best[0] - value if mode == "min" else value - best[0]) > LEAST_GAIN * abs(
-                best[0]
-            ):
-                self._others[name] = (value, evaluation)
+    def skim(self, block: Block) -> bool:
+        if not self._evaluated:
+            losses = block.values(TRAIN_LOSS)[-_TRAIN_WINDOW:]
+            if not np.isfinite(losses).all():
+                return False
+            self._train.extend(losses.tolist())
+        return True
 
     def finding(self) -> Finding | None:
         age = self._drift.count - 1
@@ -144,7 +143,7 @@ class Overfit:
             f"{self._loss} has drifted {risen} above its best of step {self._best_step} over {age} "
             "evaluations, while the training loss still falls"
         )
-        better = self._better_since_best(age)
+        better = self._others.better_after(self._evals - self._freshness(age))
         if better:
             evidence["improved"] = better
             advice = f"Decide which of the two counts before you stop; {better} may be the one you report."
@@ -163,24 +162,6 @@ class Overfit:
         spread = median([abs(change - centre) for change in self._changes])
         return NORMAL_MAD * spread / math.sqrt(2)
 
-    def _better_since_best(self, age: int) -> str:
-        """Another validation metric whose best is newer than that of the loss and still fresh, or ""."""
-        stale = max(MIN_AGE, MIN_AGE_SHARE * self._evals)
-        for name, (_, evaluation) in self._others.items():
-            if self._evals - evaluation < min(age, stale):
-                return name
-        return ""
-
-
-def _is_loss(name: str) -> bool:
-    return name.startswith("val/") and "loss" in name
-
-
-def _direction(name: str) -> str | None:
-    """Whether more or less of a metric is better, as far as its name tells."""
-    words = name.removeprefix("val/").lower().replace("-", "_").replace("/", "_").split("_")
-    if any(word.startswith(_LOWER_IS_BETTER) for word in words):
-        return "min"
-    if any(word.startswith(_HIGHER_IS_BETTER) for word in words):
-        return "max"
-    return None
+    def _freshness(self, age: int) -> int:
+        """A best of another metric counts when it is newer than the loss's and than this many evaluations."""
+        return min(age, max(MIN_AGE, math.ceil(MIN_AGE_SHARE * self._evals)))

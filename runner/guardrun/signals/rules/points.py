@@ -1,29 +1,15 @@
-"""How rules find their numbers in a point, and how they spell numbers and steps for a person."""
+"""How rules name their numbers, and how they spell them for a person."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 TRAIN_LOSS = "train/loss"
+VAL_LOSS = "val/loss"
 GRAD_NORM = "grad_norm"
-
-
-def learning_rate(values: Mapping[str, float]) -> float | None:
-    """The learning rate of a point: ``lr``, or the largest of ``lr/<group>``."""
-    single = values.get("lr")
-    if single is not None:
-        return single
-    groups = [value for name, value in values.items() if name.startswith("lr/")]
-    return max(groups) if groups else None
+LOSS_SCALE = "loss_scale"
+WEIGHTS = "weights/nonfinite"
+"""How many tensors of the weights hold a NaN or an infinity, where somebody looked."""
 
 
 def number(value: float) -> str:
     """Four significant digits: 0.0312, 1.204, 3.1e+05."""
     return f"{value:.4g}"
-
-
-def lower_rate_advice(lr: float | None) -> str:
-    """What to try after an explosion: a third of the rate, by its value where it is known."""
-    if lr is not None and 0 < lr < float("inf"):
-        return f"lower the learning rate to about {lr / 3:.2g} (it is {lr:.2g})"
-    return "lower the learning rate to about a third"
