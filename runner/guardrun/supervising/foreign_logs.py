@@ -13,9 +13,10 @@ from typing import Any, Final
 from guardrun.events.decode import decode
 from guardrun.events.paths import RunPaths
 from guardrun.events.schema import EVAL, FOREIGN_SOURCE, HEADER, METRICS, NOTE, is_foreign
-from guardrun.reading.foreign_formats import KNOWN_FORMATS
-from guardrun.reading.foreign_repeats import Repeats, row_of
-from guardrun.reading.foreign_rows import ForeignRows, Row
+from guardrun.reading.foreign.detecting import KNOWN_LINES
+from guardrun.reading.foreign.model import ForeignRow
+from guardrun.reading.foreign.repeats import Repeats, row_of
+from guardrun.reading.foreign.rows import ForeignRows
 from guardrun.reading.plain_text import plain
 from guardrun.reading.tailer import Tailer
 from guardrun.supervising.event_log import EventLog
@@ -137,7 +138,7 @@ class ForeignLogs:
     def _say_unknown(self, file: _File) -> None:
         self._say(
             f"logs: {file.name} is in no format that guard reads: it holds {file.rows.describe()}; "
-            f"known are {KNOWN_FORMATS}"
+            f"known are {KNOWN_LINES}"
         )
 
     def _say(self, text: str) -> None:
@@ -203,7 +204,7 @@ class _File:
             # Whatever was passed over: this training has begun the file anew.
             self._repeats = Repeats()
 
-    def _write(self, row: Row) -> None:
+    def _write(self, row: ForeignRow) -> None:
         if self._out is None or self._repeats.diverged:
             self._begin(self._repeats.place - 1)
         assert self._out is not None
@@ -230,7 +231,7 @@ class _File:
 def _told_of(paths: RunPaths, attempt: int, path: str) -> Repeats | None:
     """What a former supervisor of this attempt told of that file; None when it told nothing."""
     tailer, more = Tailer(paths.events()), True
-    passed_over, rows, ours = 0, list[Row](), False
+    passed_over, rows, ours = 0, list[ForeignRow](), False
     while more:
         chunk = tailer.read()
         more = chunk.more

@@ -11,23 +11,29 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from guardrun.events.encode import encode
-from guardrun.reading.foreign_repeats import Repeats, row_of
-from guardrun.reading.foreign_rows import ForeignRows, Row, stored_name
+from guardrun.reading.foreign.model import ForeignRow
+from guardrun.reading.foreign.naming import stored_name
+from guardrun.reading.foreign.repeats import Repeats, row_of
+from guardrun.reading.foreign.rows import ForeignRows
 
 
-def read(text: str) -> list[Row]:
+def read(text: str) -> list[ForeignRow]:
     return ForeignRows().read(text.encode())
 
 
-def metrics(step: int, epoch: int | None = None, **values: float) -> Row:
-    return Row("metrics", step, epoch, {name.replace("__", "/"): value for name, value in values.items()})
+def metrics(step: int, epoch: int | None = None, **values: float) -> ForeignRow:
+    return ForeignRow(
+        "metrics", step, epoch, None, {name.replace("__", "/"): value for name, value in values.items()}
+    )
 
 
-def evaluation(step: int, epoch: int | None = None, **values: float) -> Row:
-    return Row("eval", step, epoch, {name.replace("__", "/"): value for name, value in values.items()})
+def evaluation(step: int, epoch: int | None = None, **values: float) -> ForeignRow:
+    return ForeignRow(
+        "eval", step, epoch, None, {name.replace("__", "/"): value for name, value in values.items()}
+    )
 
 
-CASES: dict[str, tuple[str, list[Row]]] = {
+CASES: dict[str, tuple[str, list[ForeignRow]]] = {
     "Hugging Face's trainer": (
         '{"loss": 2.5, "grad_norm": 1.5, "learning_rate": 5e-05, "epoch": 0.5, "step": 10}\n'
         '{"eval_loss": 2.0, "eval_runtime": 3.0, "epoch": 1.0, "step": 20}\n'
@@ -94,7 +100,7 @@ CASES: dict[str, tuple[str, list[Row]]] = {
     ),
     "tabs, quotes, a byte order mark, CRLF, comments and blank lines": (
         '\ufeff# made by hand\r\n"step"\t"train loss"\r\n\r\n1\t"0.5"\r\n# pause\r\n',
-        [metrics(1, **{"train loss": 0.5})],
+        [metrics(1, train__loss=0.5)],
     ),
     "a header that comes again, with a column more": (
         "step,loss\n1,2\nstep,loss\n2,1\nstep,loss,lr\n3,1,0.5\n",
@@ -129,20 +135,38 @@ def test_rows_do_not_depend_on_how_the_lines_arrive(case: str) -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("Epoch 1, loss 0.5\nEpoch 2, loss 0.4\n", "Epoch 1, loss 0.5"),
         ('{\n  "log_history": [\n', "one JSON document over several lines"),
         ("[1, 2]\n[3]\n", "one JSON document over several lines"),
-        ("\x18\x00\x00\x00\x00\x00\x00\n\x00\x01\n", "binary data"),
+        ("\x18\x00\x00\x00\x00\x00\x01\n\x00\x01\n", "binary data"),
+    ],
+)
+def test_what_is_no_log_of_lines_is_described_and_read_no_further(text: str, found: str) -> None:
+    rows = ForeignRows()
+    assert rows.read((text + '{"loss": 1}\n').encode()) == []
+    assert found in rows.problem
+    assert rows.format == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Epoch 1 went well\nEpoch 2 too\n", "Epoch 1 went well"),
         ("1,2,3\n4,5,6\n", "1,2,3"),
         ("\x1b[31mred\x1b[0m\nblue\n", "red"),
     ],
 )
-def test_an_unknown_format_is_described_and_read_no_further(text: str, found: str) -> None:
+def test_unknown_text_is_read_on_for_a_while_and_then_no_further(text: str, found: str) -> None:
+    """A training may print its whole configuration, or its program, before the first row."""
     rows = ForeignRows()
-    assert rows.read((text + '{"loss": 1}\n').encode()) == []
+    assert rows.read(text.encode()) == []
+    assert rows.problem == ""
+    assert found in rows.describe()
+    assert "\x1b" not in rows.describe()
+    assert len(rows.read(text.encode() + b'{"loss": 1}\n')) == 1
+
+    rows = ForeignRows()
+    assert rows.read(text.encode() * 20_000 + b'{"loss": 1}\n') == []
     assert found in rows.problem
-    assert "\x1b" not in rows.problem
-    assert rows.format == ""
 
 
 def test_a_format_is_open_until_there_is_enough_to_tell() -> None:
@@ -198,15 +222,19 @@ def test_no_bytes_make_it_raise(data: bytes, cut: int) -> None:
 
 
 FIELDS = st.dictionaries(st.sampled_from(["a", "train/loss", "val/loss"]), st.floats(), min_size=1)
-ROWS = st.lists(st.builds(Row, st.sampled_from(["metrics", "eval"]), st.integers(0, 5), st.none(), FIELDS))
+ROWS = st.lists(
+    st.builds(
+        ForeignRow, st.sampled_from(["metrics", "eval"]), st.integers(0, 5), st.none(), st.none(), FIELDS
+    )
+)
 
 
-def told_now(repeats: Repeats, rows: list[Row]) -> list[Row]:
+def told_now(repeats: Repeats, rows: list[ForeignRow]) -> list[ForeignRow]:
     return [row for row in rows if repeats.is_new(row)]
 
 
 @given(ROWS, ROWS)
-def test_a_log_that_is_written_anew_repeats_nothing(rows: list[Row], later: list[Row]) -> None:
+def test_a_log_that_is_written_anew_repeats_nothing(rows: list[ForeignRow], later: list[ForeignRow]) -> None:
     """NaN included, and after a reader was replaced by another that has only the events."""
     repeats = Repeats()
     assert len(told_now(repeats, rows)) == len(rows)

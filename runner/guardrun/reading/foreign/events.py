@@ -1,0 +1,117 @@
+"""A foreign log as the lines of an events.jsonl, which every part of guard folds and judges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from guardrun.events.encode import encode
+from guardrun.events.schema import (
+    ENVELOPE,
+    FOREIGN_SOURCE,
+    HEADER,
+    NOTE,
+    RESUME,
+    RUN_END,
+    RUN_START,
+    SCHEMA_VERSION,
+)
+from guardrun.reading.foreign.model import ForeignLog, ForeignRow
+
+_LONGEST_NAME: Final = 200
+
+
+def event_lines(log: ForeignLog, *, run_id: str | None = None) -> Iterator[bytes]:
+    """Lines of schema v1: header, run_start, notes, rows, and a run_end if the log proves one.
+
+    Where the log's steps go back, its training was started again: a new attempt begins there, with a header
+    and a resume of its own. Events have a ``t`` only where the log has times. Raises UserError when the file
+    can no longer be read.
+    """
+    writer = _Writer(log, run_id or log.name)
+    yield from writer.beginning()
+    for row in log.rows:
+        yield from writer.row(row)
+    yield from writer.ending()
+
+
+class _Writer:
+    def __init__(self, log: ForeignLog, run_id: str) -> None:
+        self._log = log
+        self._run_id = run_id
+        self._attempt = 1
+        self._seq = 0
+        self._steps: dict[str, int] = {}
+        self._epoch: int | None = None
+        self._t: float | None = None
+        self._last = 0
+
+    def beginning(self) -> Iterator[bytes]:
+        log = self._log
+        yield self._header()
+        totals: dict[str, Any] = {"total_steps": log.total_steps, "total_epochs": log.total_epochs}
+        told = {"told": dict(log.told)} if log.told else {}
+        known = {key: value for key, value in totals.items() if value}
+        yield self._line(
+            RUN_START, attempt=1, monitor=log.monitor, mode=log.mode, source=str(log.source),
+            format=log.format, train_loss=log.train_loss, **known, **told,
+        )  # fmt: skip
+        renamed = {raw[:_LONGEST_NAME]: name[:_LONGEST_NAME] for raw, name in sorted(log.renamed.items())}
+        if renamed:
+            yield self._line(NOTE, renamed=renamed)
+        for note in log.notes:
+            yield self._line(NOTE, text=note)
+
+    def row(self, row: ForeignRow) -> Iterator[bytes]:
+        self._t = row.t
+        if self._went_back(row):
+            self._attempt += 1
+            self._steps.clear()
+            yield self._header()
+            yield self._line(
+                RESUME, attempt=self._attempt, step=row.step, epoch=row.epoch, skip="none", exact=False
+            )
+        self._steps[row.kind] = row.step
+        if row.epoch is not None:
+            self._epoch = row.epoch
+        self._last = row.step
+        yield self._row_line(row)
+
+    def ending(self) -> Iterator[bytes]:
+        log = self._log
+        over = log.total_steps is not None and self._last >= log.total_steps > 0
+        if log.completed or over:
+            yield self._line(
+                RUN_END, status="finished", reason="completed", step=self._last, attempt=self._attempt
+            )
+
+    def _went_back(self, row: ForeignRow) -> bool:
+        """Rows of training and of evaluation need not come in one order, those of one kind do."""
+        before = self._steps.get(row.kind)
+        if before is None:
+            return False
+        return row.step < before and ("metrics" not in self._steps or row.kind == "metrics")
+
+    def _header(self) -> bytes:
+        return self._line(
+            HEADER, schema=SCHEMA_VERSION, writer="rank0", run_id=self._run_id, attempt=self._attempt, rank=0,
+            source=FOREIGN_SOURCE, logs=str(self._log.source), format=self._log.format,
+        )  # fmt: skip
+
+    def _row_line(self, row: ForeignRow) -> bytes:
+        event: dict[str, Any] = {"seq": self._seq, "kind": row.kind, "step": row.step}
+        if row.t is not None:
+            event["t"] = row.t
+        if row.epoch is not None:
+            event["epoch"] = row.epoch
+        event.update((name[:_LONGEST_NAME], v) for name, v in row.values.items() if name not in ENVELOPE)
+        self._seq += 1
+        return encode(event)
+
+    def _line(self, kind: str, **fields: Any) -> bytes:
+        event: dict[str, Any] = {"seq": self._seq, "kind": kind}
+        if self._t is not None:
+            event["t"] = self._t
+        self._seq += 1
+        event.update((key, value) for key, value in fields.items() if value is not None)
+        return encode(event)
