@@ -15,7 +15,7 @@ FloatArray = NDArray[np.float64]
 
 
 class Block:
-    """Consecutive points of one kind and rank. Columns of equal length; ABSENT where a point lacks the key."""
+    """Consecutive points of one kind and rank, as columns; ABSENT where a point lacks the key."""
 
     __slots__ = ("_points", "_rate", "_series", "columns", "epoch", "kind", "order", "step", "t")
 

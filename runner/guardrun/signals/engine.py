@@ -1,8 +1,8 @@
-"""Runs the rules over a run's points and tells only what changed: raised, grown worse, superseded, cleared."""
+"""Runs the rules over a run's points and tells only what changed: raised, worse, superseded, cleared."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -125,7 +125,7 @@ class _Watched:
         self.rule = rule
         self.about = rule.about
         self._policy = policy
-        self._skim = getattr(rule, "skim", None)
+        self._skim: Callable[[Block], bool] | None = getattr(rule, "skim", None)
         self._held: Signal | None = None
         self._quiet = 0
 
@@ -164,15 +164,13 @@ class _Watched:
         if start == end:
             return
         whole = start == 0 and end == len(metrics)
-        if self._skim is not None and self._held is None and end - start >= _FEWEST:
-            if self._skim(metrics if whole else metrics.part(start, end)):
-                return
+        skim = self._skim if self._held is None and end - start >= _FEWEST else None
+        if skim is not None and skim(metrics if whole else metrics.part(start, end)):
+            return
         points = metrics.points()
         yield from self._one_by_one(zip(metrics.order[start:end].tolist(), points[start:end], strict=True))
 
-    def _one_by_one(
-        self, placed: Iterator[Placed] | Sequence[Placed]
-    ) -> Iterator[tuple[float, Point, Signal]]:
+    def _one_by_one(self, placed: Iterable[Placed]) -> Iterator[tuple[float, Point, Signal]]:
         for place, point in placed:
             signal = self.take(point, False)
             if signal is not None:

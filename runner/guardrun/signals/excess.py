@@ -79,6 +79,8 @@ class SustainedExcess:
 
     def skim(self, values: FloatArray) -> bool:
         """Take many values at once if none begins or continues an excess; else change nothing: False."""
+        if not len(values):
+            return True
         if self._length or self._early < SHORT_BASE or len(self.base) < WINDOW:
             return False
         if not np.isfinite(values).all():
@@ -144,5 +146,5 @@ def _medians(rows: FloatArray) -> FloatArray:
     """The median of every row of ``WINDOW`` values, exactly as ``robust.median`` computes it."""
     ordered = np.sort(rows, axis=1)
     half, odd = divmod(WINDOW, 2)
-    found: FloatArray = ordered[:, half] if odd else ordered[:, half - 1] / 2 + ordered[:, half] / 2
-    return found
+    found = ordered[:, half] if odd else ordered[:, half - 1] / 2 + ordered[:, half] / 2
+    return np.asarray(found, np.float64)

@@ -1,4 +1,4 @@
-"""One trouble, one signal: a stronger signal takes the place of a weaker one that says less about the same."""
+"""One trouble, one signal: a stronger signal takes the place of one that says less about the same."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ class GradExplosion:
 
     Defaults: ten times, ten values; warns and never stops a run.
 
-    Source: loss spikes of BLOOM-176B were preceded by gradient norms of 0.24, 0.95, 2.4, 15.9, 145 within four
-    steps (BigScience tr11 chronicles). Absolute limits fail: a healthy fine-tuning run has norms of 1e6
+    Source: loss spikes of BLOOM-176B were preceded by gradient norms of 0.24, 0.95, 2.4, 15.9, 145 within
+    four steps (BigScience tr11 chronicles). Absolute limits fail: a healthy fine-tuning run has norms of 1e6
     throughout.
 
     Wrong when: the norm is logged rarely (at every hundredth step it rose before the loss in 6 of 309 runs
