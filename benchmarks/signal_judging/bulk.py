@@ -26,9 +26,14 @@ class Stop(NamedTuple):
 
     place: int
     """The evaluation after which it stops."""
-    wrong: bool
+    gain: float
+    """By which share validation later improves its best; inf when it had none; 0 or less: it doesn't."""
     rule: str
     """Which rule it was; differs from the name it is counted under for the policy."""
+
+    @property
+    def wrong(self) -> bool:
+        return self.gain >= GAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +86,11 @@ def verdicts(curve: Curve) -> Verdicts:
     budget = {"total_steps": curve.steps[-1], "total_epochs": len(curve.steps)}
     for signal in judge(points(curve), budget=budget):
         for name in _counted_as(signal):
-            stops.setdefault(name, Stop(signal.place, wrong_stop(curve.val, signal.place), signal.id))
+            stops.setdefault(name, Stop(signal.place, later_gain(curve.val, signal.place), signal.id))
     for name, rule in BASELINES.items():
         index = rule(curve.train, curve.val)
         if index is not None:
-            stops[name] = Stop(index, wrong_stop(curve.val, index), name)
+            stops[name] = Stop(index, later_gain(curve.val, index), name)
     return Verdicts(curve.file, curve.id, curve.source, len(curve.val), stops)
 
 
@@ -97,13 +102,19 @@ def _counted_as(signal: Raised) -> Iterator[str]:
         yield POLICY
 
 
-def wrong_stop(val: Sequence[float], index: int) -> bool:
-    """Whether the best validation loss after ``index`` beats the best until then by GAIN or more."""
+def later_gain(val: Sequence[float], index: int) -> float:
+    """By which share of it the best validation loss until ``index`` is improved after it.
+
+    Negative when it is not reached again; -inf when nothing finite comes after; inf when nothing was before.
+    """
     before = min(filter(math.isfinite, val[: index + 1]), default=math.inf)
     after = min(filter(math.isfinite, val[index + 1 :]), default=math.inf)
+    if math.isinf(after):
+        return -math.inf
     if math.isinf(before):
-        return math.isfinite(after)
-    return after < before and before - after >= GAIN * abs(before)
+        return math.inf
+    gain = before - after
+    return gain / abs(before) if before else math.copysign(math.inf, gain) if gain else 0.0
 
 
 def tally(judged: Iterable[Verdicts], name: str) -> Tally:

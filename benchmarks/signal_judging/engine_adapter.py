@@ -1,16 +1,35 @@
-"""The one place that knows how the product's engine is called."""
+"""The one place that knows how the product's engine, rules and readers are called."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
+import numpy as np
+
+from guardrun.reading.layout import ABSENT
+from guardrun.signals.block import Block
 from guardrun.signals.engine import Engine, EngineSettings
 from guardrun.signals.model import SEVERITY_ORDER, Action, Point, Severity
+from guardrun.signals.rules import RULES, overfit
 
-AUTOMATIC: tuple[Action, ...] = ("stop", "abort")
-_SETTINGS = frozenset(item.name for item in dataclasses.fields(EngineSettings))
+AUTOMATIC: Final[tuple[Action, ...]] = ("stop", "abort")
+HEALTH: Final = "health"
+LIMITS: Final = "limits"
+"""The family of rules that carry out what the user set: patience, budgets."""
+OVERFIT: Final = "overfit"
+OVERFIT_SCALES: Final = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+SPAN: Final = 4096
+"""Metrics events that are judged at once over columns."""
+_STRICTNESS: Final = ("RISE", "SIGMAS", "AGE", "TREND_Z")
+"""Parts of the names of the overfit rule's constants that make it stricter when they grow."""
+_FAMILIES: Final = {rule.about.id: rule.about.family for rule in RULES}  # type: ignore[attr-defined]
+_SETTINGS: Final = frozenset(item.name for item in dataclasses.fields(EngineSettings))
+_switched_off: dict[str, Action] = {}
+"""Rules that ``only_overfit`` keeps silent."""
 
 
 class Raised(NamedTuple):
@@ -25,10 +44,26 @@ class Raised(NamedTuple):
     raised_at: int
 
 
+class Log(NamedTuple):
+    """A foreign log as points, and what it says about its training."""
+
+    format: str
+    points: list[Point]
+    monitor: str | None
+    mode: str
+    budget: dict[str, int]
+
+    @property
+    def val_loss(self) -> str:
+        """The validation loss that stopping rules look at: the monitor, where it is one."""
+        is_loss = self.monitor is not None and self.mode == "min" and "loss" in self.monitor
+        return self.monitor if is_loss and self.monitor is not None else "val/loss"
+
+
 def judge(
     points: Iterable[Point],
     *,
-    monitor: str = "val/loss",
+    monitor: str | None = "val/loss",
     mode: str = "min",
     budget: Mapping[str, int] | None = None,
 ) -> list[Raised]:
@@ -36,14 +71,80 @@ def judge(
 
     ``budget`` may name ``total_steps`` and ``total_epochs``, which a live run declares at its start.
     """
-    known: dict[str, Any] = {name: value for name, value in (budget or {}).items() if name in _SETTINGS}
-    engine = Engine(EngineSettings(monitor=monitor, mode=mode, **known))
+    engine = new_engine(monitor=monitor, mode=mode, policy=_switched_off, **(budget or {}))
     return [
-        Raised(signal.id, signal.severity, signal.action, index, signal.first_step, signal.raised_at)
-        for index, point in enumerate(points)
+        Raised(signal.id, signal.severity, signal.action, place, signal.first_step, signal.raised_at)
+        for place, point in enumerate(points)
         for signal in engine.feed(point)
         if signal.cleared_at is None
     ]
+
+
+def new_engine(**settings: Any) -> Engine:
+    """An engine; settings that it doesn't have are left out."""
+    return Engine(EngineSettings(**{name: value for name, value in settings.items() if name in _SETTINGS}))
+
+
+def feed_columns(points: Sequence[Point]) -> Callable[[Engine], None]:
+    """What feeds the points to an engine as spans of columns; the columns are made now, as a reader would."""
+    placed = list(enumerate(points))
+    metrics = [(place, point) for place, point in placed if point.kind == "metrics"]
+    others = [(float(place), point) for place, point in placed if point.kind != "metrics"]
+    order = np.array([place for place, _ in metrics], dtype=np.int64)
+    axes = np.array([(p.step, ABSENT if p.epoch is None else p.epoch, p.t) for _, p in metrics], dtype=float)
+    names = list(dict.fromkeys(name for _, point in metrics for name in point.values))
+    columns = {name: np.array([p.values.get(name, ABSENT) for _, p in metrics]) for name in names}
+
+    def feed(engine: Engine) -> None:
+        done = 0
+        for start in range(0, len(order), SPAN):
+            part = slice(start, start + SPAN)
+            step, epoch, t = (axes[part, axis] for axis in range(3))
+            cut = {name: column[part] for name, column in columns.items()}
+            block = Block("metrics", order[part], step, epoch, t, cut)
+            end = done
+            while end < len(others) and (start + SPAN >= len(order) or others[end][0] < order[start + SPAN]):
+                end += 1
+            engine.feed_span(block, others[done:end])
+            done = end
+
+    return feed
+
+
+@contextmanager
+def only_overfit(scale: float) -> Iterator[None]:
+    """Judge with the overfit rule alone, its thresholds scaled: below 1 it believes sooner."""
+    constants = {
+        name: value
+        for name, value in vars(overfit).items()
+        if isinstance(value, int | float) and any(part in name for part in _STRICTNESS)
+    }
+    _switched_off.update((rule_id, "off") for rule_id in _FAMILIES if rule_id != OVERFIT)
+    for name, value in constants.items():
+        scaled = value * scale
+        setattr(overfit, name, max(1, round(scaled)) if isinstance(value, int) else scaled)
+    try:
+        yield
+    finally:
+        _switched_off.clear()
+        for name, value in constants.items():
+            setattr(overfit, name, value)
+
+
+def read_log(path: Path) -> Iterator[Log]:
+    """The logs in a file, by the product's readers. Raises UserError for an unknown format."""
+    from guardrun.reading.foreign import read_foreign
+
+    for log in read_foreign(path):
+        points = [Point(row.kind, row.step, row.epoch, row.t or 0.0, row.values) for row in log.rows]
+        totals = {"total_steps": log.total_steps, "total_epochs": log.total_epochs}
+        known = {name: value for name, value in totals.items() if value is not None}
+        yield Log(log.format, points, log.monitor, log.mode, known)
+
+
+def family(rule_id: str) -> str:
+    """What a rule watches, in its own word."""
+    return str(_FAMILIES.get(rule_id, HEALTH))
 
 
 def at_least(raised: Raised, severity: Severity) -> bool:
@@ -53,9 +154,9 @@ def at_least(raised: Raised, severity: Severity) -> bool:
 
 def is_automatic(raised: Raised) -> bool:
     """Whether the policy stops or aborts by itself, other than on the user's own patience or budget."""
-    return raised.action in AUTOMATIC and not raised.id.startswith(("patience", "budget", "early_stopping"))
+    return raised.action in AUTOMATIC and family(raised.id) != LIMITS
 
 
-def worst(raised: Iterable[Raised]) -> Severity | None:
-    """The worst severity among signals; None without one."""
-    return max((signal.severity for signal in raised), key=SEVERITY_ORDER.__getitem__, default=None)
+def worst(severities: Iterable[Severity]) -> Severity | None:
+    """The worst of some severities; None when there is none."""
+    return max(severities, key=SEVERITY_ORDER.__getitem__, default=None)
