@@ -7,14 +7,20 @@ from typing import Final
 
 from guardrun.signals.context import Context
 from guardrun.signals.model import Rule
+from guardrun.signals.rules.collapse import Collapse
 from guardrun.signals.rules.grad_explosion import GradExplosion
 from guardrun.signals.rules.loss_explosion import LossExplosion
+from guardrun.signals.rules.loss_spike import LossSpike
 from guardrun.signals.rules.nan import NonFinite
 from guardrun.signals.rules.overfit import Overfit
+from guardrun.signals.rules.val_jump import ValJump
 
 RULES: Final[tuple[Callable[[Context], Rule], ...]] = (
     NonFinite,
     LossExplosion,
+    ValJump,
+    LossSpike,
+    Collapse,
     GradExplosion,
     Overfit,
 )
