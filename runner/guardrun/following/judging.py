@@ -63,6 +63,11 @@ class RunJudge:
         return self._episodes.all()
 
     @property
+    def attempt(self) -> int:
+        """The attempt of the rows that were judged last."""
+        return self._attempt
+
+    @property
     def behind(self) -> bool:
         """Whether there are rows that were not judged yet."""
         tables = self._store.tables(0)

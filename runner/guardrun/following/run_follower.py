@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -123,6 +123,17 @@ class RunFollower:
         """The newest attempts/<n>.json; empty when there is none."""
         return self._small.launch or {}
 
+    @property
+    def timeline(self) -> Sequence[tuple[int, Event]]:
+        """Rank 0's phases and ends, with the number of its rows before each."""
+        return self._timeline
+
+    def settings(self) -> EngineSettings:
+        """By what the run is judged: its configuration, and the monitor that its training told."""
+        settings = settings_of(table(table(self._small.launch).get("config")))
+        name, mode = self._fold.monitor_of(self._small.launch) or (settings.monitor, settings.mode)
+        return replace(settings, monitor=name, mode=mode)
+
     def console_tail(self, lines: int) -> list[str]:
         """The last lines of the training's own output, as plain text."""
         return console_tail(self.paths.console, lines)
@@ -212,15 +223,10 @@ class RunFollower:
         if not self._judge_wanted or self._fold.supervised:
             self._judge = None
             return False
-        settings = self._settings()
+        settings = self.settings()
         if self._judge is None or self._judge.settings != settings:
             self._judge = RunJudge(self.series, settings, self._timeline)
         return self._judge.run(deadline)
-
-    def _settings(self) -> EngineSettings:
-        settings = settings_of(table(table(self._small.launch).get("config")))
-        name, mode = self._fold.monitor_of(self._small.launch) or (settings.monitor, settings.mode)
-        return replace(settings, monitor=name, mode=mode)
 
     def _current_facts(self) -> Facts:
         """Facts about processes, at most a second old."""
