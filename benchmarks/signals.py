@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _write(path: Path, judgement: Judgement) -> None:
     try:
-        path.write_text(json.dumps(judgement.data(), indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(judgement.data(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from error
 

@@ -18,7 +18,7 @@ QUICK_STEPS = 2_000
 PARTS = {"tuned on": False, "held out": True}
 TOGETHER = "together"
 WIDTH = 100
-SHORTEST = 40
+SHORTEST = 36
 """Characters of a path that always stay."""
 
 

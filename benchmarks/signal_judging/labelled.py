@@ -89,10 +89,16 @@ def judge_logs(folder: Path, logs: Sequence[Labelled], workers: int) -> list[Log
 
 def _judged(job: tuple[Path, Labelled]) -> LogVerdict:
     folder, labelled = job
+    path = folder / labelled.file
     try:
-        logs = list(read_log(folder / labelled.file))
+        return _verdict(labelled, list(read_log(path)))
     except (UserError, OSError) as error:
-        return LogVerdict(labelled, problem=str(error))
+        return LogVerdict(labelled, problem=str(error).removeprefix(f"{path} "))
+    except Exception as error:  # a defect of ours on one log is counted, and hides no other log's verdict
+        return LogVerdict(labelled, problem=f"a defect: {type(error).__name__}: {error}")
+
+
+def _verdict(labelled: Labelled, logs: Sequence[Log]) -> LogVerdict:
     if not any(log.points for log in logs):
         return LogVerdict(labelled, problem="holds no rows")
     seen = [item for log in logs for item in _seen(log, labelled)]
@@ -103,10 +109,11 @@ def _judged(job: tuple[Path, Labelled]) -> LogVerdict:
 
 
 def _seen(log: Log, labelled: Labelled) -> list[Seen]:
+    onset = labelled.onset if labelled.onset_unit in ("eval", "log") else None
     passed = _passed(log.points, labelled.onset_unit)
     found = []
     for raised in judge(log.points, monitor=log.monitor, mode=log.mode, budget=log.budget):
-        distance = None if labelled.onset is None else passed[raised.place] - labelled.onset
+        distance = None if onset is None else passed[raised.place] - onset
         health = family(raised.id) == HEALTH
         found.append(
             Seen(
@@ -124,7 +131,7 @@ def _seen(log: Log, labelled: Labelled) -> list[Seen]:
 
 def _passed(points: Sequence[Point], unit: str) -> list[int]:
     """For every point: the index that the newest evaluation (or logged loss) has among its kind."""
-    count, passed = -1, []
+    count, passed = -1, list[int]()
     for point in points:
         count += point.kind == "eval" if unit == "eval" else _is_logged_loss(point)
         passed.append(count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -80,7 +81,13 @@ def bulk_data(judged: Sequence[Verdicts]) -> dict[str, Any]:
         "files": {title: _data(part) for title, part in by_file(judged).items()},
         "parts": {title: _data(part) for title, part in by_part(judged).items()},
         "wrong_stops": [
-            {"file": item.file, "id": item.id, "rule": stop.rule, "evaluation": stop.place, "gain": stop.gain}
+            {
+                "file": item.file,
+                "id": item.id,
+                "rule": stop.rule,
+                "evaluation": stop.place,
+                "gain": stop.gain if math.isfinite(stop.gain) else None,
+            }
             for item in judged
             if (stop := item.stops.get(POLICY)) is not None and stop.wrong
         ],

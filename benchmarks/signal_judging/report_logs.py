@@ -14,7 +14,7 @@ from benchmarks.signal_judging.siblings import Pruning
 from benchmarks.signal_judging.targets import Target
 
 _NAME: Final = 20
-_PROBLEM: Final = 60
+_PROBLEM: Final = 38
 _COLUMN: Final = 10
 
 
@@ -27,6 +27,7 @@ def confusion(logs: Sequence[LogVerdict]) -> list[str]:
     ids = sorted({seen.id for log in readable for seen in log.seen})
     counts = {label: sum(log.log.label == label for log in logs) for label in labels}
     lines = [
+        "",
         f"LABELLED LOGS   {len(logs)} scored, {len(logs) - len(readable)} of them not readable",
         "  a/b/c: runs on which the signal was raised / as a warning or worse / stopped by itself",
         "",
@@ -73,9 +74,15 @@ def distances(logs: Sequence[LogVerdict]) -> list[str]:
         flagged = sorted(item for log in alike if (item := first_distance(log, acted=False)) is not None)
         acted = sorted(item for log in alike if (item := first_distance(log, acted=True)) is not None)
         if flagged:
-            rows.append(f"  {label:14} flagged {_spread(flagged)}; acted on {_spread(acted)}")
+            rows.append(f"  {label:14} flagged {_spread(flagged)}; acted {_spread(acted)}")
     return (
-        ["", "ONSET TO ALARM   logged points or evaluations, as the onset counts them", *rows] if rows else []
+        [
+            "",
+            "ONSET TO ALARM   least, median, most logged points (or evaluations, as the onset counts)",
+            *rows,
+        ]
+        if rows
+        else []
     )
 
 
@@ -93,7 +100,7 @@ def _spread(numbers: Sequence[int]) -> str:
     if not numbers:
         return "none"
     middle = statistics.median(numbers)
-    return f"{len(numbers)} runs, {numbers[0]:+} .. {middle:+g} (median) .. {numbers[-1]:+}"
+    return f"on {len(numbers)} at {numbers[0]:+}, {middle:+g}, {numbers[-1]:+}"
 
 
 def problems(logs: Sequence[LogVerdict]) -> list[str]:
@@ -152,7 +159,7 @@ def target_lines(targets: Sequence[Target], title: str, *, named: bool) -> list[
     lines = ["", title]
     for target in targets:
         verdict = "ok    " if target.met else "MISSED"
-        lines.append(f"  {verdict} {target.name:42} {target.aim:>12}   {target.measured}")
+        lines.append(f"  {verdict} {target.name:40} {target.aim:>12}   {target.measured}")
         if named and not target.met:
             lines += [f"       {name}" for name in target.named]
     return lines
