@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "ls": "List runs, worst signal first.",
     "show": "Show one run: status, progress, signals, checkpoints.",
     "stop": "Stop a run safely and show each stage.",
+    "signals": "Judge a run, or a log of another tool, offline: what is wrong, what it would have saved.",
     "demo": "Train a small network for half a minute, in the dashboard.",
 }
 """Command -> its line in ``guard --help``. Each lives in ``guardrun.cli.<name>`` as ``command``."""

@@ -7,19 +7,11 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from guardrun.cli.output import cells, padded, screen_width, shortened
-from guardrun.cli.run_words import (
-    age_seconds,
-    evidence_words,
-    local_time,
-    reason_words,
-    signal_place,
-    signal_styles,
-    status_words,
-)
+from guardrun.cli.output import padded, screen_width, shortened
+from guardrun.cli.run_words import age_seconds, local_time, reason_words, signal_place, status_words
+from guardrun.cli.signal_block import signal_block, worst_standing_first
 from guardrun.cli.terminal import styled
 from guardrun.reading.plain_text import plain
-from guardrun.signals.model import SEVERITY_ORDER, Signal
 from guardrun.state.model import Attempt, CheckpointRef, RunState
 from guardtui import formatting
 from guardtui.glyphs import Glyphs, choose
@@ -153,39 +145,18 @@ def _checkpoint(ref: CheckpointRef, glyphs: Glyphs) -> str:
 
 
 def _signals(state: RunState, glyphs: Glyphs, width: int) -> Iterator[str]:
-    standing = [s for s in state.signals if s.cleared_at is None]
-    standing.sort(key=lambda s: (-SEVERITY_ORDER[s.severity], -s.raised_at))
-    cleared = [s for s in reversed(state.signals) if s.cleared_at is not None]
-    if not state.signals:
+    known = worst_standing_first(state.signals)
+    if not known:
         yield from _block("signals", ["none"], width)
         return
+    cleared = sum(signal.cleared_at is not None for signal in known)
     label = "signals"
-    for signal in (*standing, *cleared[:_MOST_CLEARED]):
-        for line in _signal(signal, glyphs, width - _LABEL):
+    for signal in known[: len(known) - max(0, cleared - _MOST_CLEARED)]:
+        for line in signal_block(signal, signal_place(signal), glyphs, width - _LABEL):
             yield styled(padded(label, _LABEL), "dim") + line
             label = ""
-    if len(cleared) > _MOST_CLEARED:
-        yield " " * _LABEL + styled(f"and {len(cleared) - _MOST_CLEARED} more that were cleared", "dim")
-
-
-def _signal(signal: Signal, glyphs: Glyphs, width: int) -> Iterator[str]:
-    shape = glyphs.cleared if signal.cleared_at is not None else getattr(glyphs, signal.severity)
-    word = "cleared" if signal.cleared_at is not None else signal.severity
-    head = shortened(f"{shape} {word} {plain(signal.id)}", width - 2)
-    place = signal_place(signal)
-    if cells(head) + 2 + cells(place) <= width:
-        yield f"{styled(head, *signal_styles(signal))}  {place}"
-    else:
-        yield styled(head, *signal_styles(signal))
-        yield from (f"  {part}" for part in textwrap.wrap(place, max(20, width - 2)))
-    details = [("", plain(signal.message))]
-    if signal.cleared_at is None:
-        details.append(("why: ", evidence_words(signal.evidence)))
-        details.append(("do:  ", plain(signal.advice)))
-    for label, detail in details:
-        indent = " " * len(label)
-        for number, part in enumerate(textwrap.wrap(detail, max(20, width - 2 - len(label)))):
-            yield f"  {indent if number else label}{part}"
+    if cleared > _MOST_CLEARED:
+        yield " " * _LABEL + styled(f"and {cleared - _MOST_CLEARED} more that were cleared", "dim")
 
 
 def _stop(state: RunState) -> Iterator[str]:

@@ -20,6 +20,7 @@ _STYLES: Final[Mapping[Status, tuple[str, ...]]] = {
 }  # fmt: skip
 _SIGNAL_STYLES: Final = {"info": ("dim",), "warn": ("yellow",), "act": ("red", "bold")}
 _ACTIONS: Final = {"stop": "stops the run", "abort": "aborts the run"}
+_DONE: Final = {"stop": "stopped", "abort": "aborted"}
 _TROUBLE: Final = {Status.HUNG: 0, Status.STOPPING: 1, Status.RUNNING: 2, Status.STARTING: 2, Status.LOST: 3}
 _REASONS: Final = {
     "completed": "ran to its end", "patience": "no more improvement", "exception": "an exception",
@@ -48,31 +49,67 @@ def reason_words(reason: str) -> str:
 
 
 def signal_words(state: RunState, glyphs: Glyphs) -> tuple[str, tuple[str, ...]]:
-    """The worst standing signal in a word, with the number of others; "" when there is none."""
-    worst = worst_active(state.signals)
+    """The worst standing signal in a word, with the number of others; "" when there is none.
+
+    One that a person has acknowledged is told only when no other stands, dimmed.
+    """
+    worst = worst_active(state.signals) or worst_active(state.signals, acknowledged=True)
     if worst is None:
         return "", ()
     others = sum(signal.cleared_at is None for signal in state.signals) - 1
     more = f" +{others}" if others else ""
-    return f"{getattr(glyphs, worst.severity)} {plain(worst.id)}{more}", _SIGNAL_STYLES[worst.severity]
+    shape, _ = signal_shape(worst, glyphs)
+    return f"{shape} {plain(worst.id)}{more}", signal_styles(worst)
+
+
+def signal_shape(signal: Signal, glyphs: Glyphs) -> tuple[str, str]:
+    """Shape and word of a signal's present state."""
+    if signal.superseded_by is not None and signal.cleared_at is not None:
+        return glyphs.cleared, "superseded"
+    if signal.cleared_at is not None:
+        return glyphs.cleared, "cleared"
+    return getattr(glyphs, signal.severity), signal.severity
 
 
 def signal_styles(signal: Signal) -> tuple[str, ...]:
-    return ("dim",) if signal.cleared_at is not None else _SIGNAL_STYLES[signal.severity]
+    quiet = signal.cleared_at is not None or signal.acknowledged_at is not None
+    return ("dim",) if quiet else _SIGNAL_STYLES[signal.severity]
 
 
 def signal_place(signal: Signal) -> str:
     """Where it was raised and cleared, what is done about it, who saw it."""
-    parts = [f"step {signal.raised_at:,}"]
-    if signal.first_step < signal.raised_at:
-        parts[0] += f" (from step {signal.first_step:,})"
+    parts = [raised_words(signal)]
     if signal.cleared_at is not None:
-        parts.append(f"cleared at {signal.cleared_at:,}")
+        parts.append(over_words(signal))
     elif signal.action in _ACTIONS and signal.recorded:
         parts.append(_ACTIONS[signal.action])
+    if signal.would_do is not None:
+        parts.append(would_words(signal))
+    if signal.acknowledged_at is not None:
+        parts.append(f"acknowledged at {signal.acknowledged_at:,}")
     if not signal.recorded:
         parts.append("judged now, by this command")
-    return ", ".join(parts)
+    return ", ".join(part for part in parts if part)
+
+
+def raised_words(signal: Signal) -> str:
+    """``step 460 (from step 410)``."""
+    since = f" (from step {signal.first_step:,})" if signal.first_step < signal.raised_at else ""
+    return f"step {signal.raised_at:,}{since}"
+
+
+def over_words(signal: Signal) -> str:
+    """Why and where a signal ended; "" while it stands."""
+    if signal.cleared_at is None:
+        return ""
+    if signal.superseded_by is not None:
+        return f"superseded by {plain(signal.superseded_by)} at {signal.cleared_at:,}"
+    return f"cleared at {signal.cleared_at:,}"
+
+
+def would_words(signal: Signal) -> str:
+    """What the default policy would have done about a signal that this one only observes."""
+    return f"observed: would have {_DONE.get(signal.would_do or '', 'warned')} here"
 
 
 def evidence_words(evidence: Mapping[str, Any]) -> str:

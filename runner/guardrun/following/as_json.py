@@ -1,14 +1,17 @@
-"""A run's state as the JSON that `guard show` and `guard ls` promise."""
+"""A run's state, and the verdict over a log, as the JSON that the commands promise."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from guardrun.events.encode import nonfinite_word
 from guardrun.signals.model import Signal
 from guardrun.state.model import CheckpointRef, Monitor, RunState
+
+if TYPE_CHECKING:
+    from guardrun.following.offline import Stop, Verdict
 
 
 def show_json(state: RunState) -> dict[str, Any]:
@@ -56,8 +59,54 @@ def signal_json(signal: Signal) -> dict[str, Any]:
         "message": signal.message,
         "evidence": dict(signal.evidence),
         "advice": signal.advice,
+        "would_change": signal.would_change,
+        "would_do": signal.would_do,
+        "superseded_by": signal.superseded_by,
+        "acknowledged_at": signal.acknowledged_at,
     })  # fmt: skip
     return shown
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """One log, judged now."""
+    case, stop = verdict.case, verdict.stop
+    shown: dict[str, Any] = json_ready({
+        "source": str(case.source),
+        "name": case.name,
+        "format": case.format,
+        "steps": verdict.steps,
+        "evaluations": verdict.evaluations,
+        "hours": _hours(verdict.seconds),
+        "monitor": case.settings.monitor,
+        "mode": case.settings.mode,
+        "train_loss": case.train_loss,
+        "verdict": verdict.verdict,
+        "signals": [signal_json(signal) for signal in verdict.signals],
+        "saved_fraction": verdict.saved_fraction,
+        "stop": None if stop is None else _stop(stop),
+        "notes": case.notes,
+    })  # fmt: skip
+    return shown
+
+
+def _stop(stop: Stop) -> dict[str, Any]:
+    later = stop.later
+    return {
+        "signal": stop.id,
+        "action": stop.action,
+        "step": stop.step,
+        "only_observed": stop.only_observed,
+        "saved_fraction": stop.saved_fraction,
+        "saved_hours": _hours(stop.saved_seconds),
+        "later": {
+            "metric": later.metric, "best_before": later.best_before, "best_after": later.best_after,
+            "best_after_step": later.step, "gain": later.gain, "wrong": later.wrong,
+        },
+    }  # fmt: skip
+
+
+def _hours(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds / 3600
 
 
 def json_ready(value: Any) -> Any:

@@ -52,9 +52,14 @@ class Episodes:
         return tuple(self._episodes)
 
 
-def worst_active(signals: tuple[Signal, ...]) -> Signal | None:
-    """The signal that holds and weighs most; of equals the newest."""
-    active = [signal for signal in signals if signal.cleared_at is None]
+def worst_active(signals: tuple[Signal, ...], *, acknowledged: bool = False) -> Signal | None:
+    """The signal that holds and weighs most; of equals the newest. Those that a person has acknowledged
+    count for nothing, unless ``acknowledged`` asks for these alone."""
+    active = [
+        signal
+        for signal in signals
+        if signal.cleared_at is None and (signal.acknowledged_at is not None) == acknowledged
+    ]
     return max(active, key=lambda s: (SEVERITY_ORDER[s.severity], s.raised_at), default=None)
 
 
