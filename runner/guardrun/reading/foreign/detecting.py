@@ -102,20 +102,22 @@ class Detector:
         self._lines = 0
         self._chars = 0
 
-    def feed(self, line: str) -> None:
+    def feed(self, line: str) -> list[ForeignRow]:
         """Look at one more line. A JSON object decides at once, a CSV with its first row of numbers, a text
-        with the first line that only its writer would print."""
-        if self.format is not None or self.problem:
-            return
+        with the first line that only its writer would print: then the rows of the text up to here are
+        returned. In every other case the line that decided is still to be read."""
         found = json_of(line) if line.lstrip().startswith("{") else None
         if isinstance(found, dict):
             self.format = JsonLines(found, self._facts, self._mapping)
-            return
+            return []
         if self._text.knows(line):
             self.format = self._text
-            return
-        if line.startswith("#"):
-            return
+            return self._text.early
+        if not line.startswith("#"):
+            self._look(line)
+        return []
+
+    def _look(self, line: str) -> None:
         self._lines += 1
         self._chars += len(line)
         if self._lines == 1:

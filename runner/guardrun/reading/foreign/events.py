@@ -42,6 +42,7 @@ class _Writer:
         self._attempt = 1
         self._seq = 0
         self._steps: dict[str, int] = {}
+        """The newest step of each curve."""
         self._epoch: int | None = None
         self._t: float | None = None
         self._last = 0
@@ -71,7 +72,7 @@ class _Writer:
             yield self._line(
                 RESUME, attempt=self._attempt, step=row.step, epoch=row.epoch, skip="none", exact=False
             )
-        self._steps[row.kind] = row.step
+        self._steps.update(dict.fromkeys(row.values, row.step))
         if row.epoch is not None:
             self._epoch = row.epoch
         self._last = row.step
@@ -86,11 +87,9 @@ class _Writer:
             )
 
     def _went_back(self, row: ForeignRow) -> bool:
-        """Rows of training and of evaluation need not come in one order, those of one kind do."""
-        before = self._steps.get(row.kind)
-        if before is None:
-            return False
-        return row.step < before and ("metrics" not in self._steps or row.kind == "metrics")
+        """Whether a curve goes back: rows of different curves need not come in one order."""
+        steps = self._steps
+        return any(steps.get(name, 0) > row.step for name in row.values)
 
     def _header(self) -> bytes:
         return self._line(

@@ -71,7 +71,8 @@ def _telling(top: Path, path: Path) -> str:
         if part.lower() not in _TELL_NOTHING and not part.startswith("checkpoint-")
     ]
     stem = parts[-1].split(".log.json")[0]
-    stem = stem.rpartition(".")[0] or stem if "." in stem[-7:] else stem
+    if "." in stem[-7:] and not path.is_dir():
+        stem = stem.rpartition(".")[0] or stem
     if stem.lower() not in _TELL_NOTHING and not _SILENT.fullmatch(stem):
         told.append(stem)
     told = [part for part in told if part != "/"]

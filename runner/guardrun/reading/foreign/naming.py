@@ -30,6 +30,8 @@ _PLAIN: Final = {
     "trainloss": "train/loss", "valloss": "val/loss", "testloss": "test/loss",
 }  # fmt: skip
 """Spellings that only foreign logs have, in small letters."""
+_BELOW_TRAIN: Final = {"train/learning_rate": "lr", "train/lr": "lr", "train/grad_norm": "grad_norm"}
+"""Hugging Face's names in TensorBoard and W&B."""
 _OWN_PREFIXES: Final = ("train/", "val/", "test/")
 
 
@@ -58,7 +60,7 @@ def stored_name(raw: str, split: str = "") -> str:
 def _canonical(raw: str) -> str:
     """As our own library spells it, or as one of the many spellings of others means it."""
     if raw.startswith(_OWN_PREFIXES):
-        return raw
+        return _BELOW_TRAIN.get(raw, raw)
     name = canonical_metric(raw)
     if name != raw:
         return name
@@ -82,6 +84,11 @@ def _sided(raw: str) -> str:
         metric, side = found[1], found[2]
     metric = metric.strip().lower().replace(" ", "_") or metric
     return f"{_SIDES[side.lower()]}/{'loss' if metric in _LOSSES else metric}"
+
+
+def side_of(name: str) -> str:
+    """``train``, ``val`` or ``test`` for a folder or a split of that name; "" for another."""
+    return _SIDES.get(name.lower(), "")
 
 
 def tells_of_training(names: frozenset[str] | set[str]) -> bool:

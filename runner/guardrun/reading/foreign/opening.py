@@ -30,7 +30,7 @@ class ForeignFile:
         self.path = path
         self.skipped = 0
         """Lines left out because they were too long, in the last walk."""
-        with self._open() as file:
+        with self.open() as file:
             self.size = os.fstat(file.fileno()).st_size
             self.head = file.read(_HEAD)
         self.encoding = _encoding_of(self.head)
@@ -43,7 +43,7 @@ class ForeignFile:
 
     def whole(self) -> str:
         """All of it as text. The caller has looked at ``size``."""
-        with self._open() as file:
+        with self.open() as file:
             data = file.read(self.size)
         return data.decode(self.encoding or "utf-8", "replace").lstrip("\ufeff")
 
@@ -72,7 +72,7 @@ class ForeignFile:
 
     def _pieces(self) -> Iterator[bytes]:
         decoder = codecs.getincrementaldecoder(self.encoding)("replace") if self.encoding else None
-        with self._open() as file:
+        with self.open() as file:
             left = self.size
             while left > 0:
                 data = file.read(min(_BLOCK, left))
@@ -81,7 +81,8 @@ class ForeignFile:
                 left -= len(data)
                 yield data if decoder is None else decoder.decode(data, left <= 0).encode("utf-8", "replace")
 
-    def _open(self) -> _Opened:
+    def open(self) -> _Opened:
+        """A descriptor of it, for a ``with`` statement."""
         try:
             descriptor = os.open(self.path, _FLAGS)
         except OSError as error:
@@ -107,6 +108,11 @@ class _Opened:
 
     def fileno(self) -> int:
         return self._descriptor
+
+    def skip(self, size: int) -> int:
+        """Pass over so many bytes."""
+        os.lseek(self._descriptor, size, os.SEEK_CUR)
+        return size
 
     def read(self, size: int) -> bytes:
         pieces = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from guardrun.reading.foreign.monitoring import guessed_monitor
 from guardrun.reading.foreign.naming import tells_of_training
 from guardrun.reading.foreign.opening import LONGEST_LINE, ForeignFile
 from guardrun.reading.foreign.rows import ForeignRows, lines_of
+from guardrun.reading.foreign.tensorboard import EventFiles, grouped, is_event_file
 from guardrun.reading.foreign.values import json_of
 from guardrun.reading.plain_text import plain
 
@@ -42,20 +44,39 @@ def read_foreign(path: Path, mapping: Mapping[str, str] | None = None) -> list[F
         return _read_folder(path, mapping)
     if not os.path.lexists(path):
         raise UserError(f"no such file or folder: {path}")
-    log = _read_file(path, mapping, certain=True)
+    file = ForeignFile(path)
+    if is_event_file(file.head):
+        log = _read_events(path, [(path, "")], mapping)
+    else:
+        log = _read_file(file, mapping, certain=True)
     return [replace(log, name=names_of(path, [path])[path])]
 
 
 def _read_folder(folder: Path, mapping: Mapping_ | None) -> list[ForeignLog]:
     logs: list[ForeignLog] = []
     refused: list[str] = []
+    events: list[Path] = []
+
+    def attempt(read: Callable[[], ForeignLog]) -> None:
+        try:
+            logs.append(read())
+        except _NoLog:
+            pass
+        except UserError as error:
+            refused.append(str(error) if error.hint.startswith("pip") else error.message)
+
     for path in files_below(folder):
         try:
-            logs.append(_read_file(path, mapping, certain=False))
-        except _NoLog:
-            continue
+            file = ForeignFile(path)
         except UserError as error:
             refused.append(error.message)
+            continue
+        if is_event_file(file.head):
+            events.append(path)
+        else:
+            attempt(partial(_read_file, file, mapping, certain=False))
+    for place, members in grouped(events).items():
+        attempt(partial(_read_events, place, members, mapping))
     if not logs:
         if refused:
             raise UserError(refused[0], hint=_and_more(refused[1:]))
@@ -71,11 +92,18 @@ class _NoLog(UserError):
     """The file is no log at all: no fault of the user's where a folder is searched."""
 
 
-def _read_file(path: Path, mapping: Mapping_ | None, *, certain: bool) -> ForeignLog:
+def _read_events(place: Path, members: list[tuple[Path, str]], mapping: Mapping_ | None) -> ForeignLog:
+    """TensorBoard's files of one run."""
+    facts, columns = Facts(), set[str]()
+    files = tuple((ForeignFile(path), side) for path, side in members)
+    rows = EventFiles(files, facts, mapping, columns)
+    return _finished(place, "TensorBoard event files", facts, _Scan(rows()), rows, mapping, columns, False)
+
+
+def _read_file(file: ForeignFile, mapping: Mapping_ | None, *, certain: bool) -> ForeignLog:
     """One file as a log. ``certain``: the user named it, so that an odd table is a log all the same."""
-    file = ForeignFile(path)
     if file.size == 0:
-        raise _NoLog(f"{path} is empty")
+        raise _NoLog(f"{file.path} is empty")
     head = file.text_head().lstrip("\0 \t\r\n")
     if head.startswith(("{", "[")):
         document = _document_in(file, head, mapping)
@@ -139,14 +167,14 @@ def _read_lines(file: ForeignFile, mapping: Mapping_ | None, certain: bool) -> F
             hint=_tried(),
         )
     rows.facts.notes += _remarks(file, rows)
-    return _finished(file, rows.format, rows.facts, scan, lines, mapping, rows.columns, certain)
+    return _finished(file.path, rows.format, rows.facts, scan, lines, mapping, rows.columns, certain)
 
 
 def _log_of(
     file: ForeignFile, name: str, facts: Facts, rows: Callable[[], Iterator[ForeignRow]],
     mapping: Mapping_ | None, columns: set[str],
 ) -> ForeignLog:  # fmt: skip
-    return _finished(file, name, facts, _Scan(rows()), rows, mapping, columns, True)
+    return _finished(file.path, name, facts, _Scan(rows()), rows, mapping, columns, True)
 
 
 class _Scan:
@@ -178,21 +206,21 @@ class _Again:
 
 
 def _finished(
-    file: ForeignFile, name: str, facts: Facts, scan: _Scan, rows: Callable[[], Iterator[ForeignRow]],
+    source: Path, name: str, facts: Facts, scan: _Scan, rows: Callable[[], Iterator[ForeignRow]],
     mapping: Mapping_ | None, columns: set[str], certain: bool,
 ) -> ForeignLog:  # fmt: skip
-    _check_mapping(file.path, mapping, columns)
+    _check_mapping(source, mapping, columns)
     found = scan.names["metrics"] | scan.names["eval"]
     if scan.count == 0:
-        raise _NoLog(f"{file.path} is {name}, but holds no numbers", hint=_columns_hint(columns))
+        raise _NoLog(f"{source} is {name}, but holds no numbers", hint=_columns_hint(columns))
     if not mapping and not tells_of_training(found):
-        complaint = f"{file.path} is {name}, but no column of it is known as one of a training"
+        complaint = f"{source} is {name}, but no column of it is known as one of a training"
         raise (UserError if certain else _NoLog)(complaint, hint=_columns_hint(columns))
     if facts.monitor not in scan.names["eval"]:
         facts.monitor, facts.mode = guessed_monitor(scan.names["eval"])
     kept: Iterable[ForeignRow] = _Again(rows) if scan.kept is None else scan.kept
     return ForeignLog(
-        name=file.path.stem, source=file.path, format=name, rows=kept, notes=tuple(facts.notes),
+        name=source.stem, source=source, format=name, rows=kept, notes=tuple(facts.notes),
         renamed=dict(facts.renamed), total_steps=facts.total_steps, total_epochs=facts.total_epochs,
         monitor=facts.monitor, mode=facts.mode,
         train_loss="evaluated" if facts.evaluated or _only_evaluated(scan.names) else "running",

@@ -59,9 +59,9 @@ class ForeignRows:
         if detector.problem:
             return ()
         if detector.format is None:
-            detector.feed(line)
-            if detector.format is None:
-                return ()
+            early = detector.feed(line)
+            if early or detector.format is None:
+                return early
         elif line.startswith("#"):
             return ()
         found = detector.format.rows(line)

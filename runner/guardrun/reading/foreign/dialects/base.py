@@ -1,4 +1,4 @@
-"""What every text dialect offers."""
+"""What every text dialect offers, and the pieces that their lines are made of."""
 
 from __future__ import annotations
 
@@ -14,22 +14,26 @@ NUMBER: Final = (
     r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|[nN]a[nN]|[iI]nf(?:inity)?|NAN|INF)"
 )
 """A number as programs print it, NaN and infinities included."""
+WHOLE: Final = r"\d{1,15}"
+"""A step or an epoch."""
 _STAMP: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[,.](\d{1,6}))?")
+_STAMP_WITHIN: Final = 80
+"""Characters from the line's start in which a date may stand."""
 
 
 class Dialect:
     """Lines of one tool."""
 
     name = ""
-    needle = ""
-    """A piece of text that every line of it has: most other lines are told by it alone."""
+    needles: tuple[str, ...] = ()
+    """Every line of it has one of these: most other lines are told by them alone."""
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
 
-    def knows(self, line: str) -> bool:
-        """Whether only this tool prints such a line."""
-        raise NotImplementedError
+    def is_sure(self, line: str) -> bool:
+        """Whether only this tool prints such a line, of which there are rows: then the log is one of its."""
+        return True
 
     def rows(self, line: str) -> list[ForeignRow] | None:
         """The rows on this line, maybe none; None when the line is not the tool's."""
@@ -42,16 +46,21 @@ def number(text: str) -> float:
     return value if value is not None else float("nan")
 
 
+def evaluated(step: int, epoch: int | None, t: float | None, values: dict[str, float]) -> list[ForeignRow]:
+    """One row of an evaluation."""
+    return [ForeignRow("eval", step, epoch, t, values)]
+
+
 def stamp_of(line: str) -> float | None:
-    """Unix seconds of the first date and time in the line's beginning, taken as UTC: logs say no zone."""
-    found = _STAMP.search(line, 0, 80)
+    """Unix seconds of the date and time at the line's beginning, taken as UTC: logs do not say their zone."""
+    found = _STAMP.search(line, 0, _STAMP_WITHIN)
     if found is None:
         return None
-    parts = time.struct_time((*map(int, found.groups()[:6]), 0, 0, 0))
-    if not (1 <= parts.tm_mon <= 12 and 1 <= parts.tm_mday <= 31):
+    year, month, day, hour, minute, second = map(int, found.groups()[:6])
+    if not (year >= 1970 and 1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minute < 60):
         return None
     fraction = float(f"0.{found[7]}") if found[7] else 0.0
     try:
-        return calendar.timegm(parts) + fraction
+        return calendar.timegm(time.struct_time((year, month, day, hour, minute, second, 0, 0, 0))) + fraction
     except (ValueError, OverflowError):
         return None

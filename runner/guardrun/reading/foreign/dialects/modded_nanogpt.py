@@ -5,25 +5,19 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from guardrun.reading.foreign.dialects.base import NUMBER, Dialect, number
+from guardrun.reading.foreign.dialects.base import NUMBER, WHOLE, Dialect, number
 from guardrun.reading.foreign.model import ForeignRow
 
-_LINE: Final = re.compile(r"\s*s(?:tep)?:(\d{1,15})/(\d{1,15}) (.*)")
-_PAIR: Final = re.compile(rf"(\w+):({NUMBER})(ms|s)?\b")
-_NAMES: Final = {
-    "train_loss": "train/loss", "val_loss": "val/loss", "grad_norm": "grad_norm", "lr": "lr",
-}  # fmt: skip
+_LINE: Final = re.compile(rf"\s*s(?:tep)?:({WHOLE})/({WHOLE}) (.*)")
+_PAIR: Final = re.compile(rf"(\w+):({NUMBER})(ms|s)?(?![\w.])")
+_NAMES: Final = {"train_loss": "train/loss", "val_loss": "val/loss", "grad_norm": "grad_norm", "lr": "lr"}
 
 
 class ModdedNanoGpt(Dialect):
     """One line a step, and one an evaluation."""
 
     name = "modded-nanogpt"
-    needle = ":"
-
-    def knows(self, line: str) -> bool:
-        found = _LINE.match(line)
-        return found is not None and "_loss:" in found[3]
+    needles = ("_loss:", "train_time:")
 
     def rows(self, line: str) -> list[ForeignRow] | None:
         found = _LINE.match(line)
@@ -42,7 +36,7 @@ class ModdedNanoGpt(Dialect):
                 into = evaluated if raw.startswith("val_") else trained
                 into[_NAMES[raw]] = number(value)
         if evaluated:
-            # Its step time is that of training before, not of the evaluation.
+            # Its step time is that of the training before it.
             trained.pop("step_time", None)
         rows = [ForeignRow("metrics", step, None, None, trained)] if trained else []
         return rows + ([ForeignRow("eval", step, None, None, evaluated)] if evaluated else [])
