@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from signal_curves import decreasing, judge, judge_losses, metrics, raised
+from signal_curves import Judged, decreasing, evaluation, judge, judge_losses, metrics, raised
 
 
 def noisy(level: float, count: int, noise: float = 0.2, seed: int = 1) -> list[float]:
@@ -124,7 +124,7 @@ def test_a_spike_after_a_resume_is_measured_by_how_the_run_began_not_by_where_it
     engine = judge_losses(decreasing(600, floor=0.001, noise=0.02))
     engine.resumed()
     for step, loss in enumerate([*noisy(0.001, 200), 0.2, *noisy(0.0014, 300)], start=600):
-        assert engine.feed(metrics(step, loss=loss)) == []
+        assert [s for s in engine.feed(metrics(step, loss=loss)) if s.severity != "info"] == []
 
 
 def test_a_burst_after_a_resume_that_wrecks_the_weights_is_still_caught():
@@ -133,3 +133,15 @@ def test_a_burst_after_a_resume_that_wrecks_the_weights_is_still_caught():
     for step, loss in enumerate([*noisy(0.001, 200), 4.5e6, *noisy(2.34, 200, noise=0.02)], start=600):
         engine.feed(metrics(step, loss=loss))
     assert raised(engine, "loss_explosion")
+
+
+def test_a_rising_training_loss_alone_never_acts_while_the_validation_is_better_than_ever():
+    """A new loss term, a harder curriculum: the loss is another one, and the model still improves."""
+    judged = Judged()
+    losses = [*decreasing(400, floor=0.2), *noisy(3.0, 400, noise=0.02)]
+    for step, loss in enumerate(losses):
+        judged.feed(metrics(step, loss=loss))
+        if step % 20 == 19:
+            judged.feed(evaluation(step, {"val/accuracy": step / 1000}))
+    assert raised(judged, "loss_explosion", "warn")
+    assert raised(judged, "loss_explosion") == []

@@ -100,8 +100,7 @@ class SustainedExcess:
         limit = np.maximum(
             base + np.maximum((self._factor - 1) * np.abs(base), NOISE_SIGMAS * noise), windows.max(axis=1)
         )
-        limit[(base == 0) & (noise == 0)] = math.inf
-        return limit
+        return np.where((base == 0) & (noise == 0), math.inf, limit)
 
     def _extend(self, step: int, value: float) -> None:
         if not self._length:
@@ -146,5 +145,5 @@ def _medians(rows: FloatArray) -> FloatArray:
     """The median of every row of ``WINDOW`` values, exactly as ``robust.median`` computes it."""
     ordered = np.sort(rows, axis=1)
     half, odd = divmod(WINDOW, 2)
-    found = ordered[:, half] if odd else ordered[:, half - 1] / 2 + ordered[:, half] / 2
-    return np.asarray(found, np.float64)
+    lower: FloatArray = ordered[:, half]
+    return lower if odd else ordered[:, half - 1] / 2 + lower / 2

@@ -15,7 +15,7 @@ from guardrun.series.robust import median, scaled_mad
 FloatArray = NDArray[np.float64]
 
 SHIFT: Final = 0.25
-"""Of the best level, and of all that was gained since the beginning: a smaller loss of ground may be noise."""
+"""Of the best level, and of all that was gained since the beginning: less may be noise."""
 NOISE_SIGMAS: Final = 5.0
 _RECENT: Final = 8
 

@@ -97,12 +97,12 @@ class Collapse:
             "lr": self._lr,
         }
         message = (
-            f"{name} fell back from {number(shift.best)} (step {shift.best_step}) to {number(shift.level)} and "
-            f"has stayed there for {values} values."
+            f"{name} fell back from {number(shift.best)} (step {shift.best_step}) to {number(shift.level)} "
+            f"and has stayed there for {values} values."
         )
         advice = (
-            f"Look at the curve; if it stays, resume from the checkpoint of step {shift.best_step} or before and "
-            f"{lower_rate_advice(self._lr)}, or clip gradients at 1.0."
+            f"Look at the curve; if it stays, resume from the checkpoint of step {shift.best_step} or before "
+            f"and {lower_rate_advice(self._lr)}, or clip gradients at 1.0."
         )
         change = f"a level below {number(shift.threshold)}"
         return Finding("warn", shift.first_step, message, evidence, advice, change)

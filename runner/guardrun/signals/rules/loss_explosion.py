@@ -9,12 +9,13 @@ import math
 from typing import Any, Final
 
 from guardrun.series.robust import RunningMedian
+from guardrun.signals.bests import BestMetrics
 from guardrun.signals.block import Block
 from guardrun.signals.context import Context
 from guardrun.signals.excess import RECENT, WINDOW, Excess, SustainedExcess
 from guardrun.signals.model import About, Finding, Point
 from guardrun.signals.rates import learning_rate, lower_rate_advice
-from guardrun.signals.rules.points import TRAIN_LOSS, number
+from guardrun.signals.rules.points import TRAIN_LOSS, VAL_LOSS, number
 
 FACTOR: Final = 3.0
 LASTING: Final = 50
@@ -43,6 +44,8 @@ class LossExplosion:
     Or: it was a hundred times worse than untrained, and has not come back below the untrained level within a
     hundred values. From ten values on it warns; nothing is done yet.
 
+    When a validation metric was at its best since the rise began, it only warns.
+
     Defaults: three times, 50 values in a row; aborts the run, keeps its best checkpoint.
 
     Source: over 1,731 published step-level logs this was wrong in 0 of 23 stops, where "2x the running mean"
@@ -52,9 +55,12 @@ class LossExplosion:
     thousands of logged values to come back (104B: about 2,000 iterations).
     """
 
-    about = About(id="loss_explosion", family="health", kinds=frozenset(("metrics",)), clear_after=10)
+    about = About(id="loss_explosion", family="health", kinds=frozenset(("metrics", "eval")), clear_after=10)
 
     def __init__(self, context: Context) -> None:
+        monitor, mode = context.settings.monitor, context.settings.mode
+        named = monitor is not None and monitor.startswith("val/")
+        self._modes = {VAL_LOSS: "min"} | ({monitor: mode} if monitor is not None and named else {})
         self._untrained: float | None = None
         """Where the run began, from before its first resume."""
         self._begin()
@@ -68,10 +74,18 @@ class LossExplosion:
     def _begin(self) -> None:
         self._excess = SustainedExcess(FACTOR)
         self._burst: _Burst | None = None
+        self._evals = 0
+        self._evals_before = 0
+        """Evaluations before the excess or the burst began."""
+        self._bests = BestMetrics("", self._modes)
         self._lr: float | None = None
         self._lr_at_start: float | None = None
 
     def update(self, point: Point) -> bool:
+        if point.kind == "eval":
+            self._evals += 1
+            self._bests.take(point, self._evals)
+            return False
         self._lr = learning_rate(point.values) or self._lr
         loss = point.values.get(TRAIN_LOSS)
         if loss is None:
@@ -79,6 +93,7 @@ class LossExplosion:
         self._excess.take(point.step, loss)
         if self._excess.length == 1:
             self._lr_at_start = self._lr
+            self._evals_before = self._evals
         if self._burst is not None:
             self._burst.take(loss)
             if self._burst.over:
@@ -140,11 +155,11 @@ class LossExplosion:
             change = f"a loss below {number(excess.threshold)} before {needed} values in a row are above it"
             return Finding("warn", excess.first_step, message, evidence, advice, change)
         change = f"{self.about.clear_after} losses in a row below {number(excess.threshold)}"
-        return Finding("act", excess.first_step, message, evidence, self._advice(excess.first_step), change)
+        return self._act(excess.first_step, message, evidence, change)
 
     def _burst_report(self, burst: _Burst) -> Finding:
         level = burst.after.median
-        evidence = {
+        evidence: dict[str, Any] = {
             "metric": TRAIN_LOSS,
             "value": level,
             "base": burst.base,
@@ -160,7 +175,16 @@ class LossExplosion:
             f"{burst.first_step} and has not come back since: it stays at {number(level)}."
         )
         change = f"a median of {WATCHED} losses below {number(burst.recovered_below)}"
-        return Finding("act", burst.first_step, message, evidence, self._advice(burst.first_step), change)
+        return self._act(burst.first_step, message, evidence, change)
+
+    def _act(self, first_step: int, message: str, evidence: dict[str, Any], change: str) -> Finding:
+        """A rising loss alone is no reason to stop a run whose validation is better than ever since."""
+        better = self._bests.better_after(self._evals_before)
+        if better:
+            evidence["improved"] = better
+            advice = f"Not stopped: {better} was at its best since; does the loss still count what you want?"
+            return Finding("warn", first_step, message, evidence, advice, change)
+        return Finding("act", first_step, message, evidence, self._advice(first_step), change)
 
     def _advice(self, first_step: int) -> str:
         return (

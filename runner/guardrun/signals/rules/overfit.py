@@ -1,9 +1,4 @@
-"""Validation drifts up, smoothly and for long, while training still improves.
-
-A sudden jump of the validation loss is instability, not overfitting, and most jumps recover: over 1,404 real
-runs with a running training loss, "10 % above best while training improves" alone was wrong 35 times in a
-hundred, and with the tests for a jump and for a trend 1 time in a hundred.
-"""
+"""Validation drifts up, smoothly and for long, while training still improves."""
 
 from __future__ import annotations
 
@@ -31,18 +26,43 @@ MIN_AGE_SHARE: Final = 0.2
 """The same as a share of the evaluations so far."""
 TREND_Z: Final = 2.33
 """One-sided 1 % point of the normal distribution, for the Mann-Kendall trend since the best."""
+RUNNING_TREND_Z: Final = 3.0
+"""The same beside a running training loss, which falls on its own: dropout, augmentation, a moving mean."""
 MAX_JUMP: Final = 0.10
 """Largest rise from one evaluation to the next, as a share of the best."""
 LONG_AGE: Final = 20
 LONG_AGE_SHARE: Final = 0.4
 LONG_TREND_Z: Final = 4.0
 """A drift this old and this clear is believed although single evaluations jump: noisy validation."""
+HINT_RISE: Final = 0.05
+HINT_AGE: Final = 5
+HINT_TREND_Z: Final = 1.64
+"""From here on a person is told; nothing is done yet."""
 _TRAIN_WINDOW: Final = 50
 _NOISE_WINDOW: Final = 50
 
 
 class Overfit:
-    """DOC"""
+    """The validation loss drifts up while the training loss still falls.
+
+    Definition: the median of the last five validation losses is 10 % above the best, and above it by three
+    times the noise of an evaluation; the best is at least eight evaluations and a fifth of the run old; since
+    then the losses rise by a Mann-Kendall trend (z > 2.33; 3 beside a running training loss) and without a
+    single jump of more than 10 %, unless the drift is very long and clear (20 evaluations, two fifths of the
+    run, z > 4); and the training loss is below its value at that best. It warns from
+    5 %, five evaluations and z > 1.64 on. When another declared metric of the validation is fresh at its best, it only warns.
+
+    Defaults: 10 %, eight evaluations; stops the run, keeps its best checkpoint.
+
+    Source: over 3,814 published runs "10 % above the best while training improves" was wrong in 1 % of its
+    stops with a training loss measured in evaluation mode, and in 35 % with the running loss of training
+    mode; with the tests for a jump and a trend (Mann 1945, Kendall 1975) 1 % there, too. Early stopping with
+    patience 3 is wrong in 67 % of its stops on the same runs.
+
+    Wrong when: the validation loss rises because the model grows overconfident while what you care about
+    still improves: declare that metric in ``run.evaluate``. Runs of fewer than ten evaluations are too short
+    for it. A training loss in ``run.evaluate``, measured in evaluation mode, tells more.
+    """
 
     about = About(id="overfit", family="health", kinds=frozenset(("metrics", "eval")), clear_after=4)
 
@@ -110,17 +130,16 @@ class Overfit:
     def finding(self) -> Finding | None:
         age = self._drift.count - 1
         best, train = self._best, self._train_now
-        if best is None or train is None or age < max(MIN_AGE, MIN_AGE_SHARE * self._evals):
+        if best is None or train is None or age < HINT_AGE or age < MIN_AGE_SHARE * self._evals:
             return None
-        level = median(self._recent)
-        noise = self._noise()
-        threshold = best + max(RISE * abs(best), NOISE_SIGMAS * noise)
+        level, noise = median(self._recent), self._noise()
         z = mann_kendall_z(self._drift.sign_sum, self._drift.sampled)
-        if level <= threshold or z <= TREND_Z or not train < self._train_at_best:
+        clear = NOISE_SIGMAS * noise
+        if level <= best + max(HINT_RISE * abs(best), clear) or z <= HINT_TREND_Z:
             return None
-        long = z > LONG_TREND_Z and age >= max(LONG_AGE, LONG_AGE_SHARE * self._evals)
-        if self._drift.largest_rise > MAX_JUMP * abs(best) and not long:
+        if not train < self._train_at_best:
             return None
+        threshold = best + max(RISE * abs(best), clear)
         evidence: dict[str, Any] = {
             "metric": self._loss,
             "value": level,
@@ -133,26 +152,42 @@ class Overfit:
             "noise": noise,
             "train": train,
             "train_at_best": self._train_at_best,
+            "train_loss": "evaluated" if self._evaluated else "running",
         }
-        return self._report(evidence, level, best)
+        return self._report(evidence, sure=level > threshold and self._sure(age, z, best))
 
-    def _report(self, evidence: dict[str, Any], level: float, best: float) -> Finding:
-        age = int(evidence["evaluations_since_best"])
+    def _sure(self, age: int, z: float, best: float) -> bool:
+        """Whether the drift is old, clear and smooth enough to stop for."""
+        if age < MIN_AGE or z <= (TREND_Z if self._evaluated else RUNNING_TREND_Z):
+            return False
+        long = z > LONG_TREND_Z and age >= max(LONG_AGE, LONG_AGE_SHARE * self._evals)
+        return long or self._drift.largest_rise <= MAX_JUMP * abs(best)
+
+    def _report(self, evidence: dict[str, Any], *, sure: bool) -> Finding:
+        age, level, best = evidence["evaluations_since_best"], evidence["value"], evidence["best"]
         risen = f"{(level - best) / abs(best):.0%}" if best else number(level - best)
         message = (
             f"{self._loss} has drifted {risen} above its best of step {self._best_step} over {age} "
             "evaluations, while the training loss still falls"
         )
+        change = f"a new best below {number(best)}"
         better = self._others.better_after(self._evals - self._freshness(age))
         if better:
             evidence["improved"] = better
             advice = f"Decide which of the two counts before you stop; {better} may be the one you report."
-            return Finding("warn", self._best_step, f"{message}; but {better} improves.", evidence, advice)
+            message = f"{message}; but {better} improves."
+            return Finding("warn", self._best_step, message, evidence, advice, change)
+        if not sure:
+            advice = (
+                f"Watching: it may be noise. The best checkpoint so far is that of step {self._best_step}."
+            )
+            change = f"{change}, or a median of {SMOOTHING} evaluations near it"
+            return Finding("warn", self._best_step, f"{message}.", evidence, advice, change)
         advice = (
             f"Stop and keep the checkpoint of step {self._best_step} ({self._loss} {number(best)}); then try "
-            "augmentation, weight decay or a smaller model. A new best would clear this."
+            "augmentation, weight decay or a smaller model."
         )
-        return Finding("act", self._best_step, f"{message}: overfitting.", evidence, advice)
+        return Finding("act", self._best_step, f"{message}: overfitting.", evidence, advice, change)
 
     def _noise(self) -> float:
         """Robust standard deviation of one evaluation, from differences, so that a trend is no noise."""
