@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Final, NamedTuple
 
-from benchmarks.signal_judging.baselines import BASELINES
+from benchmarks.signal_judging.drift_rules import SIMPLE_RULES
 from benchmarks.signal_judging.engine_adapter import Raised, at_least, is_automatic, judge
 from benchmarks.signal_judging.loading import Curve, held_out
 from guardrun.signals.model import Point
@@ -74,7 +74,7 @@ def points(curve: Curve) -> Iterator[Point]:
         values = {"train/loss": train, "val/loss": val}
         if name is not None and name not in values:
             values[name] = curve.metric[index]
-        yield Point("eval", step, index, 60.0 * index, values)
+        yield Point("eval", step, index, 0.0, values)
 
 
 def verdicts(curve: Curve) -> Verdicts:
@@ -87,7 +87,7 @@ def verdicts(curve: Curve) -> Verdicts:
     for signal in judge(points(curve), budget=budget):
         for name in _counted_as(signal):
             stops.setdefault(name, Stop(signal.place, later_gain(curve.val, signal.place), signal.id))
-    for name, rule in BASELINES.items():
+    for name, rule in SIMPLE_RULES.items():
         index = rule(curve.train, curve.val)
         if index is not None:
             stops[name] = Stop(index, later_gain(curve.val, index), name)
@@ -95,8 +95,7 @@ def verdicts(curve: Curve) -> Verdicts:
 
 
 def _counted_as(signal: Raised) -> Iterator[str]:
-    if at_least(signal, "warn"):
-        yield signal.id
+    yield signal.id if at_least(signal, "warn") else f"{signal.id} (info)"
     if is_automatic(signal):
         yield signal.id + "!"
         yield POLICY
@@ -150,4 +149,4 @@ def by_part(judged: Sequence[Verdicts]) -> dict[str, list[Verdicts]]:
 def rule_names(judged: Iterable[Verdicts]) -> list[str]:
     """Names of the product's rules that stopped anything, flagged before acted."""
     found = {name for item in judged for name in item.stops}
-    return sorted(found - set(BASELINES) - {POLICY})
+    return sorted(found - set(SIMPLE_RULES) - {POLICY})

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.signal_judging import bulk, labelled
-from benchmarks.signal_judging.baselines import BASELINES
+from benchmarks.signal_judging.drift_rules import SIMPLE_RULES
 from benchmarks.signal_judging.engine_adapter import OVERFIT, OVERFIT_SCALES, only_overfit
 from benchmarks.signal_judging.loading import Curve, Labelled
+
+AS_IT_IS = "overfit as it is"
 
 
 class Place(NamedTuple):
@@ -29,14 +31,15 @@ class Place(NamedTuple):
     """Bulk curves on which it stops."""
 
     @property
-    def ours(self) -> bool:
-        return self.name.startswith("overfit")
+    def alarms(self) -> int:
+        """Runs that it stops wrongly, labelled or not."""
+        return self.false_alarms + self.wrong_stops
 
 
-def of_baselines(judged: Sequence[bulk.Verdicts], logs: Sequence[labelled.LogVerdict]) -> list[Place]:
-    """Where the published rules stand."""
+def of_simple_rules(judged: Sequence[bulk.Verdicts], logs: Sequence[labelled.LogVerdict]) -> list[Place]:
+    """Where the published rules stand, and simple ones of growing care."""
     places = []
-    for name in BASELINES:
+    for name in SIMPLE_RULES:
         total = bulk.tally(judged, name)
         caught = sum(name in log.stops for log in logs if log.log.label == "overfit")
         false = sum(name in log.stops for log in logs if log.log.label in labelled.GOOD)
@@ -60,7 +63,7 @@ def _ours(curves: Sequence[Curve], folder: Path, logs: Sequence[Labelled], scale
     acted = [verdict for verdict in seen if any(item.id == OVERFIT for item in verdict.acted)]
     total = bulk.tally(judged, OVERFIT + "!")
     return Place(
-        f"overfit, thresholds x {scale:g}" if scale != 1 else "overfit as it is",
+        f"overfit, thresholds x {scale:g}" if scale != 1 else AS_IT_IS,
         sum(verdict.log.label == "overfit" for verdict in acted),
         _overfitting(seen),
         sum(verdict.log.label in labelled.GOOD for verdict in acted),
@@ -76,11 +79,10 @@ def _overfitting(logs: Sequence[labelled.LogVerdict]) -> int:
 def undominated(places: Sequence[Place]) -> Iterator[Place]:
     """Those for which no other catches as much or more with fewer false alarms and wrong stops together."""
     for place in places:
-        alarms = place.false_alarms + place.wrong_stops
         if not any(
             other.caught >= place.caught
-            and other.false_alarms + other.wrong_stops <= alarms
-            and (other.caught, -other.false_alarms - other.wrong_stops) != (place.caught, -alarms)
+            and other.alarms <= place.alarms
+            and (other.caught, other.alarms) != (place.caught, place.alarms)
             for other in places
         ):
             yield place

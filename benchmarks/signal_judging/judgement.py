@@ -93,7 +93,7 @@ def judge_folder(data: DataFolder, *, quick: bool, speed: bool) -> Judgement:
     judged = bulk.judge_all(curves)
     logs = labelled.judge_logs(data.path, data.labelled, bulk.WORKERS)
     pruning = _pruning(data, notes)
-    places = frontier.of_baselines(judged, logs) if logs else []
+    places = frontier.of_simple_rules(judged, logs) if logs else []
     if places and not quick:
         places += frontier.of_ours(curves, data.path, data.labelled)
     rates = _speed(quick) if speed else {}

@@ -9,7 +9,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from benchmarks.signal_judging.baselines import BASELINES, first_spike
+from benchmarks.signal_judging.baselines import first_spike
+from benchmarks.signal_judging.drift_rules import SIMPLE_RULES
 from benchmarks.signal_judging.engine_adapter import (
     HEALTH,
     Log,
@@ -157,7 +158,7 @@ def _baselines(log: Log) -> dict[str, int]:
             train.append(loss if loss is not None else sum(since) / len(since) if since else math.nan)
             val.append(point.values[log.val_loss])
             since.clear()
-    found = {name: rule(train, val) for name, rule in BASELINES.items() if val}
+    found = {name: rule(train, val) for name, rule in SIMPLE_RULES.items() if val}
     found[SPIKE] = first_spike(steps or train)
     return {name: index for name, index in found.items() if index is not None}
 

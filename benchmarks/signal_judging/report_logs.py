@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from benchmarks.signal_judging.engine_adapter import worst
-from benchmarks.signal_judging.frontier import Place, undominated
+from benchmarks.signal_judging.frontier import AS_IT_IS, Place, undominated
 from benchmarks.signal_judging.labelled import NAMED_BY, LogVerdict, is_false_alarm
 from benchmarks.signal_judging.report_bulk import share
 from benchmarks.signal_judging.siblings import Pruning
@@ -147,9 +147,18 @@ def frontier(places: Sequence[Place]) -> list[str]:
     lines += [
         f"  {'*' if place in best else ' '} {place.name:30} {place.caught:>3} of {place.of:<3}"
         f" {place.false_alarms:>14} {place.wrong_stops:>16} of {place.stops}"
-        for place in sorted(places, key=lambda place: (place.false_alarms + place.wrong_stops, -place.caught))
+        for place in sorted(places, key=lambda place: (place.alarms, -place.caught))
     ]
-    return lines
+    return lines + [_standing(place, places) for place in places if place.name == AS_IT_IS]
+
+
+def _standing(ours: Place, places: Sequence[Place]) -> str:
+    """Where our rule is, beside the most that any rule catches with as few false stops."""
+    as_safe = max(place.caught for place in places if place.alarms <= ours.alarms)
+    return (
+        f"  ours stops {ours.caught} of {ours.of} with {ours.alarms} false or wrong stops;"
+        f" as safe a rule stops at most {as_safe}"
+    )
 
 
 def target_lines(targets: Sequence[Target], title: str, *, named: bool) -> list[str]:

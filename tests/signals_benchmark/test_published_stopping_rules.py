@@ -6,7 +6,6 @@ import math
 
 import pytest
 from benchmarks.signal_judging.baselines import (
-    BASELINES,
     early_stopping,
     first_spike,
     generalisation_loss,
@@ -15,6 +14,7 @@ from benchmarks.signal_judging.baselines import (
     spike,
     successive_rises,
 )
+from benchmarks.signal_judging.drift_rules import SIMPLE_RULES, robust_rise, smooth_drift
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -100,7 +100,7 @@ def test_more_patience_never_stops_sooner(val: list[float], patience: int) -> No
 def test_a_baseline_decides_from_what_it_has_seen(curve: list[tuple[float, float]]) -> None:
     """Live: the same evaluations without those after the stop give the same stop."""
     train, val = [pair[0] for pair in curve], [pair[1] for pair in curve]
-    for name, rule in BASELINES.items():
+    for name, rule in SIMPLE_RULES.items():
         at = rule(train, val)
         if at is not None:
             assert rule(train[: at + 1], val[: at + 1]) == at, name
@@ -110,5 +110,25 @@ def test_a_baseline_decides_from_what_it_has_seen(curve: list[tuple[float, float
 @given(pairs, st.sampled_from([0.125, 4.0, 1024.0]))
 def test_baselines_know_no_absolute_scale(curve: list[tuple[float, float]], scale: float) -> None:
     train, val = [pair[0] for pair in curve], [pair[1] for pair in curve]
-    for name, rule in BASELINES.items():
+    for name, rule in SIMPLE_RULES.items():
         assert rule([scale * x for x in train], [scale * x for x in val]) == rule(train, val), name
+
+
+def test_a_robust_rise_needs_age_level_and_a_training_loss_that_falls() -> None:
+    """Best at evaluation 0; median of six is 1.2 from evaluation 3 on; the best is 8 old at evaluation 8."""
+    val = [1.0, *[1.2] * 11]
+    train = [1.0 * 0.9**i for i in range(12)]
+
+    assert robust_rise(0.10, 3)(train, val) == 10
+    assert robust_rise(0.25, 3)(train, val) is None
+    assert robust_rise(0.10, 3)(FLAT[:12], val) is None
+
+
+def test_a_smooth_drift_has_no_jump() -> None:
+    train = [1.0 * 0.9**i for i in range(16)]
+    drift = [1.0 + 0.02 * i for i in range(16)]
+    jump = [1.0, *[1.0 + 0.15 + 0.01 * i for i in range(15)]]
+
+    assert smooth_drift(0.10)(train, drift) == 10
+    assert smooth_drift(0.10)(train, jump) is None
+    assert smooth_drift(0.10)(FLAT[:16], drift) is None
