@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from guardrun.cli.output import cells, padded, screen_width, shortened_middle
+from guardrun.cli.output import cells, padded, screen_width, shortened, shortened_middle
 from guardrun.cli.run_words import over_words, raised_words, would_words
 from guardrun.cli.signal_block import signal_block, worst_standing_first
 from guardrun.cli.terminal import styled
@@ -36,7 +36,10 @@ def signals_page(verdicts: Sequence[Verdict], *, width: int | None = None) -> li
     ordered = sorted(verdicts, key=lambda verdict: (_WORST[verdict.verdict], -_weight(verdict)))
     lines: list[str] = []
     if len(ordered) > _IN_FULL:
-        lines += [_header(width), *(_row(verdict, glyphs, width) for verdict in ordered), ""]
+        names = _short_names([plain(verdict.case.name) for verdict in ordered])
+        lines.append(_header(width))
+        lines += [_row(verdict, name, glyphs, width) for verdict, name in zip(ordered, names, strict=True)]
+        lines.append("")
     else:
         for verdict in ordered:
             lines += [*_full(verdict, glyphs, width), ""]
@@ -139,7 +142,25 @@ def _header(width: int) -> str:
     return styled("  ".join(heads), "dim")
 
 
-def _row(verdict: Verdict, glyphs: Glyphs, width: int) -> str:
+def _short_names(names: Sequence[str]) -> list[str]:
+    """The names without the folders that all of them are in."""
+    parts = [name.split("/") for name in names]
+    shared = 0
+    while all(len(each) > shared + 1 and each[shared] == parts[0][shared] for each in parts):
+        shared += 1
+    return ["/".join(each[shared:]) for each in parts]
+
+
+def _both_ends(text: str, width: int) -> str:
+    """Names of siblings differ anywhere, most often near their ends."""
+    if cells(text) <= width:
+        return text
+    head = (width - 1) // 3
+    tail = width - 1 - head
+    return shortened(f"{text[:head]}…{text[-tail:]}", width)
+
+
+def _row(verdict: Verdict, name: str, glyphs: Glyphs, width: int) -> str:
     stop = verdict.stop
     acts = stop is not None and not stop.only_observed
     shown = next((s for s in verdict.signals if acts and stop and s.id == stop.id), None)
@@ -152,7 +173,7 @@ def _row(verdict: Verdict, glyphs: Glyphs, width: int) -> str:
     name_width = width - _BESIDE_NAME - len(wrong)
     parts = (
         styled(padded(_shape(verdict, glyphs), _VERDICT), *_STYLES[verdict.verdict]),
-        padded(shortened_middle(plain(verdict.case.name), name_width), name_width),
+        padded(_both_ends(name, name_width), name_width),
         padded(signal, _SIGNAL), padded(step, _STEP, right=True), padded(saved, _SAVED, right=True) + wrong,
     )  # fmt: skip
     return "  ".join(parts).rstrip()
