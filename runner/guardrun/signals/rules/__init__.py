@@ -7,13 +7,21 @@ from typing import Final
 
 from guardrun.signals.context import Context
 from guardrun.signals.model import Rule
+from guardrun.signals.rules.budget import BudgetUsedUp
 from guardrun.signals.rules.collapse import Collapse
+from guardrun.signals.rules.data_bottleneck import DataBottleneck
 from guardrun.signals.rules.grad_explosion import GradExplosion
+from guardrun.signals.rules.hang import Hang
+from guardrun.signals.rules.inferior import Inferior
 from guardrun.signals.rules.loss_explosion import LossExplosion
+from guardrun.signals.rules.loss_scale import LossScale
 from guardrun.signals.rules.loss_spike import LossSpike
 from guardrun.signals.rules.nan import NonFinite
 from guardrun.signals.rules.overfit import Overfit
+from guardrun.signals.rules.patience import Patience
+from guardrun.signals.rules.throughput_drop import ThroughputDrop
 from guardrun.signals.rules.val_jump import ValJump
+from guardrun.signals.rules.vanishing_gradient import VanishingGradient
 
 RULES: Final[tuple[Callable[[Context], Rule], ...]] = (
     NonFinite,
@@ -23,6 +31,14 @@ RULES: Final[tuple[Callable[[Context], Rule], ...]] = (
     Collapse,
     GradExplosion,
     Overfit,
+    VanishingGradient,
+    LossScale,
+    Patience,
+    BudgetUsedUp,
+    Hang,
+    DataBottleneck,
+    ThroughputDrop,
+    Inferior,
 )
 
 
