@@ -11,9 +11,13 @@ from guardrun.state.model import CheckpointRef, Monitor, Status
 from run_factory import run_state
 
 SIGNAL = Signal(
-    "overfit", "act", "stop", 100, 180, "val/loss drifts", {"value": math.nan, "window": 5}, "stop here"
-)
-CLEARED = Signal("nan", "warn", "warn", 10, 12, "NaN", {}, "", cleared_at=50)
+    "overfit", "act", "stop", 100, 180, "val/loss drifts", {"value": math.nan, "window": 5}, "stop here",
+    would_change="a new best below 0.4", would_do="stop",
+)  # fmt: skip
+CLEARED = Signal(
+    "nan", "warn", "warn", 10, 12, "NaN", {}, "", cleared_at=50, superseded_by="loss_explosion",
+    acknowledged_at=20,
+)  # fmt: skip
 STATE = run_state(
     status=Status.STOPPED, reason="stop:cli", exit_code=0, group="seeds", cost=1.5, signals=(CLEARED, SIGNAL),
     monitor=Monitor("val/loss", "min", math.nan, 0.4, 420),
@@ -46,11 +50,14 @@ def test_show() -> None:
             {
                 "id": "nan", "severity": "warn", "action": "warn", "first_step": 10, "raised_at": 12,
                 "cleared_at": 50, "message": "NaN", "evidence": {}, "advice": "",
+                "would_change": "", "would_do": None, "superseded_by": "loss_explosion",
+                "acknowledged_at": 20,
             },
             {
                 "id": "overfit", "severity": "act", "action": "stop", "first_step": 100, "raised_at": 180,
                 "cleared_at": None, "message": "val/loss drifts", "evidence": {"value": "NaN", "window": 5},
-                "advice": "stop here",
+                "advice": "stop here", "would_change": "a new best below 0.4", "would_do": "stop",
+                "superseded_by": None, "acknowledged_at": None,
             },
         ],
         "cost": 1.5,
