@@ -21,9 +21,13 @@ COMMANDS: dict[str, str] = {
     "show": "Show one run: status, progress, signals, checkpoints.",
     "stop": "Stop a run safely and show each stage.",
     "signals": "Judge a run, or a log of another tool, offline: what is wrong, what it would have saved.",
+    "import": "Make run directories of logs that other tools wrote.",
     "demo": "Train a small network for half a minute, in the dashboard.",
 }
 """Command -> its line in ``guard --help``. Each lives in ``guardrun.cli.<name>`` as ``command``."""
+
+_MODULES = {"import": "import_"}
+"""Where a command's name cannot be that of a module."""
 
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
@@ -46,7 +50,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"guardrun.cli.{cmd_name}")
+        module = importlib.import_module(f"guardrun.cli.{_MODULES.get(cmd_name, cmd_name)}")
         found: click.Command = module.command
         return found
 

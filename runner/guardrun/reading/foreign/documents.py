@@ -83,7 +83,6 @@ def _monitor_of_best(best: float | None, records: list[dict[str, Any]], facts: F
 
 def _deepobs(found: dict[str, Any]) -> Document:
     facts = Facts()
-    facts.evaluated = True
     facts.total_epochs = whole(as_value(found.get("num_epochs"))) or None
     facts.told = {key: found[key] for key in _DEEPOBS_TOLD if isinstance(found.get(key), int | float | str)}
     validated = _numbers(found.get("valid_losses"))
@@ -160,7 +159,7 @@ def _table(
     columns: set[str] = set()
 
     def rows() -> Iterator[ForeignRow]:
-        table = Table(flavour, facts, mapping)
+        table = Table(type(flavour)(facts), facts, mapping)
         for record in records:
             yield from table.rows(record)
         columns.update(table.met)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from guardrun.events.encode import encode
 from guardrun.events.schema import (
@@ -21,18 +21,28 @@ from guardrun.reading.foreign.model import ForeignLog, ForeignRow
 _LONGEST_NAME: Final = 200
 
 
-def event_lines(log: ForeignLog, *, run_id: str | None = None) -> Iterator[bytes]:
+class End(NamedTuple):
+    """How a log ends that does not say it itself."""
+
+    reason: str
+    t: float
+    """Unix seconds, for a log without times."""
+
+
+def event_lines(
+    log: ForeignLog, *, run_id: str | None = None, unproven: End | None = None
+) -> Iterator[bytes]:
     """Lines of schema v1: header, run_start, notes, rows, and a run_end if the log proves one.
 
     Where the log's steps go back, its training was started again: a new attempt begins there, with a header
-    and a resume of its own. Events have a ``t`` only where the log has times. Raises UserError when the file
-    can no longer be read.
+    and a resume of its own. Events have a ``t`` only where the log has times. With ``unproven`` a run_end is
+    written in any case. Raises UserError when the file can no longer be read.
     """
     writer = _Writer(log, run_id or log.name)
     yield from writer.beginning()
     for row in log.rows:
         yield from writer.row(row)
-    yield from writer.ending()
+    yield from writer.ending(unproven)
 
 
 class _Writer:
@@ -64,7 +74,7 @@ class _Writer:
             yield self._line(NOTE, text=note)
 
     def row(self, row: ForeignRow) -> Iterator[bytes]:
-        self._t = row.t
+        self._t = row.t if row.t is not None else self._t
         if self._went_back(row):
             self._attempt += 1
             self._steps.clear()
@@ -78,13 +88,18 @@ class _Writer:
         self._last = row.step
         yield self._row_line(row)
 
-    def ending(self) -> Iterator[bytes]:
+    def ending(self, unproven: End | None) -> Iterator[bytes]:
         log = self._log
         over = log.total_steps is not None and self._last >= log.total_steps > 0
         if log.completed or over:
-            yield self._line(
-                RUN_END, status="finished", reason="completed", step=self._last, attempt=self._attempt
-            )
+            reason = "completed"
+        elif unproven is not None:
+            reason = unproven.reason
+        else:
+            return
+        if self._t is None and unproven is not None:
+            self._t = unproven.t
+        yield self._line(RUN_END, status="finished", reason=reason, step=self._last, attempt=self._attempt)
 
     def _went_back(self, row: ForeignRow) -> bool:
         """Whether a curve goes back: rows of different curves need not come in one order."""

@@ -56,7 +56,6 @@ class AlgoPerf(Flavour):
         return {"global_step", "accumulated_submission_time"} <= columns
 
     def prepare(self, record: RawRecord) -> RawRecord:
-        self.facts.evaluated = self.facts.evaluated or "train/loss" in record
         return {
             raw: value
             for raw, value in record.items()

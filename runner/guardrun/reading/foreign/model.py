@@ -32,8 +32,6 @@ class Facts:
         self.total_epochs: int | None = None
         self.monitor: str | None = None
         self.mode: Literal["min", "max"] = "min"
-        self.evaluated = False
-        """The train loss was measured in evaluation mode."""
         self.completed = False
         """The log itself says that the training came to its end."""
         self.renamed: dict[str, str] = {}
@@ -41,6 +39,15 @@ class Facts:
         self.notes: list[str] = []
         self.told: dict[str, Any] = {}
         """Whatever else the log states (``logging_steps``, ``batch_size``): plain values only."""
+
+
+class SourceFile(NamedTuple):
+    """A file as it was when it was read."""
+
+    path: Path
+    size: int
+    changed_ns: int
+    """Its mtime in nanoseconds."""
 
 
 @dataclass(frozen=True)
@@ -63,3 +70,4 @@ class ForeignLog:
     """The log proves that the training came to its end."""
     told: Mapping[str, Any] = field(default_factory=dict)
     """What else the log states about the training (``logging_steps``, ``batch_size``)."""
+    files: tuple[SourceFile, ...] = ()

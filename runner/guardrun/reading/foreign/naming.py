@@ -32,6 +32,8 @@ _PLAIN: Final = {
 """Spellings that only foreign logs have, in small letters."""
 _BELOW_TRAIN: Final = {"train/learning_rate": "lr", "train/lr": "lr", "train/grad_norm": "grad_norm"}
 """Hugging Face's names in TensorBoard and W&B."""
+_TELLING: Final = frozenset(("lr", "grad_norm", "loss_scale"))
+_TELLING_AXES: Final = frozenset(("step", "global_step", "iteration", "iter", "epoch"))
 _OWN_PREFIXES: Final = ("train/", "val/", "test/")
 
 
@@ -91,6 +93,8 @@ def side_of(name: str) -> str:
     return _SIDES.get(name.lower(), "")
 
 
-def tells_of_training(names: frozenset[str] | set[str]) -> bool:
-    """Whether these stored names are those of a training, not of just any table of numbers."""
-    return any(name.startswith(_OWN_PREFIXES) or name in ("lr", "grad_norm", "loss_scale") for name in names)
+def tells_of_training(stored: set[str], raw: set[str]) -> bool:
+    """Whether these names are those of a training's log, not of just any table of numbers."""
+    if any(name.startswith(_OWN_PREFIXES) or name in _TELLING for name in stored):
+        return True
+    return any(name.strip().lower() in _TELLING_AXES for name in raw)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from guardrun.errors import UserError
+from guardrun.reading.foreign.model import SourceFile
 
 _BLOCK: Final = 1024 * 1024
 LONGEST_LINE: Final = 8 * 1024 * 1024
@@ -31,7 +32,9 @@ class ForeignFile:
         self.skipped = 0
         """Lines left out because they were too long, in the last walk."""
         with self.open() as file:
-            self.size = os.fstat(file.fileno()).st_size
+            facts = os.fstat(file.fileno())
+            self.size = facts.st_size
+            self.as_read = SourceFile(path, facts.st_size, facts.st_mtime_ns)
             self.head = file.read(_HEAD)
         self.encoding = _encoding_of(self.head)
 

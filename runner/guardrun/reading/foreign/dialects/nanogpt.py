@@ -32,6 +32,5 @@ class NanoGpt(Dialect):
         found = _STEP.match(line)
         if found is None:
             return None
-        self.facts.evaluated = True
         losses = {"train/loss": number(found[2]), "val/loss": number(found[3])}
         return evaluated(int(found[1]), None, None, losses)
