@@ -112,7 +112,7 @@ class Patience:
             return Finding("act", now.step, message, evidence, advice, f"a finite {self._monitor}")
         by = f" by more than {number(self._min_delta)}" if self._min_delta else ""
         message = (
-            f"{self._monitor} has not improved{by} for {now.waited} evaluations (your patience is {patience}). "
+            f"{self._monitor} has not improved{by} for {now.waited} evaluations (your patience: {patience}). "
             f"It is {number(now.value)}; its best was {number(now.best)} at step {now.best_step}."
         )
         advice = f"Stop, as you asked, and keep the checkpoint of step {now.best_step}."
