@@ -125,7 +125,7 @@ class RunFold:
         current = rank0 if rank0.attempt in (attempt, 0) else _EMPTY
         watcher = supervisor if supervisor.attempt in (attempt, 0) else _EMPTY
         stages = stages_of(watcher, current)
-        verdict = self._verdict(facts, launch, identity, now, attempt, current, watcher, stages)
+        verdict = self._verdict(facts, launch, identity, now, attempt, current, watcher, stages, signals)
         return RunState(
             **self._origin(launch, identity, path),
             **self._progress(attempt, verdict.status.live),
@@ -206,7 +206,7 @@ class RunFold:
 
     def _verdict(
         self, facts: Facts, launch: Mapping[str, Any], identity: Mapping[str, Any], now: float, attempt: int,
-        current: SourceFold, watcher: SourceFold, stages: tuple[StopStage, ...],
+        current: SourceFold, watcher: SourceFold, stages: tuple[StopStage, ...], signals: tuple[Any, ...],
     ) -> Verdict:  # fmt: skip
         newest = [real(launch.get("created")) or real(identity.get("created")), self._last_t()]
         known = [t for t in newest if t is not None]
@@ -221,6 +221,8 @@ class RunFold:
             library=self._may_have_library(launch, now - min(known, default=now)),
             slow_step_s=slow_step_seconds(current.rows.recent),
             last_event_t=max(known) if known else None,
+            training_t=self._rank0().last_t,
+            hang=any(s.id == "hang" and s.recorded and s.cleared_at is None for s in signals),
         )
         return derive_status(evidence, facts, now)
 

@@ -13,6 +13,8 @@ HUNG_AFTER_S: Final = 300.0
 """A training step silent for less is never called hung: kernels compile, file systems stall."""
 HUNG_STEPS: Final = 10.0
 """Nor is one silent for less than so many slow steps (99th percentile)."""
+HUNG_HARD_S: Final = 1800.0
+"""So long a silence is a hang whatever steps usually take, unless they take a third of that themselves."""
 LOST_AFTER_S: Final = 600.0
 """Silence after which a run on a host that can't be asked counts as lost."""
 
@@ -45,6 +47,18 @@ class Evidence:
     slow_step_s: float | None = None
     last_event_t: float | None = None
     """Wall time of the newest event of any file, by the clock of its host; else the launch's."""
+    training_t: float | None = None
+    """The same of rank 0's own file: samples of the machine go on while a training hangs."""
+    hang: bool = False
+    """The supervisor's signal ``hang`` holds."""
+
+
+def hung_after(slow_step_s: float) -> float:
+    """Seconds of silence in a training step after which the run counts as hung.
+
+    ``slow_step_s`` is the 99th percentile of its steps' times.
+    """
+    return max(HUNG_AFTER_S, min(HUNG_STEPS * slow_step_s, max(HUNG_HARD_S, 3.0 * slow_step_s)))
 
 
 def derive_status(evidence: Evidence, facts: Facts, now: float) -> Verdict:
@@ -61,7 +75,8 @@ def derive_status(evidence: Evidence, facts: Facts, now: float) -> Verdict:
     if facts.trainer == "dead":
         return Verdict(Status.KILLED, "the training process is gone and wrote no end")
     if facts.trainer == "alive" or (facts.trainer == "absent" and facts.supervisor == "alive"):
-        return _of_living(evidence, facts, quiet)
+        spoke = evidence.last_event_t if evidence.training_t is None else evidence.training_t
+        return _of_living(evidence, facts, None if spoke is None else max(0.0, now - spoke))
     if quiet is not None and quiet >= LOST_AFTER_S:
         where = "its host does not answer" if facts.trainer == "unknown" else "no process of it is known"
         return Verdict(Status.LOST, f"no sign of life for {_duration(quiet)}; {where}")
@@ -101,16 +116,22 @@ def _silence(evidence: Evidence, facts: Facts, now: float) -> float | None:
     return facts.silent_s
 
 
-def _of_living(evidence: Evidence, facts: Facts, quiet: float | None) -> Verdict:
+def _of_living(evidence: Evidence, facts: Facts, hung: float | None) -> Verdict:
     if evidence.stopping:
         return Verdict(Status.STOPPING)
-    if facts.trainer == "alive" and evidence.phase == "train" and evidence.stepped and quiet is not None:
-        patience = max(HUNG_AFTER_S, HUNG_STEPS * (evidence.slow_step_s or 0.0))
-        if quiet > patience:
-            return Verdict(Status.HUNG, f"alive, but no event for {_duration(quiet)}")
+    if facts.trainer == "alive" and hung is not None and _hangs(evidence, hung):
+        return Verdict(Status.HUNG, f"alive, but no event for {_duration(hung)}")
     if evidence.stepped or evidence.phase not in ("", "setup") or not evidence.library:
         return Verdict(Status.RUNNING)
     return Verdict(Status.STARTING)
+
+
+def _hangs(evidence: Evidence, silent: float) -> bool:
+    if evidence.hang:
+        # What the supervisor judged with all it knows; the reader only checks that it still holds.
+        return silent > HUNG_AFTER_S
+    within_steps = evidence.phase == "train" and evidence.stepped
+    return within_steps and silent > hung_after(evidence.slow_step_s or 0.0)
 
 
 def _duration(seconds: float) -> str:

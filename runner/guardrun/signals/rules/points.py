@@ -6,6 +6,8 @@ TRAIN_LOSS = "train/loss"
 VAL_LOSS = "val/loss"
 GRAD_NORM = "grad_norm"
 LOSS_SCALE = "loss_scale"
+STEP_TIME = "step_time"
+DATA_TIME = "data_time"
 WEIGHTS = "weights/nonfinite"
 """How many tensors of the weights hold a NaN or an infinity, where somebody looked."""
 
