@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,17 +11,24 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from guardrun.events.decode import decode
+from guardrun.events.schema import RESUME
+from guardrun.reading.foreign import ForeignLog, event_lines, read_foreign
 from guardrun.reading.layout import ABSENT
+from guardrun.series.robust import median
 from guardrun.signals.block import Block
 from guardrun.signals.engine import Engine, EngineSettings
+from guardrun.signals.from_events import point_of
 from guardrun.signals.model import SEVERITY_ORDER, Action, Point, Severity
 from guardrun.signals.rules import RULES, overfit
+from guardrun.signals.siblings import Sibling
 
 AUTOMATIC: Final[tuple[Action, ...]] = ("stop", "abort")
 HEALTH: Final = "health"
 LIMITS: Final = "limits"
 """The family of rules that carry out what the user set: patience, budgets."""
 OVERFIT: Final = "overfit"
+INFERIOR: Final = "inferior"
 OVERFIT_SCALES: Final = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 SPAN: Final = 4096
 """Metrics events that are judged at once over columns."""
@@ -30,6 +38,10 @@ _FAMILIES: Final = {rule.about.id: rule.about.family for rule in RULES}  # type:
 _SETTINGS: Final = frozenset(item.name for item in dataclasses.fields(EngineSettings))
 _switched_off: dict[str, Action] = {}
 """Rules that ``only_overfit`` keeps silent."""
+
+
+Evaluations = tuple[str, Sequence[int], Sequence[float]]
+"""Name of a run, the steps of its evaluations, and its validation losses."""
 
 
 class Raised(NamedTuple):
@@ -48,7 +60,8 @@ class Log(NamedTuple):
     """A foreign log as points, and what it says about its training."""
 
     format: str
-    points: list[Point]
+    points: list[Point | None]
+    """None where the training was started again."""
     monitor: str | None
     mode: str
     budget: dict[str, int]
@@ -61,13 +74,13 @@ class Log(NamedTuple):
 
 
 def judge(
-    points: Iterable[Point],
+    points: Iterable[Point | None],
     *,
     monitor: str | None = "val/loss",
     mode: str = "min",
     budget: Mapping[str, int] | None = None,
 ) -> list[Raised]:
-    """Feed the points one by one, as a live run would, with the default policy.
+    """Feed the points one by one, as a live run would, with the default policy; None is a resume.
 
     ``budget`` may name ``total_steps`` and ``total_epochs``, which a live run declares at its start.
     """
@@ -75,7 +88,7 @@ def judge(
     return [
         Raised(signal.id, signal.severity, signal.action, place, signal.first_step, signal.raised_at)
         for place, point in enumerate(points)
-        for signal in engine.feed(point)
+        for signal in (engine.resumed() if point is None else engine.feed(point))
         if signal.cleared_at is None
     ]
 
@@ -133,13 +146,69 @@ def only_overfit(scale: float) -> Iterator[None]:
 
 def read_log(path: Path) -> Iterator[Log]:
     """The logs in a file, by the product's readers. Raises UserError for an unknown format."""
-    from guardrun.reading.foreign import read_foreign
-
     for log in read_foreign(path):
-        points = [Point(row.kind, row.step, row.epoch, row.t or 0.0, row.values) for row in log.rows]
         totals = {"total_steps": log.total_steps, "total_epochs": log.total_epochs}
         known = {name: value for name, value in totals.items() if value is not None}
-        yield Log(log.format, points, log.monitor, log.mode, known)
+        yield Log(log.format, list(_points(log)), log.monitor, log.mode, known)
+
+
+def _points(log: ForeignLog) -> Iterator[Point | None]:
+    """The events that the product would write for the log."""
+    step = 0
+    for line in event_lines(log):
+        event = decode(line)
+        if event is None:
+            continue
+        if event["kind"] == RESUME:
+            yield None
+        point = point_of(event, last_step=step)
+        if point is not None:
+            step = point.step
+            yield point
+
+
+def has_rule(rule_id: str) -> bool:
+    """Whether the product has a rule of this name."""
+    return rule_id in _FAMILIES
+
+
+def prune_group(members: Sequence[Evaluations]) -> dict[int, int]:
+    """Which runs of a group the product's rule calls clearly inferior, and after which evaluation.
+
+    All go on side by side; a run that was called inferior ends there. A run that ended before the median of
+    the group (it had reached its goal, or crashed) was to be as long as that; a longer one is as long as it is.
+    """
+    usual = median([steps[-1] for _, steps, _ in members])
+    totals = [max(usual, steps[-1]) for _, steps, _ in members]
+    engines = [_pruning_engine(total) for total in totals]
+    curves = [_sibling(member, len(member[1]), total) for member, total in zip(members, totals, strict=True)]
+    pruned: dict[int, int] = {}
+    moments = sorted(
+        (step / totals[place], place, index)
+        for place, (_, steps, _) in enumerate(members)
+        for index, step in enumerate(steps)
+    )
+    for _, place, index in moments:
+        if place in pruned:
+            continue
+        _, steps, val = members[place]
+        engine = engines[place]
+        engine.context.siblings = tuple(curve for other, curve in enumerate(curves) if other != place)
+        point = Point("eval", steps[index], None, 0.0, {"val/loss": val[index]})
+        if any(signal.id == INFERIOR and signal.cleared_at is None for signal in engine.feed(point)):
+            pruned[place] = index
+            curves[place] = _sibling(members[place], index + 1, totals[place])
+    return pruned
+
+
+def _pruning_engine(total: float) -> Engine:
+    policy = dict.fromkeys(_FAMILIES.keys() - {INFERIOR}, "off")
+    return new_engine(total_steps=math.ceil(total), policy=policy)
+
+
+def _sibling(member: Evaluations, count: int, total: float) -> Sibling:
+    name, steps, val = member
+    return Sibling.of(name, zip(steps[:count], val[:count], strict=True), total=total, over=True)
 
 
 def family(rule_id: str) -> str:

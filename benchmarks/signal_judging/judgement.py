@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.signal_judging import bulk, frontier, labelled, report_bulk, report_logs, speed
 from benchmarks.signal_judging import siblings as groups
 from benchmarks.signal_judging import targets as aims
+from benchmarks.signal_judging.engine_adapter import INFERIOR, has_rule
 from benchmarks.signal_judging.loading import DataFolder, held_out
 from benchmarks.signal_judging.siblings import OURS, Pruning
 from benchmarks.signal_judging.targets import Target
@@ -54,6 +55,7 @@ class Judgement:
         named = [*rules, *([bulk.POLICY] if verbose else [])]
         yield from report_bulk.named_curves(self.curves, named)
         yield from report_logs.confusion(self.logs)
+        yield from report_logs.named_logs(self.logs, rules)
         yield from report_logs.distances(self.logs)
         yield from report_logs.problems(self.logs)
         yield from report_logs.pruning(self.pruning)
@@ -129,13 +131,17 @@ def _pruning(data: DataFolder, notes: list[str]) -> dict[str, dict[str, Pruning]
         return {}
     origins = list(dict.fromkeys(group.origin for group in found))
     parts = {origin: [group for group in found if group.origin == origin] for origin in origins}
+    if not has_rule(INFERIOR):
+        notes.append(f"the product has no rule {INFERIOR!r}: only the baselines prune")
     return {title: _every_pruner(part) for title, part in {**parts, TOGETHER: found}.items()}
 
 
 def _every_pruner(part: Iterable[groups.Group]) -> dict[str, Pruning]:
     chosen = list(part)
     return {
-        name: groups.judge_pruner(chosen, pruner, orders) for name, (pruner, orders) in groups.PRUNERS.items()
+        name: groups.judge_pruner(chosen, pruner, orders)
+        for name, (pruner, orders) in groups.PRUNERS.items()
+        if name != OURS or has_rule(INFERIOR)
     }
 
 

@@ -104,8 +104,8 @@ def _verdict(labelled: Labelled, logs: Sequence[Log]) -> LogVerdict:
         return LogVerdict(labelled, problem="holds no rows")
     seen = [item for log in logs for item in _seen(log, labelled)]
     longest = max(logs, key=lambda log: len(log.points))
-    evaluations = sum(point.kind == "eval" for point in longest.points)
-    points = len(longest.points) - evaluations
+    kinds = [point.kind for point in longest.points if point is not None]
+    points, evaluations = kinds.count("metrics"), kinds.count("eval")
     return LogVerdict(labelled, longest.format, points, evaluations, tuple(seen), _baselines(longest))
 
 
@@ -130,10 +130,13 @@ def _seen(log: Log, labelled: Labelled) -> list[Seen]:
     return found
 
 
-def _passed(points: Sequence[Point], unit: str) -> list[int]:
+def _passed(points: Sequence[Point | None], unit: str) -> list[int]:
     """For every point: the index that the newest evaluation (or logged loss) has among its kind."""
     count, passed = -1, list[int]()
     for point in points:
+        if point is None:
+            passed.append(count)
+            continue
         count += point.kind == "eval" if unit == "eval" else _is_logged_loss(point)
         passed.append(count)
     return passed
@@ -149,7 +152,7 @@ def _baselines(log: Log) -> dict[str, int]:
     val: list[float] = []
     steps: list[float] = []
     since: list[float] = []
-    for point in log.points:
+    for point in filter(None, log.points):
         loss = point.values.get("train/loss")
         if _is_logged_loss(point) and loss is not None:
             since.append(loss)

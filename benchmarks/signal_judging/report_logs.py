@@ -66,6 +66,18 @@ def _raised(logs: Sequence[LogVerdict], label: str, rule: str) -> str:
     return f"{len(found)}/{loud}/{acted}"
 
 
+def named_logs(logs: Sequence[LogVerdict], names: Sequence[str]) -> list[str]:
+    """Every signal of some rules on labelled logs; ``id!`` names what stopped by itself."""
+    return [
+        f"  {log.log.label} {seen.id} ({seen.action if seen.automatic else seen.severity}) at step {seen.step}"
+        f"{'' if seen.distance is None else f', {seen.distance:+} from the onset'}: {log.log.file}"
+        for name in names
+        for log in logs
+        for seen in log.seen
+        if seen.id == name.rstrip("!") and (seen.automatic or not name.endswith("!"))
+    ]
+
+
 def distances(logs: Sequence[LogVerdict]) -> list[str]:
     """How far after the onset a right signal came, and the automatic action."""
     rows = []

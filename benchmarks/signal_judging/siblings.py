@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from benchmarks.signal_judging.bulk import GAIN
-from benchmarks.signal_judging.engine_adapter import read_log
+from benchmarks.signal_judging.engine_adapter import prune_group, read_log
 from benchmarks.signal_judging.loading import Curve, Sibling
 from guardrun.errors import UserError
 
@@ -98,7 +98,7 @@ def sibling_groups(folder: Path, siblings: Iterable[Sibling], notes: list[str]) 
 def _member(sibling: Sibling, folder: Path) -> Member | None:
     for log in read_log(folder / sibling.file):
         name = log.val_loss
-        rows = [(point.step, point.values[name]) for point in log.points if name in point.values]
+        rows = [(point.step, point.values[name]) for point in log.points if point and name in point.values]
         if rows:
             steps, val = zip(*rows, strict=True)
             return Member(sibling.file, steps, val)
@@ -108,6 +108,11 @@ def _member(sibling: Sibling, folder: Path) -> Member | None:
 def _usable(found: dict[tuple[str, str], list[Member]]) -> list[Group]:
     groups = [Group(origin, name, tuple(members)) for (origin, name), members in found.items()]
     return [g for g in groups if len(g.members) >= LEAST_RUNS and math.isfinite(g.members[g.winner].best)]
+
+
+def inferior(group: Group, order: Sequence[int]) -> dict[int, int]:
+    """The product's rule, while all runs of the group go on side by side."""
+    return prune_group(group.members)
 
 
 def optuna_median(group: Group, order: Sequence[int]) -> dict[int, int]:
@@ -160,6 +165,7 @@ def plain_median(group: Group, order: Sequence[int]) -> dict[int, int]:
 
 
 PRUNERS: Final[dict[str, tuple[Pruner, int]]] = {
+    OURS: (inferior, 1),
     "Optuna median, defaults": (optuna_median, ORDERS),
     "median at 25 %, side by side": (plain_median, 1),
 }
