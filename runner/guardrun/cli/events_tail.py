@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from guardrun.events.paths import RunPaths
     from guardrun.events.schema import Event
 
+_WOULD = {"stop": "stopped", "abort": "aborted"}
 _STYLES = {"act": ("red", "bold"), "warn": ("yellow",), "info": ("cyan",)}
 
 
@@ -74,9 +75,13 @@ def _signal_notice(event: Event) -> tuple[str, tuple[str, ...]]:
     severity = str(event.get("severity"))
     if event.get("state") == "cleared":
         return f"{event.get('id')} is over at step {event.get('cleared_at')}", ("dim",)
+    if event.get("state") == "acknowledged":
+        return f"{event.get('id')} was acknowledged ({event.get('via')})", ("dim",)
     text = f"[{severity}] {event.get('id')} at step {event.get('raised_at')}: {event.get('message')}"
     if event.get("action") in ("stop", "abort"):
         text += f" → {event['action']}"
+    elif event.get("would_do") in _WOULD:
+        text += f" → only observed: would have {_WOULD[event['would_do']]} here"
     return text, _STYLES.get(severity, ())
 
 

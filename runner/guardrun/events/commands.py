@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from guardrun.events.atomic import write_atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from guardrun.events.paths import RunPaths
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 MAX_BYTES = 64 * 1024
 STOP = "stop"
 CHECKPOINT = "checkpoint"
-COMMANDS = frozenset((STOP, CHECKPOINT))
+ACKNOWLEDGE = "acknowledge"
+"""A person knows of these signals. Where nobody is left to answer, viewers take the file itself for it."""
+COMMANDS = frozenset((STOP, CHECKPOINT, ACKNOWLEDGE))
+_SEVERITIES = ("info", "warn", "act")
+_MOST_SIGNALS = 1000
 
 
 class Command(NamedTuple):
@@ -41,6 +46,8 @@ class Command(NamedTuple):
     """Seconds without progress after which the next rung is climbed unasked; None: offered only."""
     hurry: bool = False
     """Asking again: climb to the next rung of a stop that is under way."""
+    signals: Mapping[str, str] = {}
+    """Of an acknowledgement: the signals and how severe each was when the person saw it."""
     uid: int = -1
     """Owner of the file, from fstat; not written."""
 
@@ -62,13 +69,14 @@ def send_command(
     now: bool = False,
     grace: float | None = None,
     hurry: bool = False,
+    signals: Mapping[str, str] | None = None,
     lifetime_s: float = 24 * 3600,
 ) -> Command:
     """Write a command file and return what was sent. Raises OSError when ``control/`` can't be written."""
     sent = time.time()
     made = Command(
         id=os.urandom(4).hex(), command=command, attempt=attempt, sent=sent, expires=sent + lifetime_s,
-        via=via, reason=reason, now=now, grace=grace, hurry=hurry,
+        via=via, reason=reason, now=now, grace=grace, hurry=hurry, signals=dict(signals or {}),
     )  # fmt: skip
     body = made._asdict()
     del body["uid"]
@@ -108,16 +116,19 @@ def _checked(name: str, body: Any, uid: int) -> Command | BadCommand:
         made = Command(
             id=body["id"], command=body["command"], attempt=body["attempt"], sent=float(body["sent"]),
             expires=float(body["expires"]), via=body["via"], reason=body.get("reason", ""),
-            now=body.get("now", False), grace=body.get("grace"), hurry=body.get("hurry", False), uid=uid,
+            now=body.get("now", False), grace=body.get("grace"), hurry=body.get("hurry", False),
+            signals=body.get("signals") or {}, uid=uid,
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         return BadCommand(name, f"lacks or garbles a field: {error}")
     kinds = (
         (made.id, str), (made.command, str), (made.attempt, int), (made.via, str), (made.reason, str),
-        (made.now, bool), (made.hurry, bool), (made.grace, (int, float, type(None))),
+        (made.now, bool), (made.hurry, bool), (made.grace, (int, float, type(None))), (made.signals, dict),
     )  # fmt: skip
     if not all(isinstance(value, kind) for value, kind in kinds):
         return BadCommand(name, "has a field of the wrong type")
+    if len(made.signals) > _MOST_SIGNALS or any(word not in _SEVERITIES for word in made.signals.values()):
+        return BadCommand(name, "does not say how severe each signal is")
     if made.command not in COMMANDS:
         return BadCommand(name, f"names the unknown command {made.command[:40]!r}")
     return made

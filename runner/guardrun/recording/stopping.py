@@ -9,7 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from guardrun.events.commands import CHECKPOINT, STOP, BadCommand, Command, CommandInbox
+from guardrun.events.commands import ACKNOWLEDGE, CHECKPOINT, STOP, BadCommand, Command, CommandInbox
 from guardrun.events.schema import ACK
 
 if TYPE_CHECKING:
@@ -124,9 +124,12 @@ class Control:
 
     def _obey(self, command: Command) -> None:
         session = self._session
+        facts = {"signals": command.signals} if command.command == ACKNOWLEDGE else {}
+        if facts and session.rank.rank:
+            return
         session.emit(
             ACK, id=command.id, command=command.command, via=command.via,
-            step=session.progress.now(), rank=session.rank.rank,
+            step=session.progress.now(), rank=session.rank.rank, **facts,
         )  # fmt: skip
         if command.command == STOP:
             self._wish.ask(reason_of(command), now=command.now or command.hurry)

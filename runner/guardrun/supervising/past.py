@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from guardrun.events.decode import as_number, decode
 from guardrun.events.paths import RunPaths
-from guardrun.events.schema import HEADER, RUN_START, SIGNAL, Event
+from guardrun.events.schema import HEADER, NOTE, RUN_START, SIGNAL, Event
 from guardrun.provenance.host import boot_id, host_name
 from guardrun.reading.tailer import Tailer
 
@@ -22,6 +22,8 @@ class PastAttempts:
         """Whether that supervisor ran on this host since its last boot."""
         self.signals: set[tuple[str, str, int, bool]] = set()
         """(id, severity, raised_at, cleared) of this attempt's recorded signals."""
+        self.answered: set[str] = set()
+        """Ids of this attempt's acknowledgements that were answered."""
         self._attempt = attempt
         self._current = 0
         self._spans: dict[int, tuple[float, float]] = {}
@@ -51,6 +53,8 @@ class PastAttempts:
             self._take_ours(event, t)
 
     def _take_ours(self, event: Event, t: float | None) -> None:
+        if event["kind"] in (SIGNAL, NOTE) and isinstance(event.get("command"), str):
+            self.answered.add(event["command"])
         if event["kind"] == HEADER:
             self.here = event.get("host") == host_name() and event.get("boot_id") == boot_id()
         elif event["kind"] == RUN_START:

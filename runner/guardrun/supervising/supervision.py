@@ -6,10 +6,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from guardrun.events.commands import BadCommand, CommandInbox
+from guardrun.events.commands import ACKNOWLEDGE, BadCommand, CommandInbox
 from guardrun.events.paths import RunPaths
 from guardrun.events.schema import ACK, HEADER, NOTE, PHASE, RUN_END, SIGNAL, Event, is_foreign
 from guardrun.signals.model import Signal
+from guardrun.supervising.acknowledging import Acknowledger
 from guardrun.supervising.asking import Asker
 from guardrun.supervising.budgets import Budgets
 from guardrun.supervising.event_log import EventLog
@@ -57,6 +58,7 @@ class Supervision:
         self._judge = Judge(config, past.signals, first_points(paths.events(), attempt))
         self._budgets = Budgets(config, spent_before=past.seconds)
         self._inbox = CommandInbox(paths, attempt)
+        self._acknowledger = Acknowledger(log, past.answered)
         self._began = time.time()
         self._started = past.started or self._began
         self._asker = Asker(paths, attempt, log, self._ask_directly)
@@ -75,6 +77,7 @@ class Supervision:
         guard = self._faults.guard
         guard("reading commands", self.take_commands)
         guard("reading the training's events", self.take_events)
+        guard("acknowledging signals", self._acknowledge)
         guard("acting on signals", self._act_on_signals)
         guard("minding the budgets", self._mind_budgets)
         guard("stopping", self._tick)
@@ -166,6 +169,10 @@ class Supervision:
         signal = min(wanted, key=lambda one: one.action != "abort")
         self._asker.stop("policy", f"{signal.action}:{signal.id}", now=signal.action == "abort")
 
+    def _acknowledge(self) -> None:
+        if self.caught_up:
+            self._acknowledger.answer(self._judge.active, self.step)
+
     def _mind_budgets(self) -> None:
         if self._acted or self._stop_is_under_way() or self.training_end is not None:
             return
@@ -179,6 +186,8 @@ class Supervision:
         for found in self._inbox.poll(time.time()):
             if isinstance(found, BadCommand):
                 self._log.write(NOTE, text=bad_command_text(found))
+            elif found.command == ACKNOWLEDGE:
+                self._acknowledger.take(found)
             elif self._stopper is not None:
                 old = found.sent < self._began
                 # A stop that waits since before an --attach still holds, but nobody asks again just now.

@@ -1,0 +1,42 @@
+"""Somebody says that they know of a signal: the supervisor records it, and that is all it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Set
+
+from guardrun.events.commands import Command
+from guardrun.events.schema import NOTE, SIGNAL
+from guardrun.signals.model import SEVERITY_ORDER, Signal
+from guardrun.supervising.event_log import EventLog
+from guardrun.supervising.judge import signal_fields
+
+
+class Acknowledger:
+    """Answers acknowledgements, each once. ``answered``: ids of those that a former supervisor answered."""
+
+    def __init__(self, log: EventLog, answered: Set[str]) -> None:
+        self._log = log
+        self._answered = answered
+        self._waiting: list[Command] = []
+
+    def take(self, command: Command) -> None:
+        """Keep it until what stands is known."""
+        if command.id not in self._answered:
+            self._waiting.append(command)
+
+    def answer(self, active: Iterable[Signal], step: int) -> None:
+        """Record which of the named signals stand and are no worse than the person saw them."""
+        waiting, self._waiting = self._waiting, []
+        for command in waiting:
+            known = [signal for signal in active if _is_known(signal, command)]
+            for signal in known:
+                fields = {**signal_fields(signal), "state": "acknowledged", "acknowledged_at": step}
+                self._log.write(SIGNAL, **fields, via=command.via, command=command.id)
+            if not known:
+                text = f"acknowledged by {command.via}, but it no longer stands: {', '.join(command.signals)}"
+                self._log.write(NOTE, text=text, command=command.id)
+
+
+def _is_known(signal: Signal, command: Command) -> bool:
+    seen = command.signals.get(signal.id)
+    return seen is not None and SEVERITY_ORDER[signal.severity] <= SEVERITY_ORDER[seen]
