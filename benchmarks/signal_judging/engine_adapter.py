@@ -176,7 +176,7 @@ def prune_group(members: Sequence[Evaluations]) -> dict[int, int]:
     """Which runs of a group the product's rule calls clearly inferior, and after which evaluation.
 
     All go on side by side; a run that was called inferior ends there. A run that ended before the median of
-    the group (it had reached its goal, or crashed) was to be as long as that; a longer one is as long as it is.
+    the group (it had reached its goal, or crashed) was to be as long as that; a longer one as long as it is.
     """
     usual = median([steps[-1] for _, steps, _ in members])
     totals = [max(usual, steps[-1]) for _, steps, _ in members]

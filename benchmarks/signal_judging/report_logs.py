@@ -69,13 +69,17 @@ def _raised(logs: Sequence[LogVerdict], label: str, rule: str) -> str:
 def named_logs(logs: Sequence[LogVerdict], names: Sequence[str]) -> list[str]:
     """Every signal of some rules on labelled logs; ``id!`` names what stopped by itself."""
     return [
-        f"  {log.log.label} {seen.id} ({seen.action if seen.automatic else seen.severity}) at step {seen.step}"
-        f"{'' if seen.distance is None else f', {seen.distance:+} from the onset'}: {log.log.file}"
+        f"  {log.log.label} {seen.id} ({seen.action if seen.automatic else seen.severity})"
+        f" at step {seen.step}{_from_onset(seen.distance)}: {log.log.file}"
         for name in names
         for log in logs
         for seen in log.seen
         if seen.id == name.rstrip("!") and (seen.automatic or not name.endswith("!"))
     ]
+
+
+def _from_onset(distance: int | None) -> str:
+    return "" if distance is None else f", {distance:+} from the onset"
 
 
 def distances(logs: Sequence[LogVerdict]) -> list[str]:
