@@ -53,7 +53,8 @@ class Evaluations:
         """Metrics by their stored names, as floats: an evaluation may wait for its device."""
         found: dict[str, float] = {}
         for raw, value in metrics.items():
-            name = canonical_metric(str(raw))
+            # A bare loss of an evaluation is no training loss; that one is named: train/loss, train_loss.
+            name = "val/loss" if raw == "loss" else canonical_metric(str(raw))
             if name in ("t", "seq", "kind", "step", "epoch", "improved"):
                 name = f"metric/{name}"
             number = plain(value)

@@ -201,6 +201,10 @@ class Run:
 
         The best weights are saved at the boundary that follows (the end of the loop's body). Under patience
         the run finishes there once nothing has improved for so long.
+
+        A ``train/loss`` here is one measured in evaluation mode on training data. Overfitting is judged by it
+        where there is one, and more strictly by the running loss of ``log()`` where there is none. A bare
+        ``loss`` is ``val/loss``.
         """
         best = self._evaluations.take({**(metrics or {}), **named}, step)
         if not (self._loops.active or self._session.progress.in_steps):

@@ -35,8 +35,9 @@ def direction(name: str) -> str | None:
 class BestMetrics:
     """Feeds on evaluations; remembers when each metric but ``loss`` was best."""
 
-    def __init__(self, loss: str, modes: Mapping[str, str]) -> None:
+    def __init__(self, loss: str, modes: Mapping[str, str], least_gain: float = LEAST_GAIN) -> None:
         self._loss = loss
+        self._least_gain = least_gain
         self._modes = modes
         self._best: dict[str, tuple[float, int]] = {}
 
@@ -49,7 +50,7 @@ class BestMetrics:
             if mode is None:
                 continue
             best = self._best.get(name)
-            if best is None or _gain(value, best[0], mode) > LEAST_GAIN * abs(best[0]):
+            if best is None or _gain(value, best[0], mode) > self._least_gain * abs(best[0]):
                 self._best[name] = (value, evaluation)
 
     def better_after(self, evaluation: int) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +13,14 @@ from guardrun.signals.model import Kind, Point
 from guardrun.signals.rates import learning_rate
 
 FloatArray = NDArray[np.float64]
+_PIECE: Final = 128
+"""Points unpacked at once."""
 
 
 class Block:
     """Consecutive points of one kind and rank, as columns; ABSENT where a point lacks the key."""
 
-    __slots__ = ("_points", "_rate", "_series", "columns", "epoch", "kind", "order", "step", "t")
+    __slots__ = ("_pieces", "_rate", "_series", "columns", "epoch", "kind", "order", "step", "t")
 
     def __init__(
         self,
@@ -37,7 +40,7 @@ class Block:
         """NaN where it is not known."""
         self.t = t
         self.columns = columns
-        self._points: list[Point] | None = None
+        self._pieces: dict[int, list[Point]] = {}
         self._series: dict[str, FloatArray] = {}
         self._rate: tuple[float | None] | None = None
 
@@ -51,8 +54,6 @@ class Block:
             self.kind, self.order[start:end], self.step[start:end], self.epoch[start:end],
             self.t[start:end], columns,
         )  # fmt: skip
-        if self._points is not None:
-            part._points = self._points[start:end]
         return part
 
     def values(self, name: str) -> FloatArray:
@@ -86,11 +87,19 @@ class Block:
                 self._rate = (float(known[-1]) if len(known) else None,)
         return self._rate[0]
 
+    def placed(self, start: int, end: int) -> Iterator[tuple[float, Point]]:
+        """The points from ``start`` to before ``end`` with their places; only what is near is unpacked."""
+        for piece in range(start // _PIECE, (end - 1) // _PIECE + 1):
+            first = piece * _PIECE
+            points = self._pieces.get(piece)
+            if points is None:
+                points = self._pieces[piece] = self.part(first, first + _PIECE)._unpacked()
+            low, high = max(start - first, 0), min(end - first, len(points))
+            yield from zip(self.order[first + low : first + high].tolist(), points[low:high], strict=True)
+
     def points(self) -> Sequence[Point]:
         """The same, point by point."""
-        if self._points is None:
-            self._points = self._unpacked()
-        return self._points
+        return [point for _, point in self.placed(0, len(self))] if len(self) else []
 
     def _unpacked(self) -> list[Point]:
         names = list(self.columns)

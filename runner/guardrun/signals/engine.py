@@ -24,6 +24,8 @@ LR_GRACE_POINTS: Final = 50
 _FEWEST: Final = 12
 """Points that are not worth looking at as columns."""
 
+_NEAR: Final = 64
+"""Points that are looked at one by one around something of interest."""
 _TOTALS: Final = frozenset(("total_steps", "total_epochs"))
 
 Placed = tuple[float, Point]
@@ -83,12 +85,11 @@ class Engine:
         """
         if metrics is None or not len(metrics):
             return [signal for _, point in others for signal in self.feed(point)]
-        alone = self._grace > 0 or not _TOTALS.isdisjoint(metrics.columns)
-        if (
-            alone
-            or any(_moves_the_engine(point) for _, point in others)
-            or not self._restarts.passes(metrics)
-        ):
+        if self._grace > 0:
+            return self._through_grace(metrics, others)
+        alone = not _TOTALS.isdisjoint(metrics.columns)
+        alone = alone or any(_moves_the_engine(point) for _, point in others)
+        if alone or not self._restarts.passes(metrics):
             return [signal for point in _merged(metrics, others) for signal in self.feed(point)]
         self._last_step = int(metrics.step[-1])
         found: list[tuple[float, int, Point, Signal]] = []
@@ -107,6 +108,21 @@ class Engine:
         self._restarts = LrRestarts()
         self._grace = GRACE_POINTS
         return cleared
+
+    def _through_grace(self, metrics: Block, others: Sequence[Placed]) -> list[Signal]:
+        """Feed point by point as long as rules are held back, then the rest as a span."""
+        found: list[Signal] = []
+        taken = passed = 0
+        while self._grace > 0 and taken < len(metrics):
+            place = metrics.order[taken]
+            while passed < len(others) and others[passed][0] < place:
+                found += self.feed(others[passed][1])
+                passed += 1
+            if self._grace > 0:
+                found += self.feed(metrics.part(taken, taken + 1).points()[0])
+                taken += 1
+        rest = metrics.part(taken, len(metrics))
+        return found + self.feed_span(rest if len(rest) else None, others[passed:])
 
     def _notice(self, point: Point) -> None:
         self._last_step = point.step
@@ -161,14 +177,24 @@ class _Watched:
         yield from self._stretch(metrics, start, len(metrics))
 
     def _stretch(self, metrics: Block, start: int, end: int) -> Iterator[tuple[float, Point, Signal]]:
-        if start == end:
-            return
-        whole = start == 0 and end == len(metrics)
-        skim = self._skim if self._held is None and end - start >= _FEWEST else None
-        if skim is not None and skim(metrics if whole else metrics.part(start, end)):
-            return
-        points = metrics.points()
-        yield from self._one_by_one(zip(metrics.order[start:end].tolist(), points[start:end], strict=True))
+        """Pass over what is without interest; go point by point only near what is not."""
+        while start < end:
+            rest = end - start
+            if self._skim is None or rest < _FEWEST:
+                stop = end
+            elif self._held is not None:
+                stop = min(end, start + _NEAR)
+            elif self._skim(metrics if rest == len(metrics) else metrics.part(start, end)):
+                return
+            elif rest <= _NEAR:
+                stop = end
+            else:
+                middle = start + rest // 2
+                yield from self._stretch(metrics, start, middle)
+                start = middle
+                continue
+            yield from self._one_by_one(metrics.placed(start, stop))
+            start = stop
 
     def _one_by_one(self, placed: Iterable[Placed]) -> Iterator[tuple[float, Point, Signal]]:
         for place, point in placed:

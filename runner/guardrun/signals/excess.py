@@ -87,7 +87,7 @@ class SustainedExcess:
             return False
         joined = np.concatenate((self.base.values(), values))
         windows = np.lib.stride_tricks.sliding_window_view(joined, WINDOW)[:-1]
-        records = np.flatnonzero(values > windows.max(axis=1))
+        records = np.flatnonzero(values > _running_maximum(joined)[:-1])
         if len(records) and (values[records] > self._limits(windows[records])).any():
             return False
         self.base.renew(joined[-WINDOW:])
@@ -139,6 +139,16 @@ class SustainedExcess:
             lowest=min(recent),
             recovering=recovering,
         )
+
+
+def _running_maximum(values: FloatArray) -> FloatArray:
+    """The largest of every ``WINDOW`` values in a row, by doubling: six passes in place of fifty."""
+    width, found = 1, values
+    while 2 * width <= WINDOW:
+        found = np.maximum(found[:-width], found[width:])
+        width *= 2
+    rest = WINDOW - width
+    return np.maximum(found[: len(found) - rest], found[rest:]) if rest else found
 
 
 def _medians(rows: FloatArray) -> FloatArray:

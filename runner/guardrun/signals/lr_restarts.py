@@ -28,13 +28,16 @@ class LrRestarts:
         rate = learning_rate(point.values)
         if rate is None or not 0 < rate < float("inf"):
             return False
+        return self._take_rate(rate)
+
+    def _take_rate(self, rate: float) -> bool:
         if self._lowest <= FALLEN * self._peak and rate >= RAISED * self._lowest:
             self._peak = self._lowest = rate
             return True
         if rate > self._peak:
             self._peak = self._lowest = rate
-        else:
-            self._lowest = min(self._lowest, rate)
+        elif rate < self._lowest:
+            self._lowest = rate
         return False
 
     def passes(self, block: Block) -> bool:
@@ -44,9 +47,12 @@ class LrRestarts:
         rates = block.values("lr")
         if not len(rates):
             return True
-        if not np.isfinite(rates).all() or (rates <= 0).any():
-            return False
-        if (len(rates) > 1 and (np.diff(rates) > 0).any()) or rates[0] > self._peak:
-            return False
-        self._lowest = min(self._lowest, float(rates[-1]))
+        if rates[0] <= self._peak and (rates > 0).all() and not (np.diff(rates) > 0).any():
+            self._lowest = min(self._lowest, float(rates[-1]))
+            return True
+        before = self._peak, self._lowest
+        for rate in rates.tolist():
+            if 0 < rate < float("inf") and self._take_rate(rate):
+                self._peak, self._lowest = before
+                return False
         return True

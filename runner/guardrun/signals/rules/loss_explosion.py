@@ -34,6 +34,13 @@ BURST_PATIENCE: Final = 100
 BURST_GAIN: Final = 0.02
 """Coming back to an untrained level is not enough: it must fall by this share of it."""
 
+BETTER: Final = 0.01
+"""Share by which a validation metric must gain to speak for a run whose loss explodes: an accuracy at chance
+level moves by less."""
+
+ESTABLISHED: Final = 3
+"""Evaluations before the rise from which on a best means something: after the first one anything is better."""
+
 
 class LossExplosion:
     """The training loss left its level for good.
@@ -77,7 +84,7 @@ class LossExplosion:
         self._evals = 0
         self._evals_before = 0
         """Evaluations before the excess or the burst began."""
-        self._bests = BestMetrics("", self._modes)
+        self._bests = BestMetrics("", self._modes, BETTER)
         self._lr: float | None = None
         self._lr_at_start: float | None = None
 
@@ -179,7 +186,8 @@ class LossExplosion:
 
     def _act(self, first_step: int, message: str, evidence: dict[str, Any], change: str) -> Finding:
         """A rising loss alone is no reason to stop a run whose validation is better than ever since."""
-        better = self._bests.better_after(self._evals_before)
+        established = self._evals_before >= ESTABLISHED
+        better = self._bests.better_after(self._evals_before) if established else ""
         if better:
             evidence["improved"] = better
             advice = f"Not stopped: {better} was at its best since; does the loss still count what you want?"

@@ -55,6 +55,7 @@ class NonFinite:
         self._loss = _Streak()
         self._grad = _Streak()
         self._evals: dict[str, _Streak] = {}
+        self._eval_trouble = False
         self._skips: deque[bool] = deque(maxlen=SKIP_WINDOW)
         self._skipped = 0
         self._weights: int | None = None
@@ -79,6 +80,7 @@ class NonFinite:
             if name.startswith("val/"):
                 self._evals.setdefault(name, _Streak()).take(point.step, value)
                 concerned = True
+        self._eval_trouble = any(streak.length for streak in self._evals.values())
         return concerned
 
     def _take_loss(self, point: Point) -> bool:
@@ -106,7 +108,7 @@ class NonFinite:
         losses, norms = block.values(TRAIN_LOSS), block.values(GRAD_NORM)
         if self._loss.length or self._grad.length or self._skipped or self._weights is not None:
             return False
-        if any(streak.length for streak in self._evals.values()) or WEIGHTS in block.columns:
+        if self._eval_trouble or WEIGHTS in block.columns:
             return False
         if not (np.isfinite(losses).all() and np.isfinite(norms).all()):
             return False
@@ -122,7 +124,7 @@ class NonFinite:
         return True
 
     def finding(self) -> Finding | None:
-        if not (self._loss.length or self._skipped or self._grad.length or self._weights or self._evals):
+        if not (self._loss.length or self._skipped or self._grad.length or self._weights or self._eval_trouble):
             return None
         return self._weights_finding() or self._loss_finding() or self._grad_finding() or self._eval_finding()
 

@@ -46,11 +46,12 @@ class Overfit:
     """The validation loss drifts up while the training loss still falls.
 
     Definition: the median of the last five validation losses is 10 % above the best, and above it by three
-    times the noise of an evaluation; the best is at least eight evaluations and a fifth of the run old; since
-    then the losses rise by a Mann-Kendall trend (z > 2.33; 3 beside a running training loss) and without a
-    single jump of more than 10 %, unless the drift is very long and clear (20 evaluations, two fifths of the
-    run, z > 4); and the training loss is below its value at that best. It warns from
-    5 %, five evaluations and z > 1.64 on. When another declared metric of the validation is fresh at its best, it only warns.
+    times the noise of an evaluation; the best is at least eight evaluations and a fifth of the run old;
+    since then the losses rise by a Mann-Kendall trend (z > 2.33; 3 beside a running training loss) and
+    without a single jump of more than 10 %, unless the drift is very long and clear (20 evaluations, two
+    fifths of the run, z > 4); and the training loss is below its value at that best. It warns from 5 %,
+    five evaluations and z > 1.64 on. When another declared metric of the validation is fresh at its best,
+    it only warns.
 
     Defaults: 10 %, eight evaluations; stops the run, keeps its best checkpoint.
 
