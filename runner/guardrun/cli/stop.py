@@ -85,7 +85,7 @@ def _request(
     from guardrun.cli.stop_wait import StopWait
     from guardrun.state.model import Status
 
-    _refuse_strangers(follower.path)
+    refuse_strangers(follower.path)
     _warn(follower, state, tell)
     wait = StopWait(follower, tell=tell)
     under_way = state.status is Status.STOPPING
@@ -99,7 +99,7 @@ def _request(
     return wait
 
 
-def _refuse_strangers(path: Path) -> None:
+def refuse_strangers(path: Path, obeys: str = "its training obeys") -> None:
     """A training obeys its own user (and root); say so before a command is left that nobody obeys."""
     owner, me = os.stat(path).st_uid, os.geteuid()
     if me in (owner, 0):
@@ -111,8 +111,8 @@ def _refuse_strangers(path: Path) -> None:
     except KeyError:
         name = f"uid {owner}"
     raise UserError(
-        f"{path.name} belongs to {name}: its training obeys only {_and_root(name)}",
-        hint=f"ask {name}, or: sudo guard stop {path}",
+        f"{path.name} belongs to {name}: {obeys} only {_and_root(name)}",
+        hint=f"ask {name}, or use sudo on {path}",
     )
 
 

@@ -26,7 +26,6 @@ CHECKPOINT = "checkpoint"
 ACKNOWLEDGE = "acknowledge"
 """A person knows of these signals. Where nobody is left to answer, viewers take the file itself for it."""
 COMMANDS = frozenset((STOP, CHECKPOINT, ACKNOWLEDGE))
-_SEVERITIES = ("info", "warn", "act")
 _MOST_SIGNALS = 1000
 
 
@@ -46,8 +45,8 @@ class Command(NamedTuple):
     """Seconds without progress after which the next rung is climbed unasked; None: offered only."""
     hurry: bool = False
     """Asking again: climb to the next rung of a stop that is under way."""
-    signals: Mapping[str, str] = {}
-    """Of an acknowledgement: the signals and how severe each was when the person saw it."""
+    signals: Mapping[str, int] = {}
+    """Of an acknowledgement: the signals, and the step at which each had been raised, as the person saw."""
     uid: int = -1
     """Owner of the file, from fstat; not written."""
 
@@ -69,7 +68,7 @@ def send_command(
     now: bool = False,
     grace: float | None = None,
     hurry: bool = False,
-    signals: Mapping[str, str] | None = None,
+    signals: Mapping[str, int] | None = None,
     lifetime_s: float = 24 * 3600,
 ) -> Command:
     """Write a command file and return what was sent. Raises OSError when ``control/`` can't be written."""
@@ -127,8 +126,8 @@ def _checked(name: str, body: Any, uid: int) -> Command | BadCommand:
     )  # fmt: skip
     if not all(isinstance(value, kind) for value, kind in kinds):
         return BadCommand(name, "has a field of the wrong type")
-    if len(made.signals) > _MOST_SIGNALS or any(word not in _SEVERITIES for word in made.signals.values()):
-        return BadCommand(name, "does not say how severe each signal is")
+    if len(made.signals) > _MOST_SIGNALS or any(type(at) is not int for at in made.signals.values()):
+        return BadCommand(name, "does not say at which step each signal was raised")
     if made.command not in COMMANDS:
         return BadCommand(name, f"names the unknown command {made.command[:40]!r}")
     return made

@@ -1,4 +1,4 @@
-"""Transitions of signals as episodes: each raised once, perhaps grown worse, perhaps cleared."""
+"""Transitions of signals as episodes: each raised once, perhaps grown worse, acknowledged, cleared."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ class Episodes:
     def add(self, signal: Signal) -> None:
         """Take one transition."""
         place = self._open.get(signal.id)
+        if signal.acknowledged_at is not None and signal.cleared_at is None:
+            self._acknowledge(place, signal)
+            return
         if place is None:
             if len(self._episodes) >= _MOST:
                 return
@@ -34,11 +37,24 @@ class Episodes:
         else:
             # The episode's start stands; what it grew into replaces the rest.
             first = self._episodes[place]
-            self._episodes[place] = replace(signal, first_step=min(first.first_step, signal.first_step))
+            over = signal.cleared_at is not None
+            self._episodes[place] = replace(
+                signal,
+                first_step=min(first.first_step, signal.first_step),
+                # Somebody knew of it to its end; but one that grew worse is news again.
+                acknowledged_at=first.acknowledged_at if over else None,
+            )
         if signal.cleared_at is None:
             self._open[signal.id] = place
         else:
             self._open.pop(signal.id, None)
+
+    def _acknowledge(self, place: int | None, signal: Signal) -> None:
+        if place is None:
+            return
+        held = self._episodes[place]
+        if held.raised_at <= signal.raised_at:
+            self._episodes[place] = replace(held, acknowledged_at=signal.acknowledged_at)
 
     def close_all(self) -> None:
         """A new attempt: what was raised in the former one no longer stands."""
@@ -86,4 +102,12 @@ def recorded_signal(event: Event) -> Signal | None:
         would_do=_ACTIONS.get(words(event.get("would_do"))),
         superseded_by=words(event.get("superseded_by")) or None,
         cleared_at=cleared_at,
+        acknowledged_at=_acknowledged_at(event, raised_at),
     )
+
+
+def _acknowledged_at(event: Event, raised_at: int) -> int | None:
+    if event.get("state") != "acknowledged":
+        return None
+    step = whole(event.get("acknowledged_at"))
+    return raised_at if step is None else step

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from guardrun.events.paths import RunPaths, rank_of
-from guardrun.events.schema import PHASE, RUN_END, Event
+from guardrun.events.schema import ACK, HEADER, PHASE, RESUME, RUN_END, RUN_START, Event
+from guardrun.following.acknowledging import Acknowledgement, CommandFiles, acknowledged, acknowledgement
 from guardrun.following.console import console_tail
 from guardrun.following.episodes import Episodes, recorded_signal
 from guardrun.following.judging import RunJudge
@@ -24,6 +25,7 @@ from guardrun.state.model import Facts, RunState
 from guardrun.state.values import table, whole
 
 _TIMELINE: Final = frozenset((PHASE, RUN_END))
+_BEGINNINGS: Final = frozenset((HEADER, RUN_START, RESUME))
 _LOOK_S: Final = 1.0
 """Between two looks for new files, pointers and leases."""
 
@@ -49,6 +51,10 @@ class RunFollower:
         self._judge: RunJudge | None = None
         self._timeline: list[tuple[int, Event]] = []
         """Rank 0's phases and ends, with the number of its rows before each."""
+        self._answered: list[Acknowledgement] = []
+        """Signals that a person knows of, by the training's answers."""
+        self._answering = 1
+        self._commands = CommandFiles(self.paths.control)
         self._recorded = Episodes()
         self._recorded_taken = 0
         self._recorded_attempt = 0
@@ -91,7 +97,8 @@ class RunFollower:
         now = time.time() if now is None else now
         signals = self._recorded.all()
         if self._judge is not None:
-            signals = (*signals, *self._judge.signals)
+            judged = acknowledged(self._judge.signals, self._answered, attempt=self._attempt(), last_step=0)
+            signals = (*signals, *judged)
         state = self._fold.state(
             self._current_facts(),
             self._small.launch,
@@ -103,6 +110,12 @@ class RunFollower:
             extra_notes=[note for file in self._files.values() for note in file.notes],
             extra_bad_lines=sum(file.skipped for file in self._files.values()),
         )
+        if not state.status.live:
+            # Nobody is left to answer: what was asked is what is known.
+            known = acknowledged(
+                state.signals, self._commands.known, attempt=self._attempt(), last_step=state.step
+            )
+            state = replace(state, signals=known)
         if self.over:
             # Neither time nor processes change a recorded end.
             self._final = state
@@ -150,6 +163,7 @@ class RunFollower:
             return False
         self._looked = now
         changed = self._small.refresh()
+        changed |= self._commands.refresh()
         try:
             names = os.listdir(self.path)
         except OSError:
@@ -184,12 +198,22 @@ class RunFollower:
             rank = SYSTEM if source == "system" else int(source[4:]) if source.startswith("rank") else None
             if rank == 0:
                 self._timeline += [placed for placed in batch.events if placed[1]["kind"] in _TIMELINE]
+                self._take_answers(batch.events)
             if rank is not None:
                 self.series.add(rank, batch, expected=file.expected_rows)
                 file.remember(self.series.tables(rank))
             if any(event["kind"] == RUN_END for _, event in batch.events):
                 self._facts = None
         return changed, False
+
+    def _take_answers(self, events: Iterable[tuple[int, Event]]) -> None:
+        for _, event in events:
+            number = whole(event.get("attempt"))
+            if event["kind"] in _BEGINNINGS and number:
+                self._answering = number
+            elif event["kind"] == ACK:
+                answer = acknowledgement(self._answering, event)
+                self._answered += [] if answer is None else [answer]
 
     def _forget(self, source: str) -> None:
         self._fold.restart(source)
@@ -201,7 +225,7 @@ class RunFollower:
             self.series.drop(int(source[4:]))
             self._judge = None
             if source == "rank0":
-                self._timeline = []
+                self._timeline, self._answered, self._answering = [], [], 1
 
     def _take_recorded(self) -> None:
         events = self._fold.signal_events

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Set
 
 from guardrun.events.commands import Command
 from guardrun.events.schema import NOTE, SIGNAL
-from guardrun.signals.model import SEVERITY_ORDER, Signal
+from guardrun.signals.model import Signal
 from guardrun.supervising.event_log import EventLog
 from guardrun.supervising.judge import signal_fields
 
@@ -25,7 +25,7 @@ class Acknowledger:
             self._waiting.append(command)
 
     def answer(self, active: Iterable[Signal], step: int) -> None:
-        """Record which of the named signals stand and are no worse than the person saw them."""
+        """Record which of the named signals stand and have not grown worse since the person saw them."""
         waiting, self._waiting = self._waiting, []
         for command in waiting:
             known = [signal for signal in active if _is_known(signal, command)]
@@ -38,5 +38,4 @@ class Acknowledger:
 
 
 def _is_known(signal: Signal, command: Command) -> bool:
-    seen = command.signals.get(signal.id)
-    return seen is not None and SEVERITY_ORDER[signal.severity] <= SEVERITY_ORDER[seen]
+    return signal.raised_at <= command.signals.get(signal.id, -1)
