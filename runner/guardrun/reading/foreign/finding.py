@@ -53,13 +53,22 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 def names_of(top: Path, paths: Sequence[Path]) -> dict[Path, str]:
     """A name for each log: the parts of its path that tell it from the others, the silent ones left out."""
-    names = {path: _telling(top, path) for path in paths}
+    names = _without_common({path: _telling(top, path) for path in paths})
     held: dict[str, int] = {}
     for path, name in names.items():
         held[name] = held.get(name, 0) + 1
         if held[name] > 1:
             names[path] = f"{name}-{held[name]}"
     return names
+
+
+def _without_common(names: dict[Path, str]) -> dict[Path, str]:
+    """The names without the folders in which all of them lie."""
+    parts = [name.split("/")[:-1] for name in names.values()]
+    common = 0
+    while len(parts) > 1 and all(len(p) > common and p[common] == parts[0][common] for p in parts):
+        common += 1
+    return {path: "/".join(name.split("/")[common:]) for path, name in names.items()}
 
 
 def _telling(top: Path, path: Path) -> str:

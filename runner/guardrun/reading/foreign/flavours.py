@@ -157,7 +157,7 @@ class OpenMMLab(Flavour):
         return old or ({"iter", "step", "lr"} <= columns and bool(columns & {"data_time", "memory", "time"}))
 
     def prepare(self, record: RawRecord) -> RawRecord:
-        found = dict(record)
+        found = {raw: value for raw, value in record.items() if not raw.endswith("_copypaste")}
         memory = as_value(found.pop("memory", None))
         if memory is not None:
             found["gpu/memory_peak_bytes"] = memory * MEBIBYTE

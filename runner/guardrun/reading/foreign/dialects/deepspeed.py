@@ -60,6 +60,8 @@ class DeepSpeed(Dialect):
         super().__init__(facts)
         self._step = 0
         self._epoch: int | None = None
+        self._before = 0
+        """Steps before this epoch, where batches are counted anew in each."""
         self._scale: float | None = None
 
     def is_sure(self, line: str) -> bool:
@@ -80,6 +82,14 @@ class DeepSpeed(Dialect):
 
     def _row(self, line: str, values: dict[str, float]) -> list[ForeignRow]:
         return [ForeignRow("metrics", self._step, self._epoch, stamp_of(line), values)]
+
+    def _within(self, epoch: int, batch: int) -> None:
+        """Count a batch, from 0 in each epoch, through all epochs, as the engine counts its steps."""
+        if self._epoch is not None and epoch > self._epoch:
+            self._before = self._step
+        elif self._epoch is not None and epoch < self._epoch:
+            self._before = 0
+        self._epoch, self._step = epoch, self._before + batch + 1
 
     def _scaled(self, line: str) -> list[ForeignRow] | None:
         found = _OVERFLOW.search(line)
@@ -112,12 +122,12 @@ class DeepSpeed(Dialect):
     def _lossy(self, line: str) -> list[ForeignRow] | None:
         found = _PPO.match(line)
         if found is not None:
-            self._epoch, self._step = int(found[1]), int(found[2])
+            self._within(int(found[1]), int(found[2]))
             self.facts.renamed["cri_loss"] = "train/loss"
             return self._row(line, {"act_loss": number(found[3]), "train/loss": number(found[4])})
         found = _CHAT.search(line)
         if found is not None:
-            self._epoch, self._step = int(found[1]), int(found[2])
+            self._within(int(found[1]), int(found[2]))
             return self._row(line, {"train/loss": number(found[3])})
         found = _PIPELINE.search(line)
         if found is None:
