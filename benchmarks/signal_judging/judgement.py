@@ -57,6 +57,7 @@ class Judgement:
         yield from report_logs.confusion(self.logs)
         yield from report_logs.named_logs(self.logs, rules)
         yield from report_logs.distances(self.logs)
+        yield from report_logs.alarm_lines(self.logs)
         yield from report_logs.problems(self.logs)
         yield from report_logs.pruning(self.pruning)
         yield from report_logs.frontier(self.frontier)
@@ -77,6 +78,7 @@ class Judgement:
             "bulk": report_bulk.bulk_data(self.curves),
             "labelled": {
                 "confusion": report_logs.confusion_data(self.logs),
+                "alarms_on_good_runs": report_logs.alarms(self.logs),
                 "logs": report_logs.logs_data(self.logs),
             },
             "siblings": {

@@ -70,7 +70,7 @@ def named_curves(judged: Sequence[Verdicts], names: Sequence[str]) -> list[str]:
         for item, stop in sorted(stopped, key=lambda pair: not pair[1].wrong):
             verdict = "WRONG" if stop.wrong else "right"
             by = "" if stop.rule == name.rstrip("!") else f" ({stop.rule})"
-            later = f"later {stop.gain:+.1%}" if abs(stop.gain) < 1 else "nothing near its best later"
+            later = f"later {stop.gain:+.1%}" if stop.gain > -1 else "nothing near its best later"
             later = "its first finite value later" if stop.gain == math.inf else later
             where = f"eval {stop.place} of {item.evaluations}, {later}"
             lines.append(f"  {verdict} {name}{by}: {where}  {item.file}: {item.id}")

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from benchmarks.signal_judging.engine_adapter import worst
 from benchmarks.signal_judging.frontier import AS_IT_IS, Place, undominated
-from benchmarks.signal_judging.labelled import NAMED_BY, LogVerdict, is_false_alarm
+from benchmarks.signal_judging.labelled import GOOD, NAMED_BY, LogVerdict, is_false_alarm
 from benchmarks.signal_judging.report_bulk import share
 from benchmarks.signal_judging.siblings import Pruning
 from benchmarks.signal_judging.targets import Target
 
+SEVERITIES: Final = ("info", "warn", "act")
 _NAME: Final = 20
 _PROBLEM: Final = 38
 _COLUMN: Final = 10
@@ -37,7 +38,7 @@ def confusion(logs: Sequence[LogVerdict]) -> list[str]:
     ]
     lines += [
         _line(f"worst: {severity}", [_worst(readable, label, severity) for label in labels])
-        for severity in ("info", "warn", "act")
+        for severity in SEVERITIES
     ]
     lines.append(_line("stopped by itself", [_acted(readable, label) for label in labels]))
     return lines + [_line(rule, [_raised(readable, label, rule) for label in labels]) for rule in ids]
@@ -117,6 +118,29 @@ def _spread(numbers: Sequence[int]) -> str:
         return "none"
     middle = statistics.median(numbers)
     return f"on {len(numbers)} at {numbers[0]:+}, {middle:+g}, {numbers[-1]:+}"
+
+
+def alarms(logs: Sequence[LogVerdict]) -> dict[str, dict[str, int]]:
+    """Good label -> severity (or ``stopped``) -> runs with such a training-health signal."""
+    table: dict[str, dict[str, int]] = {}
+    for label in GOOD:
+        alike = [log for log in logs if log.log.label == label]
+        if alike:
+            found = {
+                s: sum(any(x.health and x.severity == s for x in log.seen) for log in alike)
+                for s in SEVERITIES
+            }
+            table[label] = {"runs": len(alike), **found, "stopped": sum(bool(log.acted) for log in alike)}
+    return table
+
+
+def alarm_lines(logs: Sequence[LogVerdict]) -> list[str]:
+    """The same as text."""
+    told = [
+        f"  {label:16}" + "   ".join(f"{name} {count}" for name, count in found.items())
+        for label, found in alarms(logs).items()
+    ]
+    return ["", "HEALTH SIGNALS ON GOOD RUNS   runs by severity", *told] if told else []
 
 
 def problems(logs: Sequence[LogVerdict]) -> list[str]:
@@ -206,7 +230,11 @@ def logs_data(logs: Sequence[LogVerdict]) -> list[dict[str, Any]]:
             "flagged": log.named,
             "acted": bool(log.acted),
             "signals": [seen._asdict() for seen in log.seen],
-            "false_alarms": [seen.id for seen in log.seen if is_false_alarm(log, seen)],
+            "false_alarms": [
+                {"id": seen.id, "severity": seen.severity, "step": seen.step, "stopped": seen.automatic}
+                for seen in log.seen
+                if is_false_alarm(log, seen)
+            ],
             "baselines": log.stops,
         }
         for log in logs

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
+from benchmarks.signal_judging.loading import Sibling
 from benchmarks.signal_judging.siblings import (
     Group,
     Member,
     bulk_groups,
+    inferior,
     judge_pruner,
     optuna_median,
     plain_median,
+    sibling_groups,
 )
 
-from signals_folder import bulk_curve
+from signals_folder import bulk_curve, falling, write_csv
 
 
 def group(*curves: list[float]) -> Group:
@@ -71,3 +75,33 @@ def test_groups_are_made_of_runs_that_share_a_name_and_have_a_winner() -> None:
     groups = bulk_groups(curves)
 
     assert [(found.name, found.members[found.winner].id) for found in groups] == [("one", "b")]
+
+
+def test_the_product_ends_a_run_that_learns_nothing_beside_five_that_do() -> None:
+    learning = [falling(60, seed=seed) for seed in range(5)]
+    stuck = [2.0 + 0.001 * (i % 3) for i in range(60)]
+
+    pruned = inferior(group(*learning, stuck), range(6))
+
+    assert set(pruned) == {5}
+    assert 15 <= pruned[5] <= 30
+
+
+def test_the_product_ends_none_of_six_alike_and_none_of_three() -> None:
+    alike = [falling(60, seed=seed) for seed in range(6)]
+
+    assert inferior(group(*alike), range(6)) == {}
+    assert inferior(group(alike[0], alike[1], [2.0] * 60), range(3)) == {}
+
+
+def test_groups_of_logs_are_read_and_those_that_cannot_be_are_noted(tmp_path: Path) -> None:
+    for number in range(2):
+        write_csv(tmp_path / f"{number}.csv", falling(20, seed=number), falling(20, seed=number + 5))
+    (tmp_path / "bad.csv").write_bytes(b"\x00\xff\x00")
+    files = ("0.csv", "1.csv", "bad.csv", "absent.csv")
+    notes: list[str] = []
+
+    (found,) = sibling_groups(tmp_path, [Sibling("g", file, "middle", 1.0) for file in files], notes)
+
+    assert [member.id for member in found.members] == ["0.csv", "1.csv"]
+    assert [note.split(":")[0] for note in notes] == ["sibling bad.csv", "sibling absent.csv"]

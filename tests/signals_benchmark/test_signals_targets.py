@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from benchmarks.signal_judging.bulk import Stop, Verdicts
-from benchmarks.signal_judging.engine_adapter import feed_columns, new_engine, only_overfit
+from benchmarks.signal_judging.engine_adapter import feed_columns, new_engine, only_overfit, read_log
 from benchmarks.signal_judging.frontier import Place, undominated
 from benchmarks.signal_judging.labelled import LogVerdict, Seen
 from benchmarks.signal_judging.loading import Labelled
@@ -123,3 +126,14 @@ def test_the_frontier_keeps_what_no_other_rule_beats_in_both() -> None:
     beaten = Place("beaten", 8, 10, 1, 0, 60)
 
     assert list(undominated([safe, greedy, beaten])) == [safe, greedy]
+
+
+def test_a_log_whose_steps_go_back_is_judged_anew_from_there(tmp_path: Path) -> None:
+    path = tmp_path / "training.jsonl"
+    rows = [{"step": step, "loss": 1.0 / step, "lr": 0.1} for step in (*range(1, 30), *range(20, 50))]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+    (log,) = read_log(path)
+
+    assert log.points.count(None) == 1
+    assert log.points.index(None) == 29
