@@ -75,6 +75,7 @@ class FakeFleet:
         self.changed: set[Path] = set()
         self.fault: Exception | None = None
         self.polls = 0
+        self.hastened: list[Path] = []
         self.closed = False
 
     def poll(self, max_seconds: float) -> set[Path]:
@@ -83,6 +84,9 @@ class FakeFleet:
             raise self.fault
         changed, self.changed = self.changed, set()
         return changed
+
+    def hasten(self, path: Path) -> None:
+        self.hastened.append(path)
 
     def close(self) -> None:
         self.closed = True

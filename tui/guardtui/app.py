@@ -14,14 +14,15 @@ from textual.message import Message
 
 from guardtui import glyphs
 from guardtui.bindings import bindings_for
-from guardtui.commanding import send_stop
+from guardtui.commanding import send_acknowledgement, send_stop
 from guardtui.feed import Feed, FleetLike
 from guardtui.screens.board import BoardScreen
 from guardtui.screens.fleet import FleetScreen
 from guardtui.screens.text import HelpScreen, TextScreen
 from guardtui.snapshot import RunView, Snapshot
-from guardtui.text import Line
+from guardtui.text import Line, clean
 from guardtui.theme import THEMES, first_theme, next_theme
+from guardtui.viewmodel.faces import unknown_signals
 from guardtui.viewmodel.help import help_lines
 from guardtui.viewmodel.info import info_lines
 from guardtui.widgets import partial_updates
@@ -150,6 +151,29 @@ class Dashboard(App[None]):
             self.post_message(self.Sent(problem, answered))
 
         self.run_worker(write, thread=True, group="commands", exit_on_error=False)
+
+    def acknowledge(self, path: Path) -> None:
+        """Say that the person knows of every signal that stands on this run; the answer comes by the feed."""
+        view = self.snapshot.by_path.get(path)
+        known = [] if view is None else unknown_signals(view.state.signals)
+        if view is None or not known:
+            self.notify("no signal to acknowledge", timeout=2)
+            return
+        if view.owner:
+            self.notify(f"this run belongs to {clean(view.owner)}, who alone can acknowledge its signals")
+            return
+        attempt = view.state.attempt
+
+        def write() -> None:
+            problem = send_acknowledgement(path, attempt, known)
+            self.feed.hasten(path)
+            self.post_message(self.Sent(problem, self._complain))
+
+        self.run_worker(write, thread=True, group="commands", exit_on_error=False)
+
+    def _complain(self, problem: str) -> None:
+        if problem:
+            self.notify(clean(problem), severity="error")
 
     def on_dashboard_sent(self, event: Sent) -> None:
         """Tell the dialog that asked."""

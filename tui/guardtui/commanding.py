@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from guardrun.events.commands import STOP, send_command
+from guardrun.events.commands import ACKNOWLEDGE, STOP, send_command
 from guardrun.events.paths import RunPaths
+from guardrun.signals.model import Signal
 
 
 def send_stop(path: Path, attempt: int, *, hurry: bool = False) -> str:
@@ -14,4 +16,14 @@ def send_stop(path: Path, attempt: int, *, hurry: bool = False) -> str:
         send_command(RunPaths(path), STOP, attempt=attempt, via="watch", hurry=hurry)
     except OSError as error:
         return f"the request cannot be written to {path / 'control'}: {error.strerror or error}"
+    return ""
+
+
+def send_acknowledgement(path: Path, attempt: int, signals: Iterable[Signal]) -> str:
+    """Say that a person knows of these signals. "" or what went wrong."""
+    raised = {signal.id: signal.raised_at for signal in signals}
+    try:
+        send_command(RunPaths(path), ACKNOWLEDGE, attempt=attempt, via="watch", signals=raised)
+    except OSError as error:
+        return f"the acknowledgement cannot be written to {path / 'control'}: {error.strerror or error}"
     return ""

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from guardrun.state.model import RunState
@@ -62,6 +63,9 @@ class FleetLike(Protocol):
     def poll(self, max_seconds: float) -> set[Path]:
         """Read what is new; the runs that changed."""
 
+    def hasten(self, path: Path) -> None:
+        """Look at this run soon, and often for a while."""
+
     def close(self) -> None:
         """Let go of all files."""
 
@@ -78,6 +82,7 @@ class Feed:
         self._wake = threading.Event()
         self._ended = threading.Event()
         self._focus: Path | None = None
+        self._asked: SimpleQueue[Path] = SimpleQueue()
         self._latest = Snapshot(roots=self._roots)
         self._thread = threading.Thread(target=self._run, name="guard-feed", daemon=True)
 
@@ -98,6 +103,11 @@ class Feed:
             self._focus = path
             self._wake.set()
 
+    def hasten(self, path: Path) -> None:
+        """Something was asked of this run: look for the answer soon."""
+        self._asked.put(path)
+        self._wake.set()
+
     def take(self) -> Snapshot:
         """The newest snapshot."""
         return self._latest
@@ -112,6 +122,8 @@ class Feed:
             try:
                 if fleet is None:
                     fleet = self._make_fleet()
+                while not self._asked.empty():
+                    fleet.hasten(self._asked.get())
                 snapshot = reader.read(fleet, self._focus)
                 failures = 0
             except Exception as error:  # whatever it is: say it, keep the old picture, try again

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from guardrun.following.run_follower import RunFollower
+from guardrun.following.side_by_side import SideBySide
 from guardrun.following.waking import Waker
 from guardrun.reading.discovery import find_runs
 
@@ -48,6 +49,7 @@ class Fleet:
         self._discovered = float("-inf")
         self._stretch = 1.0
         self._waker = Waker()
+        self._side_by_side = SideBySide()
 
     def poll(self, max_seconds: float = 0.05) -> set[Path]:
         """Read what is new, for about ``max_seconds``; the runs that changed, new and gone ones included."""
@@ -56,6 +58,9 @@ class Fleet:
         changed = self._discover(now)
         while self._sweep(deadline, changed) and time.monotonic() < deadline:
             pass
+        if self._judge:
+            for path in self._side_by_side.turn(self.followers, now):
+                self._entries[path].due = 0.0
         return changed
 
     def _sweep(self, deadline: float, changed: set[Path]) -> bool:
@@ -87,6 +92,12 @@ class Fleet:
     def caught_up(self) -> bool:
         """Whether every run that was found has been read to its end."""
         return all(follower.caught_up for follower in self.followers.values())
+
+    def hasten(self, path: Path) -> None:
+        """Look at this run soon and often for a while: something was asked of it."""
+        entry = self._entries.get(path)
+        if entry is not None:
+            entry.due, entry.changed_at = 0.0, time.monotonic()
 
     def wait(self, timeout: float) -> bool:
         """Idle for ``timeout`` seconds, or until the system tells of a write; whether it did.

@@ -140,6 +140,11 @@ class FleetScreen(BoardScreen):
         """To the first or the last run."""
         self.query_one(FleetTable).move(direction * len(self.board.snapshot.runs))
 
+    def action_acknowledge(self) -> None:
+        """Say that the signals of the selected run are known."""
+        if self.selected is not None:
+            self.board.acknowledge(self.selected.path)
+
     def action_stop(self) -> None:
         """Ask about stopping the selected run."""
         if self.selected is not None:

@@ -210,6 +210,10 @@ class RunScreen(BoardScreen):
         """Everything about this run."""
         self.board.open_info(self.path)
 
+    def action_acknowledge(self) -> None:
+        """Say that the signals of this run are known."""
+        self.board.acknowledge(self.path)
+
     def action_stop(self) -> None:
         """Ask about stopping this run."""
         self.board.ask_stop(self.path)

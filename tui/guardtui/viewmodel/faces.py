@@ -39,22 +39,31 @@ def status_face(status: Status, g: Glyphs) -> Face:
 
 
 def severity_face(signal: Signal, g: Glyphs) -> Face:
-    """Shape and tone of a signal; a cleared one is quiet."""
+    """Shape and tone of a signal; one that is over, or that a person has acknowledged, is quiet."""
     if signal.cleared_at is not None:
-        return Face(g.cleared, "cleared", "dim")
+        return Face(g.cleared, "cleared" if signal.superseded_by is None else "superseded", "dim")
+    if signal.acknowledged_at is not None:
+        return Face(getattr(g, signal.severity), "acknowledged", "dim")
     tones: dict[str, Tone] = {"act": "bad", "warn": "warn", "info": "info"}
     return Face(getattr(g, signal.severity), signal.severity, tones[signal.severity])
 
 
 def active_signals(signals: Iterable[Signal]) -> list[Signal]:
-    """Signals that were not cleared, worst first; among equals the newest first."""
+    """Signals that were not cleared, worst first and acknowledged last; among equals the newest first."""
     standing = [signal for signal in signals if signal.cleared_at is None]
-    return sorted(standing, key=lambda s: (-SEVERITY_ORDER[s.severity], -s.raised_at))
+    return sorted(
+        standing, key=lambda s: (s.acknowledged_at is not None, -SEVERITY_ORDER[s.severity], -s.raised_at)
+    )
+
+
+def unknown_signals(signals: Iterable[Signal]) -> list[Signal]:
+    """Those of them that no person has acknowledged."""
+    return [signal for signal in active_signals(signals) if signal.acknowledged_at is None]
 
 
 def worst_severity(state: RunState) -> int:
-    """0 without an active signal; 1 info, 2 warn, 3 act."""
-    return max((SEVERITY_ORDER[s.severity] + 1 for s in state.signals if s.cleared_at is None), default=0)
+    """0 without an active signal that nobody has acknowledged; 1 info, 2 warn, 3 act."""
+    return max((SEVERITY_ORDER[s.severity] + 1 for s in unknown_signals(state.signals)), default=0)
 
 
 def signal_words(state: RunState, g: Glyphs, *, message: bool) -> Line:

@@ -14,6 +14,7 @@ from guardtui.viewmodel.faces import active_signals, severity_face
 
 _SHOWN: Final = 8
 _ACTIONS: Final = {"stop": "stops the run", "abort": "aborts the run"}
+_WOULD: Final = {"stop": "stopped", "abort": "aborted"}
 
 
 def pane_lines(state: RunState, width: int, height: int, g: Glyphs) -> list[Line]:
@@ -29,7 +30,7 @@ def pane_lines(state: RunState, width: int, height: int, g: Glyphs) -> list[Line
     lines: list[Line] = []
     for signal in shown:
         block = _block(signal, width, g)
-        room = 1 + min(spare, len(block) - 1) if signal.cleared_at is None else 1
+        room = 1 if _is_quiet(signal) else 1 + min(spare, len(block) - 1)
         lines.extend(_cut(block, room, width))
         spare -= room - 1
     if len(known) > len(shown) and lines:
@@ -38,9 +39,10 @@ def pane_lines(state: RunState, width: int, height: int, g: Glyphs) -> list[Line
 
 
 def wanted_height(state: RunState, width: int, g: Glyphs) -> int:
-    """Lines that every standing signal would need in full."""
+    """Lines that every standing signal would need: in full, or one where a person knows of it."""
     active = active_signals(state.signals)
-    return sum(len(_block(signal, width, g)) for signal in active) or min(1, len(state.signals))
+    lines = sum(1 if _is_quiet(signal) else len(_block(signal, width, g)) for signal in active)
+    return lines or min(1, len(state.signals))
 
 
 def full_lines(signal: Signal, width: int, g: Glyphs) -> list[Line]:
@@ -51,6 +53,8 @@ def full_lines(signal: Signal, width: int, g: Glyphs) -> list[Line]:
     lines.extend(_indented(evidence_words(signal.evidence, limit=99), width, tone="dim"))
     if signal.advice:
         lines.extend(_indented(f"advice: {clean(signal.advice)}", width))
+    if signal.would_change and signal.cleared_at is None:
+        lines.extend(_indented(f"unless: {clean(signal.would_change)}", width))
     return lines
 
 
@@ -76,7 +80,7 @@ def _block(signal: Signal, width: int, g: Glyphs) -> list[Line]:
     """Message, advice and evidence, wrapped."""
     face = severity_face(signal, g)
     head = line((f"{face.shape} {clean(signal.id)}", face.tone), (f"  {_where(signal)}  ", "dim"))
-    tone: Tone = "dim" if signal.cleared_at is not None else "text"
+    tone: Tone = "dim" if _is_quiet(signal) else "text"
     first, *others = wrapped(clean(signal.message), max(10, width - width_of(head)), tone) or [()]
     rest = " ".join(text_of(each) for each in others)
     lines = [fit((*head, *first), width), *_indented(rest, width, tone)]
@@ -87,22 +91,35 @@ def _block(signal: Signal, width: int, g: Glyphs) -> list[Line]:
     evidence = evidence_words(signal.evidence)
     if evidence:
         lines.append(fit(line((f"  why: {evidence}", "dim")), width))
+    if signal.would_change:
+        lines.append(fit(line((f"  unless: {clean(signal.would_change)}", "dim")), width))
     return lines
 
 
 def _cut(block: list[Line], room: int, width: int) -> list[Line]:
     """The first ``room`` lines; an ellipsis where more would follow in the middle of a text."""
-    if room >= len(block) or text_of(block[room]).startswith(("  do: ", "  why: ")):
+    if room >= len(block) or text_of(block[room]).startswith(("  do: ", "  why: ", "  unless: ")):
         return block[:room]
     *lines, last = block[:room]
     return [*lines, fit((*last, Bit(" …", "dim")), width)]
 
 
+def _is_quiet(signal: Signal) -> bool:
+    """Whether it is over, or a person knows of it."""
+    return signal.cleared_at is not None or signal.acknowledged_at is not None
+
+
 def _where(signal: Signal) -> str:
     place = f"step {formatting.count(signal.raised_at)}"
     if signal.cleared_at is not None:
-        return f"{place}, cleared at {formatting.count(signal.cleared_at)}"
-    extras = [_ACTIONS.get(signal.action, ""), "" if signal.recorded else "seen by this viewer only"]
+        how = "cleared" if signal.superseded_by is None else f"superseded by {clean(signal.superseded_by)}"
+        return f"{place}, {how} at {formatting.count(signal.cleared_at)}"
+    extras = [
+        _ACTIONS.get(signal.action, ""),
+        "" if signal.would_do is None else f"observed: would have {_WOULD.get(signal.would_do, 'warned')}",
+        "" if signal.acknowledged_at is None else "acknowledged",
+        "" if signal.recorded else "seen by this viewer only",
+    ]
     return ", ".join(part for part in (place, *extras) if part)
 
 
