@@ -61,7 +61,15 @@ class SupervisedRun:
 
     def supervise(self, *, number: int = 1, attach: bool = False, **tempo: float) -> subprocess.Popen[bytes]:
         """Start a supervisor in a process of its own."""
-        tempo = {"turn": 0.02, "sample": 0.2, "remember": 0.1, "leftover_grace": 0.3, "proof": 20.0, **tempo}
+        tempo = {
+            "turn": 0.02,
+            "tick": 0.05,
+            "sample": 0.2,
+            "remember": 0.1,
+            "leftover_grace": 0.3,
+            "proof": 20.0,
+            **tempo,
+        }
         code = _DRIVER.format(tempo=tempo, root=str(self.paths.root), attempt=number, attach=attach)
         with open(self.paths.root / "supervisor.log", "ab") as log:
             process = subprocess.Popen(

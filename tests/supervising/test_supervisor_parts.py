@@ -1,4 +1,4 @@
-"""The supervisor's smaller parts: its log, budgets, proofs, launching, the out-of-memory counters."""
+"""The supervisor's smaller parts: its log, proofs, launching, the out-of-memory counters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from guardrun.events.paths import RunPaths
-from guardrun.supervising.budgets import Budgets
 from guardrun.supervising.event_log import EventLog
 from guardrun.supervising.faults import Faults
 from guardrun.supervising.launching import argv_of
@@ -88,24 +87,6 @@ def test_a_fault_is_noted_a_few_times_and_never_raised(tmp_path):
     notes = [event for event in lines_of(tmp_path / "s.jsonl") if event["kind"] == "note"]
     assert len(notes) == 3
     assert "the supervisor failed at breaking, the training goes on: KeyError" in notes[0]["text"]
-
-
-@pytest.mark.parametrize(
-    ("config", "elapsed", "step", "epoch", "which"),
-    [
-        ({}, 1e9, 10**9, 10**6, ""),
-        ({"budget": {"time": 60}}, 49.0, 1, 0, ""),
-        ({"budget": {"time": 60}}, 50.0, 1, 0, "time"),
-        ({"budget": {"cost": 2.0}, "cost": {"per_hour": 60.0}}, 110.0, 1, 0, "cost"),
-        ({"budget": {"cost": 2.0}, "cost": {"per_hour": None}}, 1e9, 1, 0, ""),
-        ({"budget": {"steps": 5}}, 1.0, 5, 0, ""),
-        ({"budget": {"steps": 5}}, 1.0, 6, 0, "steps"),
-        ({"budget": {"epochs": 2}}, 1.0, 6, 1, ""),
-        ({"budget": {"epochs": 2}}, 1.0, 6, 2, "epochs"),
-    ],
-)
-def test_budgets_count_earlier_attempts_and_only_what_is_beyond(config, elapsed, step, epoch, which):
-    assert Budgets(config, spent_before=10.0).exceeded(elapsed, step, epoch) == which
 
 
 def test_torchrun_is_put_in_front_once_with_a_port_of_its_own():

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Final
 
 from guardrun.events.schema import CHECKPOINT, NOTE
 from guardrun.supervising.event_log import EventLog
 from guardrun.supervising.ladder import Stage
+from guardrun.supervising.outcome import exit_words
 from guardrun.supervising.process_tree import Tree, end_all, reap
 from guardrun.supervising.proving import Proof, Prover
 from guardrun.supervising.supervision import Supervision
 from guardrun.supervising.tempo import Tempo
+
+_LAST_OUTPUT: Final = 8 * 1024
+"""Bytes of the training's output in which its last error stands."""
 
 
 def clear_away(tree: Tree, prover: Prover, log: EventLog, tempo: Tempo, *, gave_up: bool) -> None:
@@ -36,6 +44,28 @@ def read_last_words(supervision: Supervision, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not supervision.take_last_events() and time.monotonic() < deadline:
         pass
+
+
+def end_words(exit_code: int, memory: str, console: Path) -> str:
+    """How a training ended, in all the words there are: of the exit code, the kernel, its own output.
+
+    ``memory`` is what the kernel's counters say about memory, or "".
+    """
+    if exit_code == 0:
+        return exit_words(0)
+    killed = exit_code in (-signal.SIGKILL, 128 + signal.SIGKILL)
+    # What happened on the host at that time need not have happened to this training.
+    known = memory if killed or not memory.startswith("probably") else ""
+    return "\n".join(filter(None, (exit_words(exit_code), known, _last_output(console))))
+
+
+def _last_output(console: Path) -> str:
+    try:
+        with open(console, "rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_OUTPUT))
+            return file.read(_LAST_OUTPUT).decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def record_proofs(prover: Prover, log: EventLog, tell: Callable[[Stage], None]) -> None:

@@ -1,4 +1,4 @@
-"""Feed the training's events to the signals engine; what it raises and clears becomes history, once."""
+"""Feed what the training and the machine tell to the signals engine; its verdicts become history, once."""
 
 from __future__ import annotations
 
@@ -14,51 +14,90 @@ from guardrun.signals.engine import Engine
 from guardrun.signals.from_events import point_of
 from guardrun.signals.model import Point, Signal
 from guardrun.signals.rules.points import TRAIN_LOSS
+from guardrun.signals.siblings import Sibling
 
 _FIRST: Final = 10
 _HEAD_BYTES: Final = 256 * 1024
 
 
 class Judge:
-    """One engine over rank 0's points. ``recorded``: transitions that a former supervisor wrote;
-    ``beginning``: the run's first points, of an attempt before this one."""
+    """One engine over everything that is known of a run while it trains.
+
+    ``recorded``: transitions that a former supervisor wrote; ``beginning``: the run's first points, of an
+    attempt before this one; ``began``: unix seconds at which this attempt started, after ``spent_before``
+    seconds of earlier ones.
+    """
 
     def __init__(
         self, config: Mapping[str, Any], recorded: set[tuple[str, str, int, bool]],
-        beginning: Sequence[Point] = (),
+        beginning: Sequence[Point] = (), *, spent_before: float = 0.0, began: float = 0.0,
     ) -> None:  # fmt: skip
-        self._beginning = tuple(beginning)
+        # What came of these is history; the rules only learn from them how an untrained model does.
+        self._beginning = tuple(replace(point, t=0.0) for point in beginning)
         self._recorded = recorded
-        self._judge_by(settings_of(config))
+        self._began = began
+        self._step = 0
+        self._untold: list[Signal] = []
+        self._siblings: tuple[Sibling, ...] = ()
+        self._judge_by(settings_of(config, spent_before))
 
     def _judge_by(self, settings: EngineSettings) -> None:
         self._settings = settings
         self._engine = Engine(settings)
+        self._engine.context.siblings = self._siblings
         for point in self._beginning:
-            # What came of these is history; the rules only learn from them how an untrained model does.
             self._engine.feed(point)
         if self._beginning:
             self._engine.resumed()
+        # What earlier attempts used up may be all there was: that is told with the next transitions.
+        self._untold = self._engine.feed(Point("tick", self._step, None, self._began, {}))
 
     @property
     def active(self) -> tuple[Signal, ...]:
         """Signals that hold now."""
         return self._engine.active
 
-    def feed(self, event: Event) -> list[Signal]:
-        """New transitions after this event; those that history already has are left out."""
-        if event["kind"] == RUN_START and isinstance(event.get("monitor"), str):
+    @property
+    def monitor(self) -> tuple[str | None, str]:
+        """The metric by which the run is judged, and its mode."""
+        return self._settings.monitor, self._settings.mode
+
+    def compare_with(self, siblings: tuple[Sibling, ...]) -> None:
+        """How the other runs of the group are doing, from the next event on."""
+        self._siblings = self._engine.context.siblings = siblings
+
+    def feed(self, event: Event, rank: int = 0) -> list[Signal]:
+        """New transitions after this event of a rank; those that history already has are left out."""
+        if rank == 0 and event["kind"] == RUN_START and isinstance(event.get("monitor"), str):
             # The training has the last word on its monitor; no point has come before its start.
             mode = "max" if event.get("mode") == "max" else "min"
             self._judge_by(replace(self._settings, monitor=event["monitor"], mode=mode))
             return []
         if event["kind"] == RESUME:
-            transitions = self._engine.resumed()
-        else:
-            point = point_of(event)
-            transitions = [] if point is None else self._engine.feed(point)
+            return self._fresh(self._engine.resumed()) if rank == 0 else []
+        point = point_of(event, rank=rank, last_step=self._step)
+        if point is None:
+            return []
+        if rank == 0:
+            self._step = point.step
+        return self._fresh(self._engine.feed(point))
+
+    def sample(self, t: float, values: Mapping[str, float]) -> list[Signal]:
+        """The machine was looked at; new transitions."""
+        return self._fresh(self._engine.feed(Point("system", self._step, None, t, values)))
+
+    def tick(self, t: float) -> list[Signal]:
+        """Time passes and the training says nothing; new transitions."""
+        return self._fresh(self._engine.feed(Point("tick", self._step, None, t, {})))
+
+    def end(self, t: float, text: str) -> list[Signal]:
+        """The training's process is over, and how, in words; new transitions."""
+        return self._fresh(self._engine.feed(Point("end", self._step, None, t, {}, text=text)))
+
+    def _fresh(self, transitions: Sequence[Signal]) -> list[Signal]:
         fresh = []
-        for signal in transitions:
+        untold, self._untold = self._untold, []
+        for signal in (*untold, *transitions):
             key = (signal.id, signal.severity, signal.raised_at, signal.cleared_at is not None)
             if key not in self._recorded:
                 self._recorded.add(key)

@@ -90,7 +90,8 @@ def _stopped_silently(facts: EndFacts, request: Request) -> Outcome:
         return Outcome("aborted", request.reason, ABORTED)
     if facts.library and facts.exit_code != 0:
         return Outcome("killed", _reason(request), FORCED, "it ended before it could save")
-    status = "finished" if request.reason.startswith("budget:") else "stopped"
+    within_limits = request.reason.startswith("budget:") or request.reason == "patience"
+    status = "finished" if within_limits else "stopped"
     return Outcome(status, _reason(request), DONE)
 
 
@@ -117,7 +118,7 @@ def _crashed(facts: EndFacts) -> bool:
 
 
 def _reason(request: Request) -> str:
-    if request.reason.startswith(("abort:", "budget:")):
+    if request.reason.startswith(("abort:", "budget:")) or request.reason == "patience":
         return request.reason
     return f"stop:{request.via}"
 

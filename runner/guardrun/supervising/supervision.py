@@ -1,9 +1,10 @@
-"""One turn of the supervisor's work while the training runs: commands, events, budgets, the stop."""
+"""One turn of the supervisor's work while the training runs: commands, events, signals, the stop."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from guardrun.events.commands import ACKNOWLEDGE, BadCommand, CommandInbox
@@ -12,7 +13,7 @@ from guardrun.events.schema import ACK, HEADER, NOTE, PHASE, RUN_END, SIGNAL, Ev
 from guardrun.signals.model import Signal
 from guardrun.supervising.acknowledging import Acknowledger
 from guardrun.supervising.asking import Asker
-from guardrun.supervising.budgets import Budgets
+from guardrun.supervising.clock import Clock
 from guardrun.supervising.event_log import EventLog
 from guardrun.supervising.faults import Faults
 from guardrun.supervising.foreign_logs import foreign_logs_of
@@ -20,6 +21,7 @@ from guardrun.supervising.judge import Judge, first_points, signal_fields
 from guardrun.supervising.ladder import Request, Stage
 from guardrun.supervising.launching import grace_of
 from guardrun.supervising.past import PastAttempts
+from guardrun.supervising.siblings import SiblingWatch
 from guardrun.supervising.stopping import Stopper, bad_command_text
 from guardrun.supervising.training_log import TrainingLog
 
@@ -38,10 +40,10 @@ class Supervision:
         events: TrainingLog,
         faults: Faults,
         attached: bool,
+        tick: float,
     ) -> None:
         config = launch.get("config") or {}
         self.step = 0
-        self.epoch: int | None = None
         self.training_end: Event | None = None
         """Rank 0's run_end."""
         self.hurried = False
@@ -55,12 +57,17 @@ class Supervision:
         self._logs = foreign_logs_of(launch, paths, attempt, log, attached=attached)
         if self._logs is not None:
             faults.guard("looking for earlier logs", self._logs.remember_the_past)
-        self._judge = Judge(config, past.signals, first_points(paths.events(), attempt))
-        self._budgets = Budgets(config, spent_before=past.seconds)
+        self._siblings = SiblingWatch(paths.root)
         self._inbox = CommandInbox(paths, attempt)
         self._acknowledger = Acknowledger(log, past.answered)
         self._began = time.time()
-        self._started = past.started or self._began
+        self._judge = Judge(
+            config, past.signals, first_points(paths.events(), attempt), spent_before=past.seconds,
+            began=past.started or self._began,
+        )  # fmt: skip
+        self.samples: SimpleQueue[tuple[float, dict[str, float]]] = SimpleQueue()
+        """What the sampler's thread saw, until the next turn."""
+        self._clock = Clock(tick)
         self._asker = Asker(paths, attempt, log, self._ask_directly)
         self._stopper: Stopper | None = None
         self._acted = False
@@ -76,10 +83,13 @@ class Supervision:
         """Everything that is due now. Never raises."""
         guard = self._faults.guard
         guard("reading commands", self.take_commands)
+        guard("looking at the group's other runs", self._look_at_siblings)
         guard("reading the training's events", self.take_events)
+        if self.caught_up:
+            guard("judging the machine", self._take_samples)
+            guard("minding the time", self._mind_time)
         guard("acknowledging signals", self._acknowledge)
         guard("acting on signals", self._act_on_signals)
-        guard("minding the budgets", self._mind_budgets)
         guard("stopping", self._tick)
 
     def ask_by_signal(self) -> None:
@@ -137,14 +147,38 @@ class Supervision:
             self.take_commands()
         if self._stopper is not None:
             self._stopper.event(rank, event, now)
-        if rank != 0:
-            return
-        step, epoch = event.get("step"), event.get("epoch")
-        self.step = step if isinstance(step, int) else self.step
-        self.epoch = epoch if isinstance(epoch, int) else self.epoch
-        if event["kind"] == RUN_END:
-            self.training_end = event
-        for signal in self._judge.feed(event):
+        if rank == 0:
+            step = event.get("step")
+            self.step = step if isinstance(step, int) else self.step
+            if event["kind"] == RUN_END:
+                self.training_end = event
+        self._record(self._judge.feed(event, rank))
+
+    def _look_at_siblings(self) -> None:
+        found = self._siblings.turn(*self._judge.monitor)
+        if found is not None:
+            self._judge.compare_with(found)
+
+    def _take_samples(self) -> None:
+        while True:
+            try:
+                t, values = self.samples.get_nowait()
+            except Empty:
+                return
+            self._record(self._judge.sample(t, values))
+
+    def _mind_time(self) -> None:
+        t = self._clock.due()
+        if t is not None:
+            self._record(self._judge.tick(t))
+
+    def judge_the_end(self, text: str) -> None:
+        """The training is over; ``text`` says how, as far as only its supervisor knows."""
+        self._take_samples()
+        self._record(self._judge.end(time.time(), text))
+
+    def _record(self, transitions: Sequence[Signal]) -> None:
+        for signal in transitions:
             self._log.write(SIGNAL, **signal_fields(signal))
             if signal.cleared_at is None:
                 self._pending.append(signal)
@@ -162,24 +196,21 @@ class Supervision:
         if self._history:
             self._history = False
             raised = list(self._judge.active)
-        wanted = [signal for signal in raised if signal.action in ("stop", "abort")]
-        if not wanted or self._acted or self._stop_is_under_way():
+        wanted = [signal for signal in raised if self._is_to_act(signal)]
+        if not wanted or self._acted or self.training_end is not None or self._stop_is_under_way():
             return
         self._acted = True
         signal = min(wanted, key=lambda one: one.action != "abort")
-        self._asker.stop("policy", f"{signal.action}:{signal.id}", now=signal.action == "abort")
+        via, reason = _request_of(signal)
+        self._asker.stop(via, reason, now=signal.action == "abort")
 
     def _acknowledge(self) -> None:
         if self.caught_up:
             self._acknowledger.answer(self._judge.active, self.step)
 
-    def _mind_budgets(self) -> None:
-        if self._acted or self._stop_is_under_way() or self.training_end is not None:
-            return
-        which = self._budgets.exceeded(time.time() - self._started, self.step, self.epoch)
-        if which:
-            self._acted = True
-            self._asker.stop("budget", f"budget:{which}")
+    def _is_to_act(self, signal: Signal) -> bool:
+        # A training with the library minds the user's patience itself, with its best checkpoint saved.
+        return signal.action in ("stop", "abort") and not (signal.id == "patience" and self.has_library)
 
     def take_commands(self) -> None:
         """Obey new command files of this attempt; what is no command is noted."""
@@ -205,3 +236,12 @@ class Supervision:
     def _tick(self) -> None:
         if self._stopper is not None:
             self._stopper.tick(time.monotonic())
+
+
+def _request_of(signal: Signal) -> tuple[str, str]:
+    """From where the stop for a signal comes, and the reason that the run ends by."""
+    if signal.action == "stop" and signal.id == "budget":
+        return "budget", f"budget:{signal.evidence.get('which')}"
+    if signal.action == "stop" and signal.id == "patience":
+        return "policy", "patience"
+    return "policy", f"{signal.action}:{signal.id}"

@@ -17,7 +17,7 @@ from guardrun.errors import UserError
 from guardrun.events.paths import RunPaths
 from guardrun.events.schema import NOTE, RUN_END, RUN_START
 from guardrun.provenance.host import Lease, LeaseHeld
-from guardrun.supervising.ending import clear_away, read_last_words, record_proofs
+from guardrun.supervising.ending import clear_away, end_words, read_last_words, record_proofs
 from guardrun.supervising.event_log import EventLog
 from guardrun.supervising.faults import Faults
 from guardrun.supervising.finding import find_training
@@ -70,7 +70,7 @@ class Supervisor:
         self._oom = OomWatch()
         self._supervision = Supervision(
             paths, attempt, self._launch, log=self._log, past=self._past, events=self._events,
-            faults=self._faults, attached=attach,
+            faults=self._faults, attached=attach, tick=tempo.tick,
         )  # fmt: skip
         python = str(self._launch.get("python") or sys.executable)
         self._prover = Prover(paths, python, timeout=tempo.proof, hurried=self._is_hurried)
@@ -101,14 +101,15 @@ class Supervisor:
         stopper = self._stopper_for(training)
         self._supervision.drive(stopper)
         sampler = SystemSampler(
-            self._paths, self._attempt, every=self._tempo.sample, members=self._tree.family
-        )
+            self._paths, self._attempt, every=self._tempo.sample, members=self._tree.family,
+            told=self._supervision.samples.put,
+        )  # fmt: skip
         self._faults.guard("sampling", sampler.start)
         exit_code = self._watch(training, stopper)
-        self._wind_up(stopper, sampler)
+        self._wind_up(stopper, sampler, exit_code)
         return self._finish(self._facts(exit_code, stopper))
 
-    def _wind_up(self, stopper: Stopper, sampler: SystemSampler) -> None:
+    def _wind_up(self, stopper: Stopper, sampler: SystemSampler, exit_code: int) -> None:
         """The training's process is over: leave no orphan, read its last events, prove its checkpoints."""
 
         def tell(stage: Stage) -> None:
@@ -126,6 +127,8 @@ class Supervisor:
             "reading the last events",
             lambda: read_last_words(self._supervision, tempo.last_words),
         )
+        words = end_words(exit_code, self._oom.finding(), self._paths.console)
+        guard("judging the end", lambda: self._supervision.judge_the_end(words))
         guard("saying that all is gone", stopper.gone)
         guard("proving checkpoints", lambda: record_proofs(self._prover, log, tell))
 

@@ -11,6 +11,8 @@ class Tempo:
 
     turn: float = 0.1
     """One turn of the loop: the delay after which a command or an end is seen."""
+    tick: float = 1.0
+    """Between two looks at the clock, which budgets and silence are measured by."""
     sample: float = 2.0
     """Between two lines of system.jsonl."""
     remember: float = 1.0

@@ -50,6 +50,8 @@ class BudgetUsedUp:
         self._finding: Finding | None = None
         self._trained = False
         self._resumed = False
+        self._ticks = False
+        """Whether a supervisor's clock is heard: then no other counts."""
 
     def reset(self) -> None:
         # A resume within an attempt is no pause, and signs of its life come often; what lies between two
@@ -61,7 +63,8 @@ class BudgetUsedUp:
     def update(self, point: Point) -> bool:
         if not self._limited or self._finding is not None:
             return self._finding is not None
-        if self._seconds is not None and 0 < point.t < _LAST_T:
+        ticks = self._ticks = self._ticks or point.kind == "tick"
+        if self._seconds is not None and 0 < point.t < _LAST_T and (not ticks or point.kind == "tick"):
             self._mind_time(point, self._seconds)
         self._mind_progress(point)
         return self._finding is not None
@@ -70,14 +73,14 @@ class BudgetUsedUp:
         budget = self._budget
         if not self._limited or not len(block):
             return True
-        if self._finding is not None or self._resumed:
+        if self._finding is not None or (self._resumed and not self._ticks):
             return False
         if budget.steps is not None and (block.step > budget.steps).any():
             return False
         if budget.epochs is not None and (block.epoch >= budget.epochs).any():
             return False
         times = block.t[(block.t > 0) & (block.t < _LAST_T)]
-        if self._seconds is not None and len(times):
+        if self._seconds is not None and len(times) and not self._ticks:
             newest = max(self._newest, float(times.max()))
             if not self._began or self._spent + newest - self._began >= self._seconds:
                 return False

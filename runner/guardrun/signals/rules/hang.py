@@ -83,14 +83,14 @@ class Hang:
                     self._gaps.append(gap)
             elif kind == "eval" and self._phase == "train" and self._last:
                 self._longest_evaluation = max(self._longest_evaluation, gap)
-            self._last = self._clock = t
+            self._last = t
         if kind == "metrics":
             self._step = point.step
         elif kind == "phase":
             self._phase = point.text
         else:
             self._evaluated = True
-        self._silent = 0.0
+        self._silent = self._clock = 0.0
         self._watched = False
         return was or self._finding is not None
 
@@ -104,16 +104,17 @@ class Hang:
         if not self._last or self._step is None or (gaps > HUNG_AFTER_S).any():
             return False
         self._gaps.extend(gaps[gaps >= 0][-WINDOW:].tolist())
-        self._last = self._clock = float(times[-1])
+        self._last = float(times[-1])
         self._step = int(block.step[-1])
-        self._silent = 0.0
+        self._silent = self._clock = 0.0
         self._watched = False
         return True
 
     def _pass_time(self, t: float) -> bool:
         if not self._last or not self._clock < t < LAST_T:
             return False
-        self._silent += min(t - self._clock, LONGEST_TICK_S)
+        # The clock of whoever watches need not be the training's: only its own differences count.
+        self._silent += min(t - self._clock, LONGEST_TICK_S) if self._watched else 0.0
         self._clock = t
         self._watched = True
         if self._silent <= HUNG_AFTER_S or not self._in_steps() or self._silent <= self._limit():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from guardrun.supervising.samplers.host import HostSampler
 
 
 class SystemSampler:
-    """The only writer of system.jsonl. ``every`` is in seconds."""
+    """The only writer of system.jsonl. ``every`` is in seconds; ``told`` gets the time (unix seconds) and
+    the values of every sample, in the sampler's thread."""
 
     def __init__(
         self,
@@ -24,7 +26,9 @@ class SystemSampler:
         *,
         every: float,
         members: Callable[[], list[Identity]],
+        told: Callable[[tuple[float, dict[str, float]]], None],
     ) -> None:
+        self._told = told
         self._paths = paths
         self._attempt = attempt
         self._every = every
@@ -53,7 +57,10 @@ class SystemSampler:
         self._ended.wait(min(0.3, self._every / 2))
         while True:
             try:
-                log.write(SYSTEM, **host.sample(), **gpu.sample())
+                values = {**host.sample(), **gpu.sample()}
+                t = time.time()
+                log.write(SYSTEM, t=t, **values)
+                self._told((t, values))
                 if gpu.note != said:
                     said = gpu.note
                     log.write(NOTE, text=said)
