@@ -19,6 +19,7 @@ from guardrun.signals.block import Block, FloatArray
 from guardrun.signals.engine import Engine, EngineSettings, Placed
 from guardrun.signals.from_events import point_of
 from guardrun.signals.model import Kind, Signal
+from guardrun.signals.siblings import Sibling
 
 _SPAN: Final = 4096
 """Rows judged at once."""
@@ -72,6 +73,10 @@ class RunJudge:
         """Whether there are rows that were not judged yet."""
         tables = self._store.tables(0)
         return any(kind in tables and self._taken[kind] < tables[kind].size for kind in self._taken)
+
+    def compare_with(self, siblings: tuple[Sibling, ...]) -> None:
+        """How the other runs of the group are doing, from the next row on."""
+        self._engine.context.siblings = siblings
 
     def run(self, deadline: float) -> bool:
         """Judge until ``deadline`` (time.monotonic) or until nothing is left; whether a signal changed."""

@@ -10,19 +10,21 @@ from pathlib import Path
 from typing import Any, Final
 
 from guardrun.events.paths import RunPaths, rank_of
-from guardrun.events.schema import ACK, HEADER, PHASE, RESUME, RUN_END, RUN_START, Event
+from guardrun.events.schema import ACK, EVAL, HEADER, PHASE, RESUME, RUN_END, RUN_START, Event
 from guardrun.following.acknowledging import Acknowledgement, CommandFiles, acknowledged, acknowledgement
 from guardrun.following.console import console_tail
 from guardrun.following.episodes import Episodes, recorded_signal
+from guardrun.following.group_curves import group_of
 from guardrun.following.judging import RunJudge
 from guardrun.following.liveness import gather_facts
 from guardrun.following.log_file import LogFile
 from guardrun.following.small_files import SmallFiles
 from guardrun.series.store import SYSTEM, SeriesStore
 from guardrun.signals.context import EngineSettings, settings_of
+from guardrun.signals.siblings import Sibling
 from guardrun.state.fold import RunFold
 from guardrun.state.model import Facts, RunState
-from guardrun.state.values import table, whole
+from guardrun.state.values import real, table, whole
 
 _TIMELINE: Final = frozenset((PHASE, RUN_END))
 _BEGINNINGS: Final = frozenset((HEADER, RUN_START, RESUME))
@@ -49,6 +51,7 @@ class RunFollower:
         self._small = SmallFiles(self.paths)
         self._judge_wanted = judge
         self._judge: RunJudge | None = None
+        self._siblings: tuple[Sibling, ...] = ()
         self._timeline: list[tuple[int, Event]] = []
         """Rank 0's phases and ends, with the number of its rows before each."""
         self._answered: list[Acknowledgement] = []
@@ -146,6 +149,40 @@ class RunFollower:
         settings = settings_of(table(table(self._small.launch).get("config")))
         name, mode = self._fold.monitor_of(self._small.launch) or (settings.monitor, settings.mode)
         return replace(settings, monitor=name, mode=mode)
+
+    @property
+    def group(self) -> str | None:
+        """The group that the run belongs to."""
+        return group_of(self._small.identity)
+
+    @property
+    def judged(self) -> bool:
+        """Whether it is judged here, for want of a supervisor."""
+        return self._judge is not None
+
+    @property
+    def total_steps(self) -> float | None:
+        """Steps that it shall take, as its training told last; None: not known."""
+        return next(filter(None, (real(e.get("total_steps")) for _, e in reversed(self._timeline))), None)
+
+    def evaluations(self, metric: str) -> list[tuple[float, float]]:
+        """(step, value) of every evaluation that has this metric."""
+        evals = self.series.tables(0).get(EVAL)
+        if evals is None or not evals.has(metric):
+            return []
+        curve = evals.get(metric)
+        placed = curve.step >= 0  # False for NaN: a row without a step
+        return list(zip(curve.step[placed].tolist(), curve.value[placed].tolist(), strict=True))
+
+    def compare_with(self, siblings: tuple[Sibling, ...]) -> bool:
+        """Judge it beside these runs of its group; True when it is judged anew, because there were none."""
+        anew = bool(siblings) and not self._siblings
+        self._siblings = siblings
+        if anew:
+            self._judge = self._final = None
+        elif self._judge is not None:
+            self._judge.compare_with(siblings)
+        return anew
 
     def console_tail(self, lines: int) -> list[str]:
         """The last lines of the training's own output, as plain text."""
@@ -250,6 +287,7 @@ class RunFollower:
         settings = self.settings()
         if self._judge is None or self._judge.settings != settings:
             self._judge = RunJudge(self.series, settings, self._timeline)
+            self._judge.compare_with(self._siblings)
         return self._judge.run(deadline)
 
     def _current_facts(self) -> Facts:
