@@ -19,6 +19,11 @@ def decreasing(
     return [level * (1 + noise * rng.gauss(0, 1)) for level in levels]
 
 
+def noisy(level: float, count: int, noise: float = 0.2, seed: int = 1) -> list[float]:
+    rng = random.Random(seed)
+    return [level * (1 + noise * rng.gauss(0, 1)) for _ in range(count)]
+
+
 def metrics(step: int, **values: float) -> Point:
     """A training point; ``loss`` is train/loss."""
     named = {{"loss": "train/loss"}.get(name, name): value for name, value in values.items()}

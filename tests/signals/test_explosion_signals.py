@@ -6,12 +6,7 @@ import random
 
 import pytest
 
-from signal_curves import Judged, decreasing, evaluation, judge, judge_losses, metrics, raised
-
-
-def noisy(level: float, count: int, noise: float = 0.2, seed: int = 1) -> list[float]:
-    rng = random.Random(seed)
-    return [level * (1 + noise * rng.gauss(0, 1)) for _ in range(count)]
+from signal_curves import Judged, decreasing, evaluation, judge, judge_losses, metrics, noisy, raised
 
 
 def test_an_absurd_learning_rate_in_a_short_run_is_caught_within_a_few_steps():

@@ -47,8 +47,9 @@ class LrRestarts:
         rates = block.values("lr")
         if not len(rates):
             return True
-        if rates[0] <= self._peak and (rates > 0).all() and not (np.diff(rates) > 0).any():
-            self._lowest = min(self._lowest, float(rates[-1]))
+        falling = rates[0] <= self._lowest < np.inf and (rates > 0).all() and (rates[1:] <= rates[:-1]).all()
+        if falling:
+            self._lowest = float(rates[-1])
             return True
         before = self._peak, self._lowest
         for rate in rates.tolist():

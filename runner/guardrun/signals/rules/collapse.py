@@ -35,7 +35,7 @@ class Collapse:
     Wrong when: the loss changes its meaning by design (a new term, a curriculum, a harder data set).
     """
 
-    about = About(id="collapse", family="health", kinds=frozenset(("metrics", "eval")), clear_after=25)
+    about = About(id="collapse", family="health", kinds=frozenset(("metrics", "eval")), clear_after=2)
 
     def __init__(self, context: Context) -> None:
         monitor = context.settings.monitor

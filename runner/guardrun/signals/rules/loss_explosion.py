@@ -20,8 +20,11 @@ from guardrun.signals.rules.points import TRAIN_LOSS, VAL_LOSS, number
 FACTOR: Final = 3.0
 LASTING: Final = 50
 """Values in a row above three times the median before: 0 wrong stops in 1,731 real step-level logs."""
-BEYOND_LASTING: Final = RECENT
+BEYOND_LASTING: Final = 20
 """Enough when the loss is three times worse even than before any training, and not falling."""
+FAR_BEYOND: Final = 10.0
+FAR_BEYOND_LASTING: Final = RECENT
+"""Enough when it is ten times worse than that."""
 WATCHED: Final = 10
 """From here on a person is told; nothing is done yet."""
 GIVEN_BACK: Final = 0.25
@@ -47,7 +50,8 @@ class LossExplosion:
 
     Definition: the training loss stays above three times the running median of the 50 values before the rise
     (by more than eight times their noise, MAD, and by at least a quarter of what the training had gained) for
-    50 values in a row; ten are enough when it is worse than three times the untrained loss and not falling.
+    50 values in a row; twenty are enough when it is worse than three times the untrained loss and not falling,
+    and ten when it is ten times worse.
     Or: it was a hundred times worse than untrained, and has not come back below the untrained level within a
     hundred values. From ten values on it warns; nothing is done yet.
 
@@ -118,13 +122,19 @@ class LossExplosion:
     def finding(self) -> Finding | None:
         if self._burst is not None and self._burst.lasting:
             return self._burst_report(self._burst)
-        if self._excess.length < min(WATCHED, BEYOND_LASTING):
+        if self._excess.length < WATCHED:
             return None
         excess = self._excess.current()
         if excess is None or excess.value - excess.base < GIVEN_BACK * self._gained():
             return None
-        beyond = excess.lowest > self._worse_than_untrained(FACTOR) and not excess.recovering
-        return self._report(excess, BEYOND_LASTING if beyond else LASTING)
+        return self._report(excess, self._needed(excess))
+
+    def _needed(self, excess: Excess) -> int:
+        """How many values in a row it takes to be sure."""
+        if excess.recovering or excess.lowest <= self._worse_than_untrained(FACTOR):
+            return LASTING
+        far = excess.lowest > self._worse_than_untrained(FAR_BEYOND)
+        return FAR_BEYOND_LASTING if far else BEYOND_LASTING
 
     def _gained(self) -> float:
         """How far the training has brought the loss down; 0 when it has not."""
