@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from signal_curves import Judged, evaluation
 
 from guardrun.signals.engine import EngineSettings
 from guardrun.signals.model import Signal
 from guardrun.signals.siblings import Sibling, Standing
+from signal_curves import Judged, evaluation
 
 EVALS = 40
 TOTAL = 100 * EVALS
@@ -128,10 +128,7 @@ def test_a_longer_sibling_is_met_at_the_same_step_and_a_shorter_one_at_the_same_
     short = sibling([2.3, 2.2, 1.0, 0.4], total=400.0)
     long = sibling(curve(0.4), total=10.0 * TOTAL)
     standing = Standing()
-    places = [
-        standing._others(step, step / TOTAL, [short, long])[0]  # noqa: SLF001
-        for step in (TOTAL // 4, TOTAL // 2)
-    ]
+    places = [standing._others(step, step / TOTAL, [short, long])[0] for step in (TOTAL // 4, TOTAL // 2)]
     assert places[0] == sorted([2.3, long.best_until(TOTAL // 4)])
     assert places[1] == sorted([2.2, long.best_until(TOTAL // 2)])
 
@@ -206,7 +203,7 @@ def test_a_million_evaluations_cost_bounded_memory_and_no_time():
     siblings = [sibling(values) for values in GROUP]
     for step in range(200_000):
         standing.take(step, 2.3, siblings, 200_000)
-    assert len(standing._steps) <= 256  # noqa: SLF001
+    assert len(standing._steps) <= 256
 
 
 # -- the rule
