@@ -58,7 +58,7 @@ def write_json(document: Any, *, to_stdout: bool, file: Path | None) -> None:
 
 
 def exit_code_for(states: Iterable[RunState], fail_on: str | None) -> int:
-    """0, or 4 when a standing signal is at least that severe."""
+    """0, or 4 when a standing signal that nobody has acknowledged is at least that severe."""
     if fail_on is None:
         return 0
     from guardrun.signals.model import SEVERITY_ORDER
@@ -66,7 +66,8 @@ def exit_code_for(states: Iterable[RunState], fail_on: str | None) -> int:
     least = SEVERITY_ORDER[fail_on]
     for state in states:
         for signal in state.signals:
-            if signal.cleared_at is None and SEVERITY_ORDER[signal.severity] >= least:
+            unknown = signal.cleared_at is None and signal.acknowledged_at is None
+            if unknown and SEVERITY_ORDER[signal.severity] >= least:
                 return FOUND
     return 0
 
