@@ -21,9 +21,12 @@ from guardrun.signals.rules.loss_spike import LossSpike
 from guardrun.signals.rules.memory_growth import MemoryGrowth
 from guardrun.signals.rules.memory_near_limit import MemoryNearLimit
 from guardrun.signals.rules.nan import NonFinite
+from guardrun.signals.rules.no_learning import NoLearning
+from guardrun.signals.rules.oscillation import Oscillation
 from guardrun.signals.rules.out_of_memory import OutOfMemory
 from guardrun.signals.rules.overfit import Overfit
 from guardrun.signals.rules.patience import Patience
+from guardrun.signals.rules.stagnation import Stagnation
 from guardrun.signals.rules.straggler import Straggler
 from guardrun.signals.rules.throughput_drop import ThroughputDrop
 from guardrun.signals.rules.val_jump import ValJump
@@ -39,6 +42,9 @@ RULES: Final[tuple[Callable[[Context], Rule], ...]] = (
     Overfit,
     VanishingGradient,
     LossScale,
+    Oscillation,
+    NoLearning,
+    Stagnation,
     Patience,
     BudgetUsedUp,
     Hang,
