@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from typing import Any, Final
 
+from guardrun.series.robust import median
 from guardrun.signals.block import Block
 from guardrun.signals.context import Context
 from guardrun.signals.level import Level, Shift
@@ -18,14 +21,18 @@ EVAL_STRETCH: Final = 2
 EVAL_LASTING: Final = 5
 """The same for evaluations: ten of them."""
 
+BETWEEN: Final = 50
+"""Running losses between two evaluations whose median stands for them: logs may have one an epoch."""
+
 
 class Collapse:
     """The loss fell to a clearly worse level and does not come back.
 
-    Definition: the level of the training loss (median of 25 logged values; of two evaluations where it is
-    measured in evaluation mode) stays above its best by a quarter of that best, by a quarter of all that the
-    training had gained, and by five times the noise of a value, for a hundred values (ten evaluations) in a
-    row, and is not falling. Where no training loss is logged, the validation loss is judged.
+    Definition: the level of the training loss (median of 25 logged values; or of two evaluations, by the
+    values since the one before where it is not measured in evaluation mode) stays above its best by a
+    quarter of that best, by a quarter of all that the training had gained, and by five times the noise of a
+    value, for a hundred values (ten evaluations) in a row, and is not falling. Where no training loss is
+    logged, the validation loss is judged.
 
     Defaults: a quarter, a hundred values or ten evaluations; warns and never stops a run.
 
@@ -46,6 +53,9 @@ class Collapse:
     def reset(self) -> None:
         self._running = Level(STRETCH)
         self._evaluated = Level(EVAL_STRETCH)
+        self._between: deque[float] = deque(maxlen=BETWEEN)
+        """Running losses since the last evaluation."""
+        self._per_eval = Level(EVAL_STRETCH)
         self._val = Level(EVAL_STRETCH)
         self._lr: float | None = None
 
@@ -53,12 +63,19 @@ class Collapse:
         self._lr = learning_rate(point.values) or self._lr
         train = point.values.get(TRAIN_LOSS)
         if point.kind == "metrics":
-            return train is not None and (self._running.take(point.step, train) or self._running.above > 0)
+            if train is None:
+                return False
+            self._between.append(train)
+            return self._running.take(point.step, train) or self._running.above > 0
         val = point.values.get(self._val_name)
         if train is not None:
             self._evaluated.take(point.step, train)
         if val is not None:
             self._val.take(point.step, val)
+            known = [loss for loss in self._between if math.isfinite(loss)]
+            self._between.clear()
+            if known:
+                self._per_eval.take(point.step, median(known))
         return train is not None or val is not None
 
     def skim(self, block: Block) -> bool:
@@ -67,14 +84,16 @@ class Collapse:
             return True
         if not self._running.skim(block.steps_of(TRAIN_LOSS), losses):
             return False
+        self._between.extend(losses[-BETWEEN:].tolist())
         self._lr = block.last_rate() or self._lr
         return True
 
     def finding(self) -> Finding | None:
         if self._evaluated.best is not None:
             return self._judged(self._evaluated, EVAL_LASTING, TRAIN_LOSS)
-        if self._running.best is not None:
-            return self._judged(self._running, LASTING, TRAIN_LOSS)
+        if self._running.best is not None or self._per_eval.best is not None:
+            found = self._judged(self._running, LASTING, TRAIN_LOSS)
+            return found or self._judged(self._per_eval, EVAL_LASTING, TRAIN_LOSS)
         return self._judged(self._val, EVAL_LASTING, self._val_name)
 
     def _judged(self, level: Level, lasting: int, name: str) -> Finding | None:
