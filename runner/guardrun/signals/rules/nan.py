@@ -10,6 +10,7 @@ import numpy as np
 
 from guardrun.signals.block import Block
 from guardrun.signals.context import Context
+from guardrun.signals.hidden_nan import FROZEN, ZEROS, HiddenNan
 from guardrun.signals.model import About, Finding, Point
 from guardrun.signals.rates import learning_rate, lower_rate_advice
 from guardrun.signals.rules.points import GRAD_NORM, LOSS_SCALE, TRAIN_LOSS, WEIGHTS
@@ -32,13 +33,16 @@ class NonFinite:
     Definition: the training loss is NaN or infinite for five logged values in a row, or the first three of a
     run are, or the weights themselves are: that acts. One such loss warns. A gradient norm that is not
     finite is told (a skipped step is harmless) and warns from 20 in a row, or when a fifth of the last
-    hundred are; a validation metric warns from three evaluations in a row.
+    hundred are; a validation metric warns from three evaluations in a row. A NaN that the log hides acts
+    too: the loss is logged as exactly 0 five times in a row, or does not change by one bit for twenty, beside
+    gradient norms that are not finite; without norms, a fall to exactly 0 from an ordinary level warns.
 
     Defaults: five values in a row; aborts the run, keeps its best checkpoint.
 
     Source: of the published runs with five non-finite losses in a row none came back, and nine runs of one
     repository burnt 131 hours after the first. Healthy runs in half precision skip 1 to 2 % of their steps,
-    and one had an infinite validation loss for six epochs before its best metric.
+    and one had an infinite validation loss for six epochs before its best metric. Hugging Face's Trainer
+    logs a NaN loss as the mean of the others, and as 0.0 when there is none (logging_nan_inf_filter).
 
     Wrong when: a loss is infinite by design on some batches and the mean of the others is what counts.
     """
@@ -62,6 +66,7 @@ class NonFinite:
         """The step at which the weights were found damaged."""
         self._last_finite: int | None = None
         self._lr: float | None = None
+        self._hidden = HiddenNan()
         self._scaled = False
         """Whether a loss scale is logged: then a non-finite gradient norm is a skipped step."""
 
@@ -70,6 +75,8 @@ class NonFinite:
         self._scaled = self._scaled or LOSS_SCALE in point.values
         concerned = self._take_loss(point)
         concerned = self._take_grad(point) or concerned
+        if concerned:
+            self._hidden.take(point.step, point.values.get(TRAIN_LOSS), point.values.get(GRAD_NORM))
         damaged = point.values.get(WEIGHTS)
         if damaged is not None:
             self._weights = (self._weights or point.step) if damaged else None
@@ -110,7 +117,7 @@ class NonFinite:
             return False
         if self._eval_trouble or WEIGHTS in block.columns:
             return False
-        if not (np.isfinite(losses).all() and np.isfinite(norms).all()):
+        if not (np.isfinite(losses).all() and np.isfinite(norms).all() and self._hidden.skim(losses, norms)):
             return False
         self._lr = block.last_rate() or self._lr
         self._scaled = self._scaled or len(block.values(LOSS_SCALE)) > 0
@@ -124,9 +131,16 @@ class NonFinite:
         return True
 
     def finding(self) -> Finding | None:
-        if not (self._loss.length or self._skipped or self._grad.length or self._weights or self._eval_trouble):
+        visible = self._loss.length or self._skipped or self._grad.length or self._weights
+        if not (visible or self._eval_trouble or self._hidden.zeros):
             return None
-        return self._weights_finding() or self._loss_finding() or self._grad_finding() or self._eval_finding()
+        return (
+            self._weights_finding()
+            or self._loss_finding()
+            or self._hidden_finding()
+            or self._grad_finding()
+            or self._eval_finding()
+        )
 
     def _weights_finding(self) -> Finding | None:
         if self._weights is None:
@@ -175,6 +189,41 @@ class NonFinite:
             )
         change = f"{self.about.clear_after} finite losses in a row"
         return Finding("act", self._loss.first, message, evidence, advice, change)
+
+    def _hidden_finding(self) -> Finding | None:
+        """The loss is a number, but only because the log replaces what is none."""
+        hidden = self._hidden
+        zero = hidden.zeros >= ZEROS
+        blind = hidden.blind >= (ZEROS if zero else FROZEN)
+        if not blind and not (zero and hidden.fell):
+            return None
+        first = hidden.blind_from if blind else hidden.zeros_from
+        length = hidden.blind if blind else hidden.zeros
+        reads = "exactly 0" if zero else f"{self._loss.value:.4g} without any change"
+        beside = (
+            f"while the gradient norm is {_word(self._grad.value)}"
+            if blind
+            else "from one log to the next, without having come near it"
+        )
+        evidence = {
+            "metric": TRAIN_LOSS,
+            "where": "hidden",
+            "value": self._loss.value,
+            "grad_norm": self._grad.value if blind else None,
+            "in_a_row": length,
+            "threshold": ZEROS if zero else FROZEN,
+        }
+        message = (
+            f"The training loss reads {reads} since step {first} {beside}: a NaN is hidden. Hugging Face's "
+            "logging_nan_inf_filter does that."
+        )
+        certain = blind and (zero or not self._scaled)
+        advice = (
+            f"{'Abort. ' if certain else ''}Set logging_nan_inf_filter=False to see it; resume from a "
+            f"checkpoint of before step {first} and {lower_rate_advice(self._lr)}, or use bfloat16."
+        )
+        change = "finite gradient norms again" if blind else "a loss that is not 0"
+        return Finding("act" if certain else "warn", first, message, evidence, advice, change)
 
     def _grad_finding(self) -> Finding | None:
         length = self._grad.length
