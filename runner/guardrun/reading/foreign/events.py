@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from guardrun.events.encode import encode
+import orjson
+
+from guardrun.events.encode import encode, nonfinite_word
 from guardrun.events.schema import (
     ENVELOPE,
     FOREIGN_SOURCE,
@@ -53,6 +55,7 @@ class _Writer:
         self._seq = 0
         self._steps: dict[str, int] = {}
         """The newest step of each curve."""
+        self._highest = 0
         self._epoch: int | None = None
         self._t: float | None = None
         self._last = 0
@@ -78,6 +81,7 @@ class _Writer:
         if self._went_back(row):
             self._attempt += 1
             self._steps.clear()
+            self._highest = row.step
             yield self._header()
             yield self._line(
                 RESUME, attempt=self._attempt, step=row.step, epoch=row.epoch, skip="none", exact=False
@@ -103,6 +107,9 @@ class _Writer:
 
     def _went_back(self, row: ForeignRow) -> bool:
         """Whether a curve goes back: rows of different curves need not come in one order."""
+        if row.step >= self._highest:
+            self._highest = row.step
+            return False
         steps = self._steps
         return any(steps.get(name, 0) > row.step for name in row.values)
 
@@ -118,9 +125,15 @@ class _Writer:
             event["t"] = row.t
         if row.epoch is not None:
             event["epoch"] = row.epoch
-        event.update((name[:_LONGEST_NAME], v) for name, v in row.values.items() if name not in ENVELOPE)
+        for name, value in row.values.items():
+            if name not in ENVELOPE:
+                # What is left of a finite number when it is taken from itself is 0, of any other NaN.
+                event[name[:_LONGEST_NAME]] = value if value - value == 0.0 else nonfinite_word(value)
         self._seq += 1
-        return encode(event)
+        try:
+            return orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
+        except TypeError:
+            return encode(event)
 
     def _line(self, kind: str, **fields: Any) -> bytes:
         event: dict[str, Any] = {"seq": self._seq, "kind": kind}

@@ -89,7 +89,9 @@ class ForeignFile:
         try:
             descriptor = os.open(self.path, _FLAGS)
         except OSError as error:
-            raise UserError(f"{self.path} cannot be read: {error.strerror or error}") from error
+            absent = isinstance(error, FileNotFoundError) and not os.path.islink(self.path)
+            reason = f"cannot be read: {error.strerror or error}"
+            raise UserError(f"no such file: {self.path}" if absent else f"{self.path} {reason}") from error
         return _Opened(self.path, descriptor)
 
 

@@ -24,10 +24,8 @@ def read_foreign(path: Path, mapping: Mapping[str, str] | None = None) -> list[F
     log's own name for it. Raises UserError (exit code 2) which says what was tried, and how to map columns.
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         return _read_folder(path, mapping)
-    if not os.path.lexists(path):
-        raise UserError(f"no such file or folder: {path}")
     file = ForeignFile(path)
     ours = is_event_file(file.head)
     log = read_events(path, [(path, "")], mapping) if ours else read_file(file, mapping)

@@ -18,11 +18,26 @@ _EVALUATIONS: Final = {
 _AXES: Final = frozenset((*STEP_NAMES, *EPOCH_NAMES))
 _MAPPED_AXES: Final = ("step", "epoch", "time")
 _MOST_NAMES: Final = 4096
+_MOST_PLANS: Final = 256
 _SUMMARY: Final = "train_runtime"
 """Hugging Face's Trainer ends its log with one row of totals, whose train_loss is the mean of all steps."""
 _FIRST_TIME, _LAST_TIME = 5e8, 1e10
 """Unix seconds between 1985 and 2286; anything else in a time column is a duration."""
 _MILLISECONDS: Final = 1000.0
+
+
+class _Plan:
+    """What the columns of one shape of record mean: worked out once, used for every row of that shape."""
+
+    __slots__ = ("columns", "epochs", "steps", "times")
+
+    def __init__(self) -> None:
+        self.columns: list[tuple[str, str, bool]] = []
+        """Raw name, stored name, whether it was measured in evaluation mode; of two columns that mean the
+        same the better one comes later."""
+        self.steps: list[str] = []
+        self.epochs: list[str] = []
+        self.times: list[str] = []
 
 
 class Table:
@@ -37,10 +52,8 @@ class Table:
         self.flavour = flavour
         self._facts = facts
         self._mapped = {raw: stored for stored, raw in (mapping or {}).items()}
-        self._mapped_axes = [pair for pair in self._mapped.items() if pair[1] in _MAPPED_AXES]
         self._chosen = set(mapping or ())
-        self._names: dict[tuple[str, str], str] = {}
-        self._lowered: dict[str, str] = {}
+        self._plans: dict[tuple[str, ...], _Plan] = {}
         self._has_steps = False
         self._has_trained = False
         self._step = 0
@@ -50,109 +63,113 @@ class Table:
     def rows(self, raw_record: RawRecord) -> Iterator[ForeignRow]:
         """One or two rows: what was measured in training, and what an evaluation found."""
         record = self.flavour.prepare(raw_record)
-        axes = self._axes(record)
-        stepped = self._take_step(record, axes)
-        split = _split_of(record, axes)
-        t, time_column = self._time(record, axes)
+        plan = self._plan_of(record)
+        stepped = self._take_step(record, plan)
+        t, time_column = _time(record, plan) if plan.times else (None, "")
         trained: dict[str, float] = {}
         evaluated: dict[str, float] = {}
-        for raw, value in record.items():
-            number = as_value(value)
-            if number is None or raw is time_column or self._is_axis(raw):
-                continue
-            name = self._name(raw, split)
-            if name == "train/loss" and _SUMMARY in record:
-                name = "train/mean_loss"
-            # An exact name comes first where a shortened one means the same.
-            into = evaluated if self.flavour.is_evaluated(raw, name) else trained
-            if name not in into or name == raw or raw in self._mapped:
-                into[name] = number
-        self._count(stepped, bool(trained), bool(evaluated))
-        epoch = self._epoch(record, axes)
+        for raw, name, is_evaluated in plan.columns:
+            value = record[raw]
+            number = value if type(value) is float else as_value(value)
+            if number is not None and raw is not time_column:
+                if is_evaluated:
+                    evaluated[name] = number
+                else:
+                    trained[name] = number
+        if not stepped and not self._has_steps and (trained or (evaluated and not self._has_trained)):
+            self._step += 1
+        epoch = self._epoch(record, plan)
         if trained:
+            self._has_trained = True
             yield ForeignRow("metrics", self._step, epoch, t, trained)
         if evaluated:
             yield ForeignRow("eval", self._step, epoch, t, evaluated)
 
-    def _axes(self, record: RawRecord) -> dict[str, str]:
-        lowered = self._lowered
-        axes: dict[str, str] = {}
-        for raw in record:
-            small = lowered.get(raw)
-            if small is None:
-                small = raw.strip().lower()
-                if len(lowered) < _MOST_NAMES:
-                    lowered[raw] = small
-                    self.met.add(raw)
-            axes[small] = raw
-        axes.update((stored, raw) for raw, stored in self._mapped_axes if raw in record)
-        return axes
-
-    def _is_axis(self, raw: str) -> bool:
-        mapped = self._mapped.get(raw)
-        if mapped is not None:
-            return mapped in _MAPPED_AXES
-        small = self._lowered.get(raw)
-        return (small if small is not None else raw.strip().lower()) in _AXES
-
-    def _count(self, stepped: bool, trained: bool, evaluated: bool) -> None:
-        if not (stepped or self._has_steps) and (trained or (evaluated and not self._has_trained)):
-            self._step += 1
-        self._has_trained = self._has_trained or trained
-
-    def _take_step(self, record: RawRecord, axes: dict[str, str]) -> bool:
+    def _take_step(self, record: RawRecord, plan: _Plan) -> bool:
         """Note the row's step; False when it has none that can be used."""
-        names = ("step",) if "step" in self._chosen else STEP_NAMES
-        for name in names:
-            raw = axes.get(name)
-            if raw is None:
-                continue
+        for raw in plan.steps:
             step = whole(as_value(record[raw]))
             if step is not None:
                 self._step, self._has_steps = step, True
                 return True
         return False
 
-    def _epoch(self, record: RawRecord, axes: dict[str, str]) -> int | None:
-        for name in EPOCH_NAMES:
-            raw = axes.get(name)
-            if raw is not None:
-                epoch = whole(as_value(record[raw]), floor=True)
-                return epoch if epoch is None else max(0, epoch - self.flavour.first_epoch)
+    def _epoch(self, record: RawRecord, plan: _Plan) -> int | None:
+        for raw in plan.epochs:
+            epoch = whole(as_value(record[raw]), floor=True)
+            return epoch if epoch is None else max(0, epoch - self.flavour.first_epoch)
         return None
 
-    def _time(self, record: RawRecord, axes: dict[str, str]) -> tuple[float | None, str | None]:
-        """The row's time, and the column that holds it; a duration is a metric like any other."""
-        for name in TIME_NAMES:
-            raw = axes.get(name)
-            t = None if raw is None else as_value(record[raw])
-            if t is None:
-                continue
-            if t > _LAST_TIME * _MILLISECONDS / 10:
-                t /= _MILLISECONDS
-            if _FIRST_TIME < t < _LAST_TIME:
-                return t, raw
-        return None, None
+    def _plan_of(self, record: RawRecord) -> _Plan:
+        split = next((str(record[name]) for name in _SPLIT_COLUMNS if type(record.get(name)) is str), "")
+        shape = (split, *record)
+        plan = self._plans.get(shape)
+        if plan is None:
+            plan = self._new_plan(record)
+            if len(self._plans) < _MOST_PLANS:
+                self._plans[shape] = plan
+        return plan
+
+    def _new_plan(self, record: RawRecord) -> _Plan:
+        plan = _Plan()
+        lowered = {raw.strip().lower(): raw for raw in record}
+        split = _split_of(record, lowered)
+        mapped = {stored: raw for raw, stored in self._mapped.items() if raw in record}
+        axes = (
+            ("step", STEP_NAMES, plan.steps),
+            ("epoch", EPOCH_NAMES, plan.epochs),
+            ("time", TIME_NAMES, plan.times),
+        )
+        for axis, names, into in axes:
+            if axis in self._chosen:
+                into += [mapped[axis]] if axis in mapped else []
+            else:
+                into += [lowered[name] for name in names if name in lowered]
+        for raw in record:
+            if len(self.met) < _MOST_NAMES:
+                self.met.add(raw)
+            if not self._is_axis(raw):
+                name = self._name(raw, split)
+                if name == "train/loss" and _SUMMARY in record:
+                    name = "train/mean_loss"
+                plan.columns.append((raw, name, self.flavour.is_evaluated(raw, name)))
+        if len({name for _, name, _ in plan.columns}) < len(plan.columns):
+            # An exact name outranks a shortened one that means the same, and what the user said outranks all.
+            plan.columns.reverse()
+            plan.columns.sort(key=lambda column: (column[0] in self._mapped, column[0] == column[1]))
+        return plan
+
+    def _is_axis(self, raw: str) -> bool:
+        mapped = self._mapped.get(raw)
+        return mapped in _MAPPED_AXES if mapped is not None else raw.strip().lower() in _AXES
 
     def _name(self, raw: str, split: str) -> str:
-        known = self._names.get((raw, split))
-        if known is not None:
-            return known
-        name = self._mapped.get(raw) or self._unclaimed(self.flavour.name_of(raw) or stored_name(raw, split))
-        if len(self._names) < _MOST_NAMES:
-            self._names[raw, split] = name
-            if name != raw:
-                self._facts.renamed[raw] = name
+        name = self._mapped.get(raw)
+        if name is None:
+            name = self.flavour.name_of(raw) or stored_name(raw, split)
+            # Another name where the user gave this one to another column.
+            name = f"metric/{name}" if name in self._chosen else name
+        if name != raw and len(self._facts.renamed) < _MOST_NAMES:
+            self._facts.renamed[raw] = name
         return name
 
-    def _unclaimed(self, name: str) -> str:
-        """Another name where the user gave this one to another column."""
-        return f"metric/{name}" if name in self._chosen else name
+
+def _time(record: RawRecord, plan: _Plan) -> tuple[float | None, str]:
+    """The row's time, and the column that holds it; a duration is a metric like any other."""
+    for raw in plan.times:
+        t = as_value(record[raw])
+        if t is None:
+            continue
+        if t > _LAST_TIME * _MILLISECONDS / 10:
+            t /= _MILLISECONDS
+        if _FIRST_TIME < t < _LAST_TIME:
+            return t, raw
+    return None, ""
 
 
-def _split_of(record: RawRecord, axes: dict[str, str]) -> str:
+def _split_of(record: RawRecord, lowered: dict[str, str]) -> str:
     for column in _SPLIT_COLUMNS:
-        value = record.get(axes[column]) if column in axes else None
+        value = record.get(lowered[column]) if column in lowered else None
         if isinstance(value, str):
             return _EVALUATIONS.get(value.strip().lower(), "")
     return ""

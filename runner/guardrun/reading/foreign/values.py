@@ -8,6 +8,8 @@ import math
 import re
 from typing import Any, Final
 
+import orjson
+
 from guardrun.reading.foreign.model import RawRecord
 
 MOST_VALUES: Final = 1000
@@ -20,16 +22,15 @@ _WORD: Final = re.compile(r"([+-]?)1\.#(INF|IND|QNAN|NAN)\d*", re.IGNORECASE)
 
 def as_value(value: Any) -> float | None:
     """The number that a raw value stands for (``nan`` and ``inf`` in any spelling included), or None."""
-    if isinstance(value, bool):
-        return None
+    kind = type(value)
+    if kind is float:
+        return float(value)
     try:
-        if isinstance(value, int | float):
-            return float(value)
-        if isinstance(value, str) and "_" not in value and value:
+        if kind is int or (kind is str and value and "_" not in value):
             return float(value)
     except (ValueError, OverflowError):
         pass
-    return _windows_word(value) if isinstance(value, str) and "#" in value else None
+    return _windows_word(value) if kind is str and "#" in value else None
 
 
 def _windows_word(text: str) -> float | None:
@@ -59,6 +60,8 @@ def split_cells(line: str, delimiter: str) -> list[str]:
 
 def flattened(found: dict[str, Any]) -> RawRecord:
     """Objects inside the object become keys with ``/``, two levels deep; at most MOST_VALUES keys."""
+    if len(found) <= MOST_VALUES and dict not in map(type, found.values()):
+        return found
     flat: RawRecord = {}
     _flatten(found, "", _DEEPEST, flat)
     return flat
@@ -77,7 +80,11 @@ def _flatten(found: dict[str, Any], prefix: str, depth: int, into: RawRecord) ->
 def json_of(text: str) -> Any:
     """The JSON value of this text, Python's NaN and Infinity included; None when there is none."""
     try:
-        return json.loads(text, parse_int=_int)
+        return orjson.loads(text)
+    except ValueError:
+        pass
+    try:
+        return _DECODER.decode(text)
     except (ValueError, RecursionError):
         return None
 
@@ -85,3 +92,7 @@ def json_of(text: str) -> Any:
 def _int(digits: str) -> int | float:
     """Python refuses to read very long numbers; a float is good enough for them."""
     return int(digits) if len(digits) < 20 else math.inf if len(digits) > 310 else float(digits)
+
+
+_DECODER: Final = json.JSONDecoder(parse_int=_int)
+"""Reads what the fast one refuses: Python's own NaN and Infinity, very long numbers, lone surrogates."""
