@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from guardrun.signals.engine import EngineSettings
+from guardrun.signals.hidden_nan import HiddenNan
 from signal_curves import Judged, decreasing, judge, metrics, raised
 
 NAN = math.nan
@@ -100,3 +104,30 @@ def test_a_hidden_nan_that_ends_is_cleared() -> None:
 
     assert raised(judged, "nan")
     assert judged.active == ()
+
+
+_LOSSES = st.sampled_from([0.0, -0.0, 0.25, 0.5, 1.0, NAN, math.inf])
+_NORMS = st.sampled_from([None, 0.5, 1.0, NAN, math.inf])
+
+
+@given(st.lists(st.tuples(_LOSSES, _NORMS), max_size=60), st.integers(1, 20))
+def test_rows_taken_at_once_leave_the_state_that_single_rows_leave(
+    rows: list[tuple[float, float | None]], size: int
+) -> None:
+    singly, at_once = HiddenNan(), HiddenNan()
+    for start in range(0, len(rows), size):
+        part = rows[start : start + size]
+        losses = np.array([loss for loss, _ in part])
+        norms = np.array([norm for _, norm in part if norm is not None])
+        fine = bool(np.isfinite(losses).all() and np.isfinite(norms).all())
+        taken = fine and at_once.skim(losses, norms)
+        for step, (loss, norm) in enumerate(part, start):
+            singly.take(step, loss, norm)
+            if not taken:
+                at_once.take(step, loss, norm)
+        assert _state(at_once) == _state(singly)
+
+
+def _state(hidden: HiddenNan) -> tuple[object, ...]:
+    since = {"blind_from": hidden.blind, "zeros_from": hidden.zeros}
+    return tuple(repr(getattr(hidden, name)) for name in HiddenNan.__slots__ if since.get(name, 1))
