@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from guardrun.cli.main import run
+from guardrun.events.decode import decode
+from guardrun.events.encode import encode
+from guardrun.signals.engine import Engine, EngineSettings
+from guardrun.signals.from_events import point_of
 from run_factory import RunWriter
 
 KEYS = {
@@ -37,7 +42,8 @@ def make_run(folder: Path, losses: list[float], *, name: str = "digits", **confi
         writer.event("metrics", after=1.0, step=step, epoch=0, **{"train/loss": loss, "lr": 0.1})
         if step % 20 == 0:
             writer.evaluate(**{"val/loss": 1.1 * loss})
-    return writer.paths.root
+    root: Path = writer.paths.root
+    return root
 
 
 def decay(steps: int) -> list[float]:
@@ -252,3 +258,44 @@ def test_the_document_can_go_to_a_file_beside_the_page(
 
     assert json.loads(target.read_text())["verdict"] == "ok"
     assert "no signal was raised" in capsys.readouterr().out
+
+
+def test_names_that_are_no_unicode_are_judged_and_told_readably(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/l\xf6g"))
+    folder.mkdir()
+    log = overfitting_csv(folder / "log.csv")
+
+    shown = judged(capsys, str(log))
+
+    assert shown["verdict"] == "stop"
+    assert "/l" in shown["source"]
+
+
+def test_offline_comes_to_what_a_live_engine_told_event_by_event_also_over_a_resume(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = make_run(tmp_path, exploding(), name="resumed")
+    lines = (path / "events.jsonl").read_bytes().splitlines()
+    again = [line for line in lines if b'"kind":"metrics"' in line or b'"kind":"eval"' in line][:70]
+    second = [
+        {"kind": "header", "schema": 1, "attempt": 2}, {"kind": "resume", "attempt": 2, "step": 0},
+    ]  # fmt: skip
+    with open(path / "events.jsonl", "ab") as stream:
+        stream.write(b"".join(encode(event) for event in second) + b"\n".join(again) + b"\n")
+
+    live: list[tuple[str, str, int]] = []
+    engine = Engine(EngineSettings())
+    for line in (path / "events.jsonl").read_bytes().splitlines():
+        event = decode(line)
+        assert event is not None
+        if event["kind"] == "resume":
+            engine.resumed()
+        point = point_of(event)
+        told = [] if point is None else engine.feed(point)
+        live += [(s.id, s.severity, s.raised_at) for s in told if s.cleared_at is None]
+
+    offline = judged(capsys, str(path))["signals"]
+    assert {(s["id"], s["severity"], s["raised_at"]) for s in offline} <= set(live)
+    assert {s["id"] for s in offline} == {id for id, _, _ in live}

@@ -21,7 +21,7 @@ COMMANDS: dict[str, str] = {
     "show": "Show one run: status, progress, signals, checkpoints.",
     "stop": "Stop a run safely and show each stage.",
     "ack": "Acknowledge signals of a run: they stay, and count no more.",
-    "signals": "Judge a run, or a log of another tool, offline: what is wrong, what it would have saved.",
+    "signals": "Judge a run, or a log of another tool, offline.",
     "import": "Make run directories of logs that other tools wrote.",
     "demo": "Train a small network for half a minute, in the dashboard.",
 }

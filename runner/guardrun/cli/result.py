@@ -99,12 +99,20 @@ def _trust(ref: CheckpointRef) -> tuple[str, ...]:
 
 def _signals(state: RunState) -> list[tuple[str, str, tuple[str, ...]]]:
     """The signals of this run, the gravest first, each with what to do about it."""
+    from guardrun.cli.run_words import over_words, would_words
+
     order = {"act": 0, "warn": 1, "info": 2}
     signals: list[Signal] = sorted(state.signals, key=lambda one: order.get(one.severity, 3))
     lines: list[tuple[str, str, tuple[str, ...]]] = []
     for one in signals[:_MAX_SIGNALS]:
-        over = f" (over since step {one.cleared_at})" if one.cleared_at is not None else ""
-        text = f"[{one.severity}] {one.id} at step {one.raised_at}: {one.message}{over}"
+        remarks = [
+            over_words(one),
+            would_words(one) if one.would_do is not None else "",
+            "acknowledged" if one.acknowledged_at is not None else "",
+        ]
+        told = ", ".join(remark for remark in remarks if remark)
+        text = f"[{one.severity}] {one.id} at step {one.raised_at:,}: {one.message}"
+        text += f" ({told})" if told else ""
         lines.append(("signal", text, _SEVERITY.get(one.severity, ())))
         if one.advice:
             lines.append(("", f"→ {one.advice}", ()))

@@ -110,11 +110,13 @@ def _hours(seconds: float | None) -> float | None:
 
 
 def json_ready(value: Any) -> Any:
-    """The value with non-finite numbers as words and tuples as lists."""
+    """The value with non-finite numbers as words, tuples as lists, and names that are no Unicode readable."""
     if isinstance(value, float) and not math.isfinite(value):
         return nonfinite_word(value)
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, Mapping):
-        return {str(key): json_ready(each) for key, each in value.items()}
+        return {json_ready(str(key)): json_ready(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [json_ready(each) for each in value]
     return value
