@@ -1,23 +1,26 @@
-"""What a series has gained since it began, without being fooled by one lucky value."""
+"""What series have gained since they began, without being fooled by one lucky value."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from itertools import pairwise
 from typing import Final
 
 from guardrun.series.robust import NORMAL_MAD, mann_kendall_z, median
+from guardrun.signals.bests import direction
 from guardrun.signals.drift import Drift
+from guardrun.signals.model import Point
 
+MOST_METRICS: Final = 32
 RECENT: Final = 10
+CHANGES: Final = 30
 SMOOTHING: Final = 5
 
 
 class Course:
     """Feeds on finite values of which less is better. Constant work and memory."""
 
-    __slots__ = ("_last", "_trend", "best", "count", "level", "recent", "smooth_best", "start")
+    __slots__ = ("_changes", "_last", "_trend", "best", "count", "level", "recent", "smooth_best", "start")
 
     def __init__(self, *, trend: bool = True) -> None:
         self.count = 0
@@ -30,11 +33,14 @@ class Course:
         """The lowest such median (of the first value, the first two … at the beginning)."""
         self.recent: deque[float] = deque(maxlen=RECENT)
         self._last: deque[float] = deque(maxlen=SMOOTHING)
+        self._changes: deque[float] = deque(maxlen=CHANGES)
         self._trend = Drift() if trend else None
 
     def take(self, value: float) -> None:
         """One more value."""
         self.count += 1
+        if self.recent:
+            self._changes.append(value - self.recent[-1])
         self.recent.append(value)
         self._last.append(value)
         if self.count == 1:
@@ -58,10 +64,53 @@ class Course:
         return mann_kendall_z(self._trend.sign_sum, self._trend.sampled)
 
     def noise(self) -> float:
-        """Robust standard deviation of one value, from recent differences."""
-        values = list(self.recent)
-        if len(values) < 4:
+        """Robust standard deviation of one value, from its changes, so that a trend is no noise."""
+        if len(self._changes) < 3:
             return 0.0
-        changes = [after - before for before, after in pairwise(values)]
-        centre = median(changes)
-        return NORMAL_MAD * median([abs(change - centre) for change in changes]) / math.sqrt(2)
+        centre = median(self._changes)
+        return NORMAL_MAD * median([abs(change - centre) for change in self._changes]) / math.sqrt(2)
+
+
+class MetricCourses:
+    """The courses of the other declared metrics of the validation; those of unknown direction are ignored."""
+
+    __slots__ = ("_courses", "accuracy")
+
+    def __init__(self) -> None:
+        self._courses: dict[str, tuple[float, Course]] = {}
+        """Name -> sign that makes less better, and what became of it."""
+        self.accuracy: str | None = None
+        """The first that is called one."""
+
+    def __len__(self) -> int:
+        return len(self._courses)
+
+    def __getitem__(self, name: str) -> Course:
+        return self._courses[name][1]
+
+    def take(self, point: Point, watched: str) -> None:
+        """The metrics of an evaluation but the one that is watched."""
+        for name, value in point.values.items():
+            if name == watched or not name.startswith("val/") or not math.isfinite(value):
+                continue
+            known = self._courses.get(name)
+            if known is None:
+                mode = direction(name)
+                if mode is None or len(self._courses) >= MOST_METRICS:
+                    continue
+                known = self._courses[name] = (-1.0 if mode == "max" else 1.0, Course(trend=False))
+                if self.accuracy is None and "acc" in name.lower():
+                    self.accuracy = name
+            known[1].take(known[0] * value)
+
+    def gained(self, share: float) -> bool:
+        """Whether any has gained that share of what it had left."""
+        return any(gained(course, share) for _, course in self._courses.values())
+
+
+def gained(course: Course, share: float, whole: float = 1.0) -> bool:
+    """Whether a series has gained that share: of its start, or of what was left up to ``whole``."""
+    start = course.start
+    if -whole <= start <= 0 and -course.best <= whole:
+        return course.gain > share * (whole + start)
+    return course.gain > share * abs(start)
