@@ -30,6 +30,7 @@ class SkippedSteps:
     def __init__(self, window: int) -> None:
         self._window = window
         self._trace = len(_TRACES)
+        self._better: tuple[str, ...] = _TRACES
         self._total = 0.0
         self._scale: float | None = None
         self._seen: deque[tuple[int, float]] = deque()
@@ -38,12 +39,11 @@ class SkippedSteps:
     def take(self, point: Point) -> bool:
         """Take one more point; whether its log tells of skipped steps at all."""
         values = point.values
-        for place in range(min(self._trace + 1, len(_TRACES))):
-            if _TRACES[place] in values:
-                if place < self._trace:
-                    self._trace = place
-                    self._total = 0.0
-                    self._seen.clear()
+        for place, name in enumerate(self._better):
+            if name in values:
+                self._trace, self._better = place, _TRACES[:place]
+                self._total = 0.0
+                self._seen.clear()
                 break
         if self._trace == len(_TRACES):
             return False
@@ -103,9 +103,15 @@ class SkippedSteps:
         if steps[0] < self._seen[-1][0] or (np.diff(steps) < 0).any():
             return False
         self._scale = float(scales[-1])
-        for step in np.unique(steps)[-self._window - 1 :].tolist():
+        newest = steps[np.append(np.diff(steps) > 0, True)]
+        for step in newest[-self._window - 1 :].tolist():
             self._remember(int(step))
         return True
+
+    @property
+    def any(self) -> bool:
+        """Whether a step of the window was skipped."""
+        return bool(self._seen) and self._seen[-1][1] > self._seen[0][1]
 
     @property
     def first_step(self) -> int:

@@ -79,6 +79,8 @@ class LossScale:
         return True
 
     def finding(self) -> Finding | None:
+        if self._floored < LASTING and not self._skipped.any:
+            return None
         share = self._skipped.share
         if self._floored < LASTING and share <= SHARE:
             return None

@@ -41,6 +41,7 @@ CHANCE: Final = 0.02
 BELOW_CHANCE: Final = 0.002
 CHANCE_ACCURACY: Final = 0.55
 """Above this an accuracy is no guessing, whatever the number of classes."""
+MOST_CLASSES: Final = 1e6
 STILL: Final = 0.0005
 """An accuracy that moves less than this in ten evaluations is that of one answer to everything."""
 RISING: Final = 1.01
@@ -207,7 +208,7 @@ class NoLearning:
         course = self._metrics[self._metrics.accuracy]
         whole = _whole(course)
         level = -course.level / whole
-        if not 0 < level <= CHANCE_ACCURACY or gained(course, METRIC_GAIN, whole):
+        if not 1 / MOST_CLASSES <= level <= CHANCE_ACCURACY or gained(course, METRIC_GAIN, whole):
             return None
         return level
 

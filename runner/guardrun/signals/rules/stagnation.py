@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import deepcopy
 from typing import Any, Final
 
 from guardrun.signals.bests import direction
@@ -181,15 +182,19 @@ class Stagnation:
             return False
         if any(name.startswith("lr/") for name in block.columns):
             return False
-        share = levels[-1][1].share
-        if self._course.count + len(levels) - self._last_gain >= FEWEST and (
-            share is None or self._gain_share is None or share - self._gain_share >= FLAT
-        ):
-            return False
+        before = self._course, self._raw, self._smooth
+        kept = self._last_gain, self._gain_share, self._gain_step, self._lr_then, self._share, self._lr
+        self._course, self._raw, self._smooth = deepcopy(before)
         for row, level in levels:
             if rates is not None:
                 self._lr = float(rates[row])
             self._take_level(level, None)
+            if self.finding() is not None:
+                self._course, self._raw, self._smooth = before
+                self._last_gain, self._gain_share, self._gain_step, self._lr_then, self._share, self._lr = (
+                    kept
+                )
+                return False
         return True
 
     def finding(self) -> Finding | None:
