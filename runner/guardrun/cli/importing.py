@@ -6,6 +6,7 @@ are the same, and else its run gets the new events under its old id.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -31,6 +32,8 @@ REASON: Final = "imported"
 _ASIDE: Final = ".importing-"
 _ABANDONED_S: Final = 86400.0
 """After so long a folder that an import left behind is nobody's any more."""
+_TAKEN: Final = frozenset((errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR))
+_MOST_IDS: Final = 100
 _BUFFER: Final = 1024 * 1024
 _SEED_NAMES: Final = ("random_seed", "seed")
 _ROWS_WITH_TIME: Final = 1000
@@ -85,21 +88,33 @@ def _import(log: ForeignLog, name: str, place: Place, held: _Held | None) -> Imp
             return Imported("unchanged", held.path, log)
         return _refresh(log, name, place, held, facts)
     began = _began(log)
+    for _ in range(_MOST_IDS):
+        final = place.runs_dir / new_run_id(name, began)
+        if _create(final, log, name, place, facts, began):
+            sync_folder(place.runs_dir)
+            return Imported("imported", final, log)
+    raise UserError(f"no free run id for {name!r} in {place.runs_dir}")
+
+
+def _create(
+    final: Path, log: ForeignLog, name: str, place: Place, facts: dict[str, Any], began: float
+) -> bool:
+    """Make the run aside and give it its name in one step; False when another run has that name already."""
     aside = place.runs_dir / f"{_ASIDE}{os.getpid()}-{os.urandom(4).hex()}"
+    paths = RunPaths(aside)
     os.mkdir(aside)
     try:
-        paths = RunPaths(aside)
         paths.attempts.mkdir()
-        run_id = new_run_id(name, began)
-        counted = _write_events(paths.events(), log, run_id)
-        _write_facts(paths, log, {**facts, **counted}, run_id=run_id, name=name, place=place, began=began)
+        counted = _write_events(paths.events(), log, final.name)
+        _write_facts(paths, log, {**facts, **counted}, run_id=final.name, name=name, place=place, began=began)
         sync_folder(aside)
-        final = _renamed(aside, place.runs_dir, run_id, name, began)
-    except BaseException:
+        os.rename(aside, final)
+    except BaseException as error:
         shutil.rmtree(aside, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno in _TAKEN:
+            return False
         raise
-    sync_folder(place.runs_dir)
-    return Imported("imported", final, log)
+    return True
 
 
 def _refresh(log: ForeignLog, name: str, place: Place, held: _Held, facts: dict[str, Any]) -> Imported:
@@ -114,22 +129,6 @@ def _refresh(log: ForeignLog, name: str, place: Place, held: _Held, facts: dict[
         raise
     _write_facts(paths, log, {**facts, **counted}, run_id=held.path.name, name=name, place=place, began=began)
     return Imported("refreshed", held.path, log)
-
-
-def _renamed(aside: Path, runs_dir: Path, run_id: str, name: str, began: float) -> Path:
-    """Give the finished folder its name; a run that has it already (the same second, the same four digits)
-    is never replaced."""
-    for _ in range(100):
-        final = runs_dir / run_id
-        try:
-            # An empty folder is made first: rename replaces it, and no run of that name by another process.
-            os.mkdir(final)
-        except FileExistsError:
-            run_id = new_run_id(name, began)
-            continue
-        os.rename(aside, final)
-        return final
-    raise UserError(f"no free run id for {name!r} in {runs_dir}")
 
 
 class _Counted:
@@ -150,7 +149,7 @@ class _Counted:
 def _write_events(path: Path, log: ForeignLog, run_id: str) -> dict[str, int]:
     """Write all events and an end, durably; what was counted on the way."""
     counted = _Counted(log)
-    notes = (f"imported from {log.source.absolute()} ({log.format})", *log.notes)
+    notes = (f"imported from {_key(log.source)} ({log.format})", *log.notes)
     told = replace(log, rows=counted, notes=notes)
     with open(path, "xb", buffering=_BUFFER) as file:
         file.writelines(event_lines(told, run_id=run_id, unproven=End(REASON, _changed(log))))
@@ -198,8 +197,8 @@ def _changed(log: ForeignLog) -> float:
 def _facts_of(log: ForeignLog, mapping: Mapping[str, str] | None) -> dict[str, Any]:
     """What tells whether an import is still up to date."""
     return {
-        "source": str(log.source.absolute()), "format": log.format, "mapping": dict(mapping or {}),
-        "files": [[str(file.path.absolute()), file.size, file.changed_ns] for file in log.files],
+        "source": _key(log.source), "format": log.format, "mapping": dict(mapping or {}),
+        "files": [[_key(file.path), file.size, file.changed_ns] for file in log.files],
         "reader": READER,
     }  # fmt: skip
 
@@ -226,6 +225,7 @@ def _imported_before(runs_dir: Path) -> dict[str, _Held]:
 
 
 def _key(source: Path) -> str:
+    """The path by which a source is known, however it was spelt."""
     return os.path.realpath(source)
 
 

@@ -11,8 +11,9 @@ from typing import Final, NamedTuple
 
 from guardrun.events.paths import rank_of
 
-_SUFFIXES: Final = (".csv", ".tsv", ".jsonl", ".ndjson")
-"""What is looked for in a folder; a pattern may name anything."""
+_SUFFIXES: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".log.json", "scalars.json", "metrics.json")
+"""What is looked for in a folder (the last three are mmcv's, mmengine's and detectron2's JSON lines); a
+pattern may name anything."""
 _DEEPEST: Final = 5
 _MOST: Final = 10_000
 """Entries that are looked at in a folder or below a pattern."""
