@@ -13,6 +13,7 @@ import pytest
 from guardrun.following import group_curves
 from guardrun.following.fleet import Fleet
 from guardrun.following.group_curves import GroupCurves
+from guardrun.following.offline import Choices, judge_case, run_case
 from guardrun.following.side_by_side import SideBySide
 from guardrun.signals.model import Signal
 from guardrun.signals.siblings import Sibling
@@ -215,3 +216,17 @@ def test_nothing_is_compared_before_everything_was_read(tmp_path: Path) -> None:
         follower.caught_up = False
     assert SideBySide().turn(fleet.followers, 1e9) == set()
     fleet.close()
+
+
+# -- looking back
+
+
+def test_a_recorded_run_is_judged_beside_its_group_afterwards(tmp_path: Path) -> None:
+    good = [run(tmp_path, number) for number in range(1, 6)]
+    bad = run(tmp_path, 6, [2.3] * EVALS)
+    choices = Choices(policy={"inferior": "stop"})
+    verdict = judge_case(run_case(bad.paths.root, choices))
+    assert verdict.stop is not None
+    assert verdict.stop.id == "inferior"
+    assert verdict.stop.saved_fraction > 0.5
+    assert judge_case(run_case(good[0].paths.root, choices)).stop is None

@@ -6,7 +6,8 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,7 +36,13 @@ class GroupCurves:
     the files hold.
     """
 
-    def __init__(self, root: Path, monitor: str, mode: str) -> None:
+    def __init__(
+        self,
+        root: Path,
+        monitor: str,
+        mode: str,
+        tail_of: Callable[[Path, str, str], CurveTail] | None = None,
+    ) -> None:
         self.siblings: tuple[Sibling, ...] = ()
         """As the last whole sweep found them."""
         small = SmallFiles(RunPaths(root))
@@ -44,6 +51,7 @@ class GroupCurves:
         self._recipe = recipe_of(small.launch or {})
         self._root = root
         self._monitor, self._mode = monitor, mode
+        self._tail_of = tail_of or CurveTail
         self._tails: dict[str, CurveTail] = {}
         self._strangers: set[str] = set()
         self._unknown: deque[str] = deque()
@@ -85,15 +93,15 @@ class GroupCurves:
 
     def _meet(self, name: str) -> None:
         """Names begin with their date, so the newest come first."""
-        paths = RunPaths(self._root.parent / name)
-        identity = read_json(paths.run_json)
+        root = self._root.parent / name
+        identity = read_json(RunPaths(root).run_json)
         if identity is None:
             # Not a run, or one that is being made: it is looked at again.
             return
         if group_of(identity) != self.group:
             self._strangers.add(name)
             return
-        tail = self._tails[name] = CurveTail(paths, self._monitor, self._mode)
+        tail = self._tails[name] = self._tail_of(root, self._monitor, self._mode)
         self._unread.append(tail)
         for oldest in sorted(self._tails)[:-MOST_SIBLINGS]:
             del self._tails[oldest]
@@ -103,8 +111,9 @@ class GroupCurves:
 class CurveTail:
     """The evaluations of one run, by a monitor, in bounded memory."""
 
-    def __init__(self, paths: RunPaths, monitor: str, mode: str) -> None:
-        self._name = paths.root.name
+    def __init__(self, root: Path, monitor: str, mode: str) -> None:
+        paths = RunPaths(root)
+        self._name = root.name
         self._monitor = monitor
         self._better = max if mode == "max" else min
         self._mode = mode
@@ -180,6 +189,21 @@ class CurveTail:
             if last is not None:
                 self._killed = last["kind"] == RUN_END
         return self._killed
+
+
+def siblings_of(root: Path, monitor: str | None, mode: str) -> tuple[Sibling, ...]:
+    """The curves of a run's group as they are now. Files that were read before are only read on."""
+    if monitor is None:
+        return ()
+    curves = GroupCurves(root, monitor, mode, _remembered_tail)
+    while not curves.turn(1.0):
+        pass
+    return curves.siblings
+
+
+@lru_cache(maxsize=4 * MOST_SIBLINGS)
+def _remembered_tail(root: Path, monitor: str, mode: str) -> CurveTail:
+    return CurveTail(root, monitor, mode)
 
 
 def group_of(identity: Mapping[str, Any] | None) -> str | None:

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from guardrun.errors import UserError
 from guardrun.events.schema import PHASE, RUN_END, Event
+from guardrun.following.group_curves import siblings_of
 from guardrun.following.hindsight import Later, Work, deciding_metric, later
 from guardrun.following.judging import RunJudge
 from guardrun.following.run_follower import RunFollower
@@ -17,6 +18,7 @@ from guardrun.reading.foreign import ForeignLog, ForeignRow, event_lines, read_f
 from guardrun.series.store import SeriesStore
 from guardrun.signals.context import EngineSettings
 from guardrun.signals.model import SEVERITY_ORDER, Action, Signal
+from guardrun.signals.siblings import Sibling
 
 OWN_FORMAT: Final = "guard run"
 VerdictWord = Literal["ok", "watch", "stop", "abort"]
@@ -57,6 +59,8 @@ class Case:
     events: Sequence[tuple[int, Event]]
     train_loss: Literal["running", "evaluated"]
     notes: tuple[str, ...] = ()
+    siblings: tuple[Sibling, ...] = ()
+    """The other runs of its group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,7 @@ def run_case(path: Path, choices: Choices) -> Case:
     return Case(
         source=path, name=state.name or path.name, format=OWN_FORMAT, store=follower.series,
         settings=settings, events=follower.timeline, train_loss="evaluated" if evaluated else "running",
-        notes=tuple(notes),
+        notes=tuple(notes), siblings=siblings_of(path, settings.monitor, settings.mode),
     )  # fmt: skip
 
 
@@ -131,6 +135,7 @@ def foreign_cases(path: Path, choices: Choices) -> Iterator[Case]:
 def judge_case(case: Case) -> Verdict:
     """Judge a log to its end and look back from there."""
     judge = RunJudge(case.store, case.settings, case.events, machine=case.format == OWN_FORMAT)
+    judge.compare_with(case.siblings)
     ends: dict[int, tuple[int, Signal]] = {}
     more = True
     while more:
