@@ -119,13 +119,14 @@ def test_a_long_log_is_read_again_with_each_walk_and_a_short_one_kept(tmp_path: 
 
 
 NAMES = st.text(max_size=8) | st.sampled_from(["t", "seq", "kind", "step", "epoch", "self", "loss", "\ud800"])
-ROWS = st.lists(
-    st.builds(
-        ForeignRow, st.sampled_from(["metrics", "eval"]), st.integers(0, 2**53), st.none() | st.integers(0, 9),
-        st.none() | st.floats(1e9, 2e9), st.dictionaries(NAMES, st.floats(), min_size=1, max_size=4),
-    ),
-    max_size=20,
-)  # fmt: skip
+VALUES = st.dictionaries(NAMES, st.floats(), min_size=1, max_size=4)
+KINDS, STEPS, EPOCHS = (
+    st.sampled_from(["metrics", "eval"]),
+    st.integers(0, 2**53),
+    st.none() | st.integers(0, 9),
+)
+TIMES = st.none() | st.floats(1e9, 2e9)
+ROWS = st.lists(st.builds(ForeignRow, KINDS, STEPS, EPOCHS, TIMES, VALUES), max_size=20)
 
 
 @settings(deadline=None)

@@ -207,6 +207,22 @@ def test_a_line_without_its_end_waits(logs: Logs, tmp_path: Path) -> None:
     assert logs.losses() == [0.5, 0.25]
 
 
+def test_text_for_people_is_read_line_by_line(logs: Logs, tmp_path: Path) -> None:
+    """With what a console shows besides; a train loss of evaluation mode comes with the evaluation."""
+    (tmp_path / "log.csv").write_text(
+        "using device cuda\nstep 0: train loss 4.25, val loss 4.5\n"
+        "iter 0: loss 4.0, time 9.0ms, mfu -100.00%\n"
+    )
+    assert logs.losses() == [4.0]
+    with open(tmp_path / "log.csv", "a") as file:
+        file.write("saving checkpoint to out\niter 10: loss nan, time 9.0ms, mfu 3.50%\n")
+    assert logs.losses() == [4.0, "NaN"]
+    (evaluation,) = events(logs.paths.root, kind="eval")
+    assert (evaluation["train/loss"], evaluation["val/loss"]) == (4.25, 4.5)
+    logs.logs.finish()
+    assert "not nanoGPT" not in logs.notes()
+
+
 def test_a_log_that_is_written_anew_with_every_epoch_is_told_once(logs: Logs) -> None:
     """As pandas' to_csv does; and Lightning, when a new column comes."""
     logs.write([HEAD, [1, 4], [2, 3]])
