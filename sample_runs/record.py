@@ -1,6 +1,6 @@
 """Make the runs in ``recorded/``: real trainings under the real ``guard run`` and ``guard stop``.
 
-    python sample_runs/record.py [SCENARIO ...]         all of them take about a minute
+    python sample_runs/record.py [SCENARIO ...]         all of them take ten minutes, the hung one six of them
 
 It trains in a neutral folder, so that no path of the machine gets into a run, and then replaces what would
 still tell of the machine (see ``scrubbed``). Numbers, times, events and checkpoints stay as they happened.
@@ -28,8 +28,9 @@ HERE = Path(__file__).resolve().parent
 RECORDED = HERE / "recorded"
 STUDIO = Path("/tmp/guard-recording")
 """Where the trainings run; the only absolute path that a recorded run shows."""
-DEADLINE = 120.0
+DEADLINE = 600.0
 """Seconds that any one thing may take."""
+FAULTS = "faults/config.yaml"
 
 
 class Scenario(NamedTuple):
@@ -39,6 +40,7 @@ class Scenario(NamedTuple):
     overrides: tuple[str, ...]
     meanwhile: Callable[[Path], None] = lambda run: None
     exit_codes: tuple[int, ...] = (0,)
+    config: str = "small/config.yaml"
 
 
 def guard(*words: str) -> list[str]:
@@ -107,6 +109,33 @@ SCENARIOS = {
     ),
     "killed": Scenario("the process was killed from outside", ("params.epochs=60",), kill, (1, 5, 137)),
     "resumed": Scenario("killed, then resumed to its end", ("params.epochs=40",), kill, (1, 5, 137)),
+    "spiking": Scenario(
+        "five corrupt batches: the loss jumps and comes back, and nobody stops the run",
+        ("params.fault=bad_batches", "params.at=200", "params.clip=1.0", "params.width=32"),
+        config=FAULTS,
+    ),
+    "half-precision": Scenario(
+        "an epsilon that float16 rounds to 0: every step is skipped, while the loss looks sound",
+        ("params.fault=tiny_epsilon", "params.precision=half", "params.epochs=8", "params.width=32"),
+        config=FAULTS,
+    ),
+    "out-of-memory": Scenario(
+        "every step keeps 8 MB, until an allocation fails",
+        ("params.fault=leak", "params.megabytes=8", "params.memory=600", "params.width=32"),
+        exit_codes=(1,), config=FAULTS,
+    ),
+    "straggling": Scenario(
+        "two ranks, of which the second waits for its data, and the first for the second",
+        ("params.fault=straggler", "params.wait=0.1", "params.epochs=4", "params.width=32",
+         "launcher=torchrun", "nproc_per_node=2"),
+        config=FAULTS,
+    ),
+    "hung": Scenario(
+        "two ranks, of which the second waits for a lock: five minutes of silence, then the policy aborts",
+        ("params.fault=hang", "policy.hang=abort", "stop.grace=3s", "params.width=32",
+         "launcher=torchrun", "nproc_per_node=2"),
+        exit_codes=(3,), config=FAULTS,
+    ),
 }  # fmt: skip
 
 
@@ -114,7 +143,7 @@ def train(name: str, scenario: Scenario) -> Path:
     """Run one scenario to its end; returns the run directory, still in the studio."""
     runs = STUDIO / "runs"
     before = set(runs.iterdir()) if runs.is_dir() else set()
-    process = launch(["small/config.yaml", *scenario.overrides, "--name", name, "--runs-dir", "runs"])
+    process = launch([scenario.config, *scenario.overrides, "--name", name, "--runs-dir", "runs"])
     wait_until(lambda: runs.is_dir() and set(runs.iterdir()) - before, f"{name} to begin")
     (run,) = set(runs.iterdir()) - before
     scenario.meanwhile(run)
@@ -181,7 +210,8 @@ def main() -> None:
         parser.error(f"no such scenario: {', '.join(sorted(unknown))}")
     shutil.rmtree(STUDIO, ignore_errors=True)
     STUDIO.mkdir()
-    shutil.copytree(HERE / "small", STUDIO / "small", ignore=shutil.ignore_patterns("runs", "__pycache__"))
+    for sample in ("small", "faults"):
+        shutil.copytree(HERE / sample, STUDIO / sample, ignore=shutil.ignore_patterns("runs", "__pycache__"))
     for name in names:
         began = time.monotonic()
         there = keep(train(name, SCENARIOS[name]), name)
