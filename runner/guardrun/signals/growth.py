@@ -20,10 +20,13 @@ BINS: Final = 64
 FEWEST: Final = 16
 FIRST_WIDTH_S: Final = 2.0
 SURE_Z: Final = 3.0
-USED_UP: Final = 0.1
-"""So much of what was left must be gone before the rest is foretold: at most nine times as far."""
+USED_UP: Final = 1 / 3
+"""So much of what was left must be gone before the rest is foretold: what fills to a plateau looks the same
+as a leak while it fills."""
 STEADY: Final = 0.5
 """The newest quarter's growth in units of the mean of those before; less is flattening."""
+LUMP: Final = 0.6
+"""No quarter brings more than this share of the growth: a single step is no growth."""
 _LONGEST_S: Final = 3e8
 
 
@@ -88,21 +91,35 @@ class Growth:
         self._bins = merged
         self._width *= 2
 
+    @property
+    def base(self) -> float:
+        """The lowest value of the newest quarter; minus infinity before there is one."""
+        newest = self._bins[-1 - len(self._bins) // 4 : -1]
+        return min((each.low for each in newest), default=-math.inf)
+
     def outlook(self, limit: float) -> Outlook | None:
-        """The steady growth that reaches ``limit``, over the whole course or over its newer half."""
+        """The steady growth that reaches ``limit``: over the whole course, or over its newer half if that
+        grows no slower than the older one."""
         known = self._bins[:-1]
-        half = known[len(known) // 2 :]
-        return self._judge(known, limit) or self._judge(half, limit)
+        middle = len(known) // 2
+        found = self._judge(known, limit)
+        if found is None and middle >= FEWEST:
+            before, after = known[:middle], known[middle:]
+            if after[-1].low - after[0].low >= before[-1].low - before[0].low:
+                return self._judge(after, limit)
+        return found
 
     def _judge(self, bins: Sequence[_Bin], limit: float) -> Outlook | None:
         if len(bins) < FEWEST:
             return None
         lows = [each.low for each in bins]
         level, room = lows[-1], limit - lows[0]
-        if level - lows[0] < USED_UP * room or room <= 0 or level >= limit:
+        if room <= 0 or level - lows[0] < USED_UP * room or level >= limit:
             return None
-        further, rise, span = self._newest(bins, lows)
-        if rise <= 0 or level + further <= limit:
+        size = len(lows) // 4
+        span = (bins[-1].number - bins[-1 - size].number) * self._width
+        rise = _steady_rise(lows, limit)
+        if rise is None or rise <= 0 or span <= 0:
             return None
         z = _trend(lows)
         if z < SURE_Z:
@@ -119,21 +136,24 @@ class Growth:
             z=z,
         )
 
-    def _newest(self, bins: Sequence[_Bin], lows: Sequence[float]) -> tuple[float, float, float]:
-        """How much further it may grow, how much it grew in the newest quarter, and in how many seconds.
 
-        (0, 0, 1) where it does not grow steadily. Growth that shrinks from quarter to quarter by a factor
-        goes on as a geometric series does.
-        """
-        size = len(lows) // 4
-        quarters = [median(lows[len(lows) - (4 - k) * size : len(lows) - (3 - k) * size]) for k in range(4)]
-        first, second, third = (b - a for a, b in pairwise(quarters))
-        if min(first, second, third) <= 0 or third < STEADY * (first + second) / 2:
-            return 0.0, 0.0, 1.0
-        shrinks = third / second
-        further = third * shrinks / (1 - shrinks) if shrinks < 0.95 else math.inf
-        span = max(1, bins[-1].number - bins[-1 - size].number) * self._width
-        return further, third, span
+def _steady_rise(lows: Sequence[float], limit: float) -> float | None:
+    """The growth in a quarter of the course; None where it is not steady or will end below ``limit``.
+
+    Growth that shrinks from quarter to quarter by a factor goes on as a geometric series does.
+    """
+    size = len(lows) // 4
+    quarters = [median(lows[len(lows) - (4 - k) * size : len(lows) - (3 - k) * size]) for k in range(4)]
+    first, second, third = (b - a for a, b in pairwise(quarters))
+    whole = first + second + third
+    if min(first, second, third) <= 0 or max(first, second, third) > LUMP * whole:
+        return None
+    if third < STEADY * (first + second) / 2:
+        return None
+    shrinks = math.sqrt(third / first)
+    if shrinks < 1 and quarters[-1] + third * shrinks / (1 - shrinks) <= limit:
+        return None
+    return (second + third) / 2
 
 
 class Horizon:

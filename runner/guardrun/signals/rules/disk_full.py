@@ -15,8 +15,6 @@ LAST_FLOOR: Final = 2.0**28
 ROOM: Final = 2.0
 """Checkpoints that must still fit: a new one is whole before an old one goes."""
 CLEAR: Final = 1.2
-FORETOLD: Final = 4.0
-"""Where the run's length is not known: times as long as it was watched."""
 _NO_SPACE: Final = ("No space left on device", "Disk quota exceeded", "ENOSPC")
 
 
@@ -49,7 +47,6 @@ class DiskFull:
     def reset(self) -> None:
         self._course = Growth()
         self._horizon = Horizon(self._context)
-        self._began = 0.0
         self._free: float | None = None
         self._before: float | None = None
         """Free when the checkpoint in progress began."""
@@ -91,12 +88,11 @@ class DiskFull:
             self._low = None
         if not point.t > 0 or point.step <= 0:
             return True
-        self._began = self._began or point.t
         self._left = self._horizon.seconds_left(point)
         if self._course.take(point.t, point.step, -free):
             outlook = self._course.outlook(-floor)
-            until = FORETOLD * (point.t - self._began) if self._left is None else self._left
-            self._on_course = None if outlook is None or outlook.seconds_left > until else outlook
+            late = outlook is not None and self._left is not None and outlook.seconds_left > self._left
+            self._on_course = None if late else outlook
         return True
 
     def _floor(self) -> float:

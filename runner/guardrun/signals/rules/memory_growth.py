@@ -11,20 +11,21 @@ from guardrun.signals.model import About, Finding, Point
 from guardrun.signals.words import bytes_words, seconds_words
 
 FIRST_EPOCH_LEVEL: Final = 0.75
+STILL: Final = 0.002
+"""By this share of the memory its base must rise within 16 looks for growth to go on, once it was seen."""
 RSS_SHARE: Final = 0.5
 """So much of the host's growth must be the training's own."""
-FORETOLD: Final = 4.0
-"""Where the run's length is not known: times as long as it was watched."""
 
 
 class MemoryGrowth:
     """Memory grows steadily and will be full before the run is over.
 
     Definition: the lowest use in stretches of equal time rises in every quarter of the course since the first
-    step (or of its newer half) with a Mann-Kendall z above 3, has taken a tenth of what was left, and at the
-    newest quarter's pace is full before the run's end (within four times as long as it was watched where the
-    length is not known). Growth that shrinks from quarter to quarter is carried on as a geometric series and
-    must reach the limit as such; a newest quarter of less than half the pace of those before is flattening.
+    step with a Mann-Kendall z above 3, in none of them by more than 60 % of all, has taken a third of what
+    was left, and at its newest pace fills the memory before the run's end, where that is known. The newer
+    half of the course is enough where it grows no slower than the older. Growth that shrinks from quarter to
+    quarter is carried on as a geometric series and must reach the limit as such; a newest quarter of less
+    than half the pace of those before is flattening.
     On the host the processes of the training must grow with it. In the first of several epochs, when caches
     fill, three quarters of the memory must be in use already.
 
@@ -37,7 +38,7 @@ class MemoryGrowth:
     """
 
     about = About(
-        id="memory_growth", family="resources", kinds=frozenset(("system", "phase")), clear_after=3,
+        id="memory_growth", family="resources", kinds=frozenset(("system", "phase")), clear_after=16,
         graced=False,
     )  # fmt: skip
 
@@ -49,8 +50,11 @@ class MemoryGrowth:
         self._courses: dict[str, Growth] = {}
         self._rss = Growth()
         self._horizon = Horizon(self._context)
-        self._began = 0.0
         self._finding: Finding | None = None
+        """The newest, while ``_held`` grows."""
+        self._grows = False
+        self._held = ""
+        self._base = 0.0
 
     def update(self, point: Point) -> bool:
         if point.kind == "phase":
@@ -58,7 +62,6 @@ class MemoryGrowth:
             return False
         if not point.t > 0 or point.step <= 0:
             return False
-        self._began = self._began or point.t
         left = self._horizon.seconds_left(point)
         rss = point.values.get(TREE_RSS)
         if rss is not None:
@@ -70,9 +73,14 @@ class MemoryGrowth:
             if not course.take(point.t, point.step, used):
                 continue
             looked = True
-            found = found or self._judge(course.outlook(total), name, used / total, point, left)
+            mine = self._judge(course.outlook(total), name, used / total, point, left)
+            if mine is None and self._held == name and course.base > self._base + STILL * total:
+                mine = self._finding
+            if mine is not None and found is None:
+                found, self._held, self._base = mine, name, course.base
         if looked:
-            self._finding = found
+            self._finding = found or self._finding
+            self._grows = found is not None
         return looked
 
     def _judge(
@@ -80,7 +88,7 @@ class MemoryGrowth:
     ) -> Finding | None:
         if outlook is None or (self._horizon.in_first_epoch and share < FIRST_EPOCH_LEVEL):
             return None
-        if outlook.seconds_left > (FORETOLD * (point.t - self._began) if left is None else left):
+        if left is not None and outlook.seconds_left > left:
             return None
         if name == "host":
             # What the training could have at most is what it has and what is left.
@@ -112,4 +120,4 @@ class MemoryGrowth:
         return point.values.get(TREE_RSS, 0.0) + outlook.limit - outlook.level
 
     def finding(self) -> Finding | None:
-        return self._finding
+        return self._finding if self._grows else None

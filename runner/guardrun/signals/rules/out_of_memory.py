@@ -73,7 +73,7 @@ class OutOfMemory:
     def _told(self, point: Point, kind: str, line: str) -> Finding:
         peaks = {name: round(share, 3) for name, share in sorted(self._peaks.items())}
         held = max(((s, n) for n, s in peaks.items() if (n == "host") == (kind == "host")), default=None)
-        most = "" if held is None else f" {place(held[1]).capitalize()} had been {held[0]:.0%} full."
+        most = "" if held is None else f" {_sentence(place(held[1]))} had been {held[0]:.0%} full."
         where = {"gpu": "GPU memory was full", "host": "host memory was full"}.get(kind, "memory was full")
         guess = "probably " if any(words in line for words in _MAYBE) else ""
         advice = (
@@ -92,6 +92,10 @@ class OutOfMemory:
 
     def finding(self) -> Finding | None:
         return self._finding
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _line_at(text: str, place: int) -> str:
