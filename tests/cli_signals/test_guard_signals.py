@@ -250,6 +250,23 @@ def test_pages_fit_eighty_columns_and_many_logs_take_a_line_each(
     assert sum(line.lstrip().startswith("do:") for line in pages) == 2
 
 
+@pytest.mark.parametrize("width", [40, 60, 120])
+def test_no_line_is_wider_than_the_terminal_and_names_stay(
+    width: int, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    for number in range(7):
+        make_run(tmp_path, exploding(at=60 + number), name=f"run_{number}")
+
+    run(["signals", str(tmp_path)])
+    table = capsys.readouterr().out.splitlines()
+    run(["signals", str(tmp_path / "2025-11-24_16-00-00_run_0")])
+    page = capsys.readouterr().out.splitlines()
+
+    assert max(map(len, table + page)) <= width
+    assert all(any(f"run_{number}" in line for line in table) for number in range(7))
+
+
 def test_the_document_can_go_to_a_file_beside_the_page(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,7 +26,10 @@ _WORST: Final[dict[VerdictWord, int]] = {"abort": 0, "stop": 1, "watch": 2, "ok"
 _STYLES: Final = {"abort": ("red", "bold"), "stop": ("red",), "watch": ("yellow",), "ok": ("green",)}
 _DONE: Final = {"stop": "stopped", "abort": "aborted"}
 _VERDICT, _SIGNAL, _STEP, _SAVED = 7, 18, 11, 6
-_BESIDE_NAME: Final = _VERDICT + _SIGNAL + _STEP + _SAVED + 8
+_NUMBERS: Final = _STEP + _SAVED + 4
+_BESIDE_NAME: Final = _VERDICT + _SIGNAL + 4
+_NARROW: Final = 66
+"""Below so many columns the table has no numbers: names matter more."""
 
 
 def signals_page(verdicts: Sequence[Verdict], *, width: int | None = None) -> list[str]:
@@ -98,7 +101,7 @@ def _facts(verdict: Verdict, glyphs: Glyphs) -> str:
 
 
 def _stop_lines(stop: Stop) -> Iterator[str]:
-    time = f" ({formatting.duration(stop.saved_seconds)})" if stop.saved_seconds else ""
+    time = f" ({formatting.duration(stop.saved_seconds)})" if (stop.saved_seconds or 0) >= 1 else ""
     saved = f"{_share(stop.saved_fraction)} of the run saved{time}"
     done = _DONE[stop.action]
     if stop.only_observed:
@@ -136,10 +139,14 @@ def _place(signal: Signal) -> str:
 
 
 def _header(width: int) -> str:
-    name = padded("log", width - _BESIDE_NAME)
-    heads = (padded("verdict", _VERDICT), name, padded("signal", _SIGNAL),
-             padded("step", _STEP, right=True), padded("saved", _SAVED, right=True))  # fmt: skip
+    heads = [padded("verdict", _VERDICT), padded("log", _name_width(width)), padded("signal", _SIGNAL)]
+    if width >= _NARROW:
+        heads += [padded("step", _STEP, right=True), padded("saved", _SAVED, right=True)]
     return styled("  ".join(heads), "dim")
+
+
+def _name_width(width: int) -> int:
+    return width - _BESIDE_NAME - (_NUMBERS if width >= _NARROW else 0)
 
 
 def _short_names(names: Sequence[str]) -> list[str]:
@@ -170,12 +177,15 @@ def _row(verdict: Verdict, name: str, glyphs: Glyphs, width: int) -> str:
     step = f"{stop.step:,}" if acts and stop else "" if shown is None else f"{shown.raised_at:,}"
     saved = _share(stop.saved_fraction) if acts and stop else ""
     wrong = " wrong" if acts and stop and stop.later.wrong else ""
-    name_width = width - _BESIDE_NAME - len(wrong)
-    parts = (
+    name_width = _name_width(width) - len(wrong)
+    parts = [
         styled(padded(_shape(verdict, glyphs), _VERDICT), *_STYLES[verdict.verdict]),
         padded(_both_ends(name, name_width), name_width),
-        padded(signal, _SIGNAL), padded(step, _STEP, right=True), padded(saved, _SAVED, right=True) + wrong,
-    )  # fmt: skip
+        padded(signal, _SIGNAL),
+    ]
+    if width >= _NARROW:
+        parts += [padded(step, _STEP, right=True), padded(saved, _SAVED, right=True)]
+    parts[-1] += wrong
     return "  ".join(parts).rstrip()
 
 
