@@ -46,10 +46,21 @@ def test_the_advice_names_a_rate_where_one_is_logged():
     points = [
         point
         for i, value in enumerate(swinging(80))
-        for point in (metrics(i, loss=1.0, lr=0.3), evaluation(i, {"val/loss": value}))
+        for point in (metrics(i, loss=value / 2, lr=0.3), evaluation(i, {"val/loss": value}))
     ]
     (signal, *_) = raised(judge(points), RULE, "warn")
     assert "about 0.1 (it is 0.3)" in signal.advice
+
+
+def test_swings_that_the_training_loss_does_not_share_are_noise_of_the_validation():
+    points = [
+        point
+        for i, value in enumerate(swinging(80))
+        for point in (metrics(i, loss=1.0 + 0.01 * (i % 2)), evaluation(i, {"val/loss": value}))
+    ]
+    engine = judge(points)
+    assert set(told(engine)) == {"info"}
+    assert "validate on more data" in raised(engine, RULE, "info")[0].advice
 
 
 def test_an_accuracy_that_swings_counts_where_it_is_the_monitor():
