@@ -82,6 +82,29 @@ def test_a_diverged_run_is_inferior_however_wild_it_is(broken: list[float]):
     assert share < 0.45
 
 
+def test_where_the_siblings_themselves_are_noise_nobody_is_inferior():
+    """Evaluations that swing by half of all that was ever gained: the best of the others is luck."""
+    swinging = [
+        [value + 0.9 * random.Random(31 * run + i).random() for i, value in enumerate(values)]
+        for run, values in enumerate(GROUP)
+    ]
+    behind = [value + 0.5 for value in swinging[0]]
+    assert inferior_from(behind, [sibling(values) for values in swinging]) is None
+    assert inferior_from(behind, [sibling(values) for values in GROUP]) is not None
+
+
+def test_a_group_that_is_first_evaluated_late_is_judged_late():
+    """What it learned before its first evaluation is not known, so neither is how much of it is missing."""
+    sparse = [Sibling.of("", list(zip(STEPS, values, strict=True))[3::4], total=TOTAL) for values in GROUP]
+    standing = Standing()
+    shares = [
+        step / TOTAL
+        for step, value in list(zip(STEPS, STUCK, strict=True))[3::4]
+        if standing.take(step, value, sparse, TOTAL) is not None
+    ]
+    assert 0.65 <= shares[0] <= 0.8
+
+
 def test_fewer_than_four_siblings_are_no_group():
     assert inferior_from(STUCK, [sibling(values) for values in GROUP[:3]]) is None
 
@@ -128,7 +151,10 @@ def test_a_longer_sibling_is_met_at_the_same_step_and_a_shorter_one_at_the_same_
     short = sibling([2.3, 2.2, 1.0, 0.4], total=400.0)
     long = sibling(curve(0.4), total=10.0 * TOTAL)
     standing = Standing()
-    places = [standing._others(step, step / TOTAL, [short, long])[0] for step in (TOTAL // 4, TOTAL // 2)]
+    places = [
+        [best for best, _, _ in standing._others(step, step / TOTAL, [short, long])]
+        for step in (TOTAL // 4, TOTAL // 2)
+    ]
     assert places[0] == sorted([2.3, long.best_until(TOTAL // 4)])
     assert places[1] == sorted([2.2, long.best_until(TOTAL // 2)])
 

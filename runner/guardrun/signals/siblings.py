@@ -22,6 +22,9 @@ from guardrun.series.robust import NORMAL_MAD, median
 LEAST_SIBLINGS: Final = 4
 LEAST_SHARE: Final = 0.25
 """Share of the run before which nothing is said."""
+LATENESS: Final = 3.0
+"""How many times the share at which the group was first evaluated is added to that: what was learned before
+is not known, and the progress since is less than all."""
 LEAST_EVALUATIONS: Final = 4
 LEAST_BETTER: Final = 3
 """So many siblings, and at least a quarter of them, must be clearly better."""
@@ -47,6 +50,8 @@ class Sibling:
     """The steps of its evaluations, ascending."""
     bests: tuple[float, ...]
     """The best value until each of them; infinite before the first finite one."""
+    values: tuple[float, ...]
+    """The values themselves; infinite where one is not finite."""
     first: float
     """Its first finite value; infinite when there is none."""
     total: float | None = None
@@ -70,11 +75,13 @@ class Sibling:
         """From (step, value) of each evaluation; steps that go back drop what they redo."""
         steps: list[float] = []
         bests: list[float] = []
+        values: list[float] = []
         first = best = math.inf
         for step, value in evaluations:
             while steps and step <= steps[-1]:
                 steps.pop()
                 bests.pop()
+                values.pop()
                 best = bests[-1] if bests else math.inf
             turned = _turned(value, mode)
             if first == math.inf:
@@ -82,12 +89,18 @@ class Sibling:
             best = min(best, turned)
             steps.append(step)
             bests.append(best)
-        return cls(name, tuple(steps), tuple(bests), first, total, over, twin)
+            values.append(turned)
+        return cls(name, tuple(steps), tuple(bests), tuple(values), first, total, over, twin)
 
     def best_until(self, step: float) -> float:
         """Its best value at that step; never what came later."""
         count = bisect_right(self.steps, step)
         return self.bests[count - 1] if count else math.inf
+
+    def noise_until(self, step: float) -> float:
+        """Robust standard deviation of one of its evaluations before that step."""
+        count = bisect_right(self.steps, step)
+        return _noise(self.values[max(0, count - _RECENT) : count])
 
     def reached(self, step: float) -> bool:
         return self.over or (bool(self.steps) and self.steps[-1] >= REACHED * step)
@@ -120,13 +133,13 @@ class Standing:
     """Where a run stands in its group: takes its evaluations one by one, in bounded memory."""
 
     __slots__ = (
-        "_agreed", "_best", "_bests", "_evaluations", "_first", "_first_step", "_found", "_mode",
+        "_agreed", "_best", "_bests", "_evaluations", "_first_step", "_found", "_mode",
         "_next_share", "_recent", "_skipped", "_steps", "_stride",
     )  # fmt: skip
 
     def __init__(self, mode: str = "min") -> None:
         self._mode = mode
-        self._best = self._first = math.inf
+        self._best = math.inf
         self._evaluations = 0
         self._recent: deque[float] = deque(maxlen=_RECENT)
         self._steps: list[float] = []
@@ -155,8 +168,6 @@ class Standing:
         return self._found
 
     def _remember(self, step: int, turned: float) -> None:
-        if self._first == math.inf:
-            self._first = turned
         self._best = min(self._best, turned)
         self._recent.append(turned)
         self._evaluations += 1
@@ -189,48 +200,48 @@ class Standing:
 
         - (1 - share)² of the progress these have made since the start: what a falling learning rate repairs,
         - the distance of these from the leader: how much good runs differ,
-        - three sigma of its own evaluations, unless it has lost all that it had learned,
+        - three sigma of their evaluations, and of its own unless it has lost all that it had learned,
 
         and its own pace, kept up to the end, would not bring it to where they are now.
         """
-        others, start = self._others(step, share, siblings)
+        others = self._others(step, share, siblings)
+        start, begun = _beginning([sibling for _, sibling, _ in others])
         if len(others) < LEAST_SIBLINGS or self._evaluations < LEAST_EVALUATIONS:
             return None
-        reference = others[max(LEAST_BETTER, math.ceil(len(others) / 4)) - 1]
-        if not reference < min(start, self._best) or start == math.inf:
+        if share < LEAST_SHARE + LATENESS * begun / total:
+            return None
+        better = others[: max(LEAST_BETTER, math.ceil(len(others) / 4))]
+        leader, reference = better[0][0], better[-1][0]
+        hoped = self._hoped(step, total)
+        if not reference < min(start, self._best, hoped):
             return None
         # Halves, so that no difference of huge values overflows.
         repairable = 2 * (start / 2 - reference / 2) * max((1 - share) ** 2, LEAST_GAP)
-        noise = self._noise(start)
-        margin = max(repairable, reference - others[0], NOISE_SIGMAS * noise)
-        hoped = self._hoped(step, total)
-        if not self._best - reference > margin or not hoped > reference:
+        noise = max(self._noise(start), median([sibling.noise_until(place) for _, sibling, place in better]))
+        margin = max(repairable, reference - leader, NOISE_SIGMAS * noise)
+        if not self._best - reference > margin:
             return None
         return Inferiority(
             step=step, first_step=step, share=share, value=self._best, hoped=hoped, reference=reference,
-            leader=others[0], threshold=reference + margin, start=start, noise=noise, compared=len(others),
+            leader=leader, threshold=reference + margin, start=start, noise=noise, compared=len(others),
         )  # fmt: skip
 
-    def _others(self, step: int, share: float, siblings: Sequence[Sibling]) -> tuple[list[float], float]:
-        """What the siblings had reached at the same progress, best first; where the group began."""
-        others: list[float] = []
-        firsts = [self._first]
+    def _others(
+        self, step: int, share: float, siblings: Sequence[Sibling]
+    ) -> list[tuple[float, Sibling, float]]:
+        """What the siblings had reached at the same progress, best first, and at which of their steps."""
+        others: list[tuple[float, Sibling, float]] = []
         for sibling in siblings:
             place = step if sibling.total is None else min(step, share * sibling.total)
             if not sibling.twin and sibling.reached(place):
-                others.append(sibling.best_until(place))
-                firsts.append(sibling.first)
-        known = [first for first in firsts if first < math.inf]
-        return sorted(others), median(known) if known else math.inf
+                others.append((sibling.best_until(place), sibling, place))
+        return sorted(others, key=lambda other: other[0])
 
     def _noise(self, start: float) -> float:
-        """Robust standard deviation of one evaluation; 0 for a run that is back where it began, or worse."""
-        recent = [value for value in self._recent if value < math.inf]
-        if len(recent) < LEAST_EVALUATIONS or median(list(self._recent)[-5:]) >= start:
+        """The noise of its own evaluations; 0 for a run that is back where the group began, or worse."""
+        if self._evaluations and median(list(self._recent)[-5:]) >= start:
             return 0.0
-        changes = [after - before for before, after in pairwise(recent)]
-        centre = median(changes)
-        return NORMAL_MAD * median([abs(change - centre) for change in changes]) / math.sqrt(2)
+        return _noise(self._recent)
 
     def _hoped(self, step: float, total: float) -> float:
         """The best at the end of the run, at the pace of the second half of the evaluations so far."""
@@ -242,6 +253,24 @@ class Standing:
             # It has only just begun to learn: anything may come.
             return -math.inf
         return self._best - (before - self._best) / (step - middle) * max(total - step, 0.0)
+
+
+def _beginning(siblings: Sequence[Sibling]) -> tuple[float, float]:
+    """At which value and which step they began: medians; infinite where none has a finite value."""
+    known = [sibling for sibling in siblings if sibling.first < math.inf]
+    if not known:
+        return math.inf, math.inf
+    return median([sibling.first for sibling in known]), median([sibling.steps[0] for sibling in known])
+
+
+def _noise(values: Iterable[float]) -> float:
+    """Robust standard deviation of one of them, from their changes, so that a trend is no noise."""
+    finite = [value for value in values if value < math.inf]
+    if len(finite) < LEAST_EVALUATIONS:
+        return 0.0
+    changes = [after - before for before, after in pairwise(finite)]
+    centre = median(changes)
+    return NORMAL_MAD * median([abs(change - centre) for change in changes]) / math.sqrt(2)
 
 
 def _turned(value: float, mode: str) -> float:

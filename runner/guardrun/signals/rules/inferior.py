@@ -18,11 +18,12 @@ class Inferior:
 
     Definition: at a quarter of its length or later, the best of its monitor is behind what a quarter of its
     siblings (three at least) had reached at the same step and the same share of the run. The distance is
-    larger than (1 - share)² of the progress that these have made since the group's start, than 2 % of that
-    progress, than their own distance from the leader and than three sigma of the run's own evaluations; and
-    the run's pace of late, kept up to its end, would not bring it to where they are now. Three evaluations in
-    a row, at least 1 % of the run apart, say so. At least four siblings must have come as far; runs that
-    differ in nothing but the seed are never held against each other, and no sibling's future counts.
+    larger than (1 - share)² of the progress that these have made since the group's first evaluations, than
+    2 % of that progress, than their own distance from the leader and than three sigma of their evaluations
+    and of the run's own; and the run's pace of late, kept up to its end, would not bring it to where they are
+    now. Three evaluations in a row, at least 1 % of the run apart, say so. At least four siblings must have
+    come as far; runs that differ in nothing but the seed are never held against each other, and no sibling's
+    future counts. Where the first evaluations came late, so does the verdict.
 
     Defaults: warns, and leaves the stop to a person; with ``policy.inferior=stop`` it ends the run by itself,
     safely, with its checkpoints. Silent for a run without a group or of unknown length.
