@@ -59,8 +59,8 @@ class Oscillation:
     Source: AUTOTRAINER calls a fifth of reversals oscillating. On 2,025 published curves this warns 85 times;
     21 of them later improved their best by 1 % or more, 15 of those by 5 %. So it is advice.
 
-    Wrong when: the validation set is tiny and no training loss is logged, or the rate is about to decay, which
-    ends most oscillations.
+    Wrong when: the validation set is tiny and no training loss is logged, or the rate is about to decay,
+    which ends most oscillations.
     """
 
     about = About(id="oscillation", family="health", kinds=frozenset(("metrics", "eval")), clear_after=10)
