@@ -7,6 +7,7 @@ from collections import deque
 from typing import Any, Final
 
 from guardrun.series.robust import median
+from guardrun.signals.bests import BestMetrics
 from guardrun.signals.block import Block
 from guardrun.signals.context import Context
 from guardrun.signals.level import Level, Shift
@@ -24,6 +25,10 @@ EVAL_LASTING: Final = 5
 BETWEEN: Final = 50
 """Running losses between two evaluations whose median stands for them: logs may have one an epoch."""
 
+FRESH: Final = 5
+FRESH_SHARE: Final = 0.2
+"""A metric whose best is not older than so many evaluations, or this share of them, speaks for the run."""
+
 
 class Collapse:
     """The loss fell to a clearly worse level and does not come back.
@@ -32,7 +37,8 @@ class Collapse:
     values since the one before where it is not measured in evaluation mode) stays above its best by a
     quarter of that best, by a quarter of all that the training had gained, and by five times the noise of a
     value, for a hundred values (ten evaluations) in a row, and is not falling. Where no training loss is
-    logged, the validation loss is judged.
+    logged, the validation loss is judged. When another metric of the validation is fresh at its best, or kept
+    what it had gained, it is only told.
 
     Defaults: a quarter, a hundred values or ten evaluations; warns and never stops a run.
 
@@ -57,6 +63,10 @@ class Collapse:
         """Running losses since the last evaluation."""
         self._per_eval = Level(EVAL_STRETCH)
         self._val = Level(EVAL_STRETCH)
+        self._evals = 0
+        self._steps: deque[int] = deque(maxlen=BETWEEN)
+        """Steps of the last evaluations."""
+        self._others = BestMetrics(self._val_name, {})
         self._lr: float | None = None
 
     def update(self, point: Point) -> bool:
@@ -68,6 +78,9 @@ class Collapse:
             self._between.append(train)
             return self._running.take(point.step, train) or self._running.above > 0
         val = point.values.get(self._val_name)
+        self._evals += 1
+        self._steps.append(point.step)
+        self._others.take(point, self._evals)
         if train is not None:
             self._evaluated.take(point.step, train)
         if val is not None:
@@ -124,4 +137,12 @@ class Collapse:
             f"and {lower_rate_advice(self._lr)}, or clip gradients at 1.0."
         )
         change = f"a level below {number(shift.threshold)}"
+        since = sum(step > shift.best_step for step in self._steps)
+        fresh = max(FRESH, math.ceil(FRESH_SHARE * self._evals))
+        better = self._others.better_after(self._evals - min(since, fresh))
+        better = better or self._others.kept_after(self._evals - since)
+        if better:
+            evidence["improved"] = better
+            advice = f"{better} did not suffer: the loss may count something else by now."
+            return Finding("info", shift.first_step, message, evidence, advice, change)
         return Finding("warn", shift.first_step, message, evidence, advice, change)

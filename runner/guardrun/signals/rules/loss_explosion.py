@@ -214,7 +214,7 @@ class LossExplosion:
 class _Burst:
     """What became of the loss after it was a hundred times worse than untrained."""
 
-    __slots__ = ("after", "age", "base", "first_step", "peak", "recovered_below")
+    __slots__ = ("_learning", "_level", "after", "age", "base", "first_step", "peak", "recovered_below")
 
     def __init__(self, step: int, value: float, base: float, gained: float) -> None:
         self.first_step = step
@@ -222,6 +222,10 @@ class _Burst:
         self.peak = value
         self.age = 1
         self.after = RunningMedian(WINDOW)
+        self._level = math.inf
+        """Median of the last whole window."""
+        self._learning = False
+        """Whether it was clearly lower than that of the window before."""
         self.recovered_below = base + GIVEN_BACK * gained - BURST_GAIN * abs(base)
 
     def take(self, value: float) -> None:
@@ -230,6 +234,10 @@ class _Burst:
         self.age += 1
         self.peak = max(self.peak, value)
         self.after.push(min(value, 1e308))
+        if self.age % WINDOW == 0:
+            level = self.after.median
+            self._learning = level < self._level - BURST_GAIN * abs(level)
+            self._level = level
 
     @property
     def over(self) -> bool:
@@ -237,8 +245,9 @@ class _Burst:
 
     @property
     def lasting(self) -> bool:
-        """It had its time to come back, and was a burst beside what followed, too: not just a lucky start."""
-        if self.age < BURST_PATIENCE:
+        """It had its time to come back, learns no more, and was a burst beside what followed, too: the values
+        before it may have been lucky."""
+        if self.age < BURST_PATIENCE or self._learning:
             return False
         level = self.after.median
         return self.peak > level + (BURST_FACTOR - 1) * abs(level)

@@ -19,7 +19,8 @@ from guardrun.signals.rules.points import TRAIN_LOSS, VAL_LOSS, number
 SMOOTHING: Final = 5
 """Evaluations in the median that is compared with the best."""
 RISE: Final = 0.10
-NOISE_SIGMAS: Final = 3.0
+NOISE_SIGMAS: Final = 1.5
+"""Beyond what the luckiest of all evaluations so far is below the mean by noise alone: sqrt(2 ln n)."""
 MIN_AGE: Final = 8
 """Evaluations since the best."""
 MIN_AGE_SHARE: Final = 0.2
@@ -135,7 +136,7 @@ class Overfit:
             return None
         level, noise = median(self._recent), self._noise()
         z = mann_kendall_z(self._drift.sign_sum, self._drift.sampled)
-        clear = NOISE_SIGMAS * noise
+        clear = (NOISE_SIGMAS + math.sqrt(2 * math.log(max(2, self._evals)))) * noise
         if level <= best + max(HINT_RISE * abs(best), clear) or z <= HINT_TREND_Z:
             return None
         if not train < self._train_at_best:
