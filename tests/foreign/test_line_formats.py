@@ -178,6 +178,33 @@ def test_a_format_is_open_until_there_is_enough_to_tell() -> None:
     assert (rows.format, rows.describe()) == ("CSV", "")
 
 
+def test_lines_about_the_machine_before_the_first_row_are_no_rows() -> None:
+    """mmcv begins its JSON lines with the environment: neither a row, nor what the format is told by."""
+    rows = ForeignRows()
+    found = rows.read(
+        b'{"env_info": "Python 3.8", "seed": 0, "exp_name": "x.py"}\n'
+        b'{"mode": "train", "epoch": 1, "iter": 50, "loss": 0.5}\n'
+        b'{"mode": "train", "epoch": 2, "iter": 50, "loss": 0.25}\n'
+    )
+    assert rows.format == "OpenMMLab JSON lines"
+    assert [(row.step, row.values["train/loss"]) for row in found] == [(50, 0.5), (100, 0.25)]
+
+
+def test_names_that_nobody_knows_are_rows_all_the_same() -> None:
+    found = ForeignRows().read(b'{"a": 1}\n{"a": 2}\n{"a": 3}\n{"a": 4}\n{"a": 5}\n')
+    assert [row.values["a"] for row in found] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    "beginning", ['{"lr": 0.1, "step": 3}\n', "loading data, please wait\ndone in s, 12.5\n", "[1,\n2]\n"]
+)
+def test_a_console_that_begins_like_another_format_is_text_all_the_same(beginning: str) -> None:
+    rows = ForeignRows()
+    found = rows.read((beginning + "iter 1: loss 0.5, time 1ms\niter 2: loss 0.25, time 1ms\n").encode())
+    assert rows.format == "nanoGPT text"
+    assert [row.values["train/loss"] for row in found if "train/loss" in row.values] == [0.5, 0.25]
+
+
 def test_lines_that_do_not_fit_are_counted() -> None:
     rows = ForeignRows()
     found = rows.read(b"step,loss\n1,2\n3\n4,5,6\n5,1\n")

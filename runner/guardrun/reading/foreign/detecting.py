@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-from guardrun.reading.foreign.flavours import LINES, TABLES, flavour_of
+from guardrun.reading.foreign.flavours import LINES, TABLES, Flavour, flavour_of
 from guardrun.reading.foreign.model import Facts, ForeignRow, RawRecord
+from guardrun.reading.foreign.naming import stored_name, tells_of_training
 from guardrun.reading.foreign.table import Table
 from guardrun.reading.foreign.text import TextLog
 from guardrun.reading.foreign.values import MOST_VALUES, as_value, flattened, json_of, split_cells
@@ -17,6 +18,8 @@ KNOWN_LINES: Final = (
 )
 _DELIMITERS: Final = ",\t;"
 _EXCERPT: Final = 60
+_MOST_HELD: Final = 3
+_MOST_SHAPES: Final = 256
 _LINES_LOOKED_AT: Final = 20_000
 """A text log may begin with a long configuration, or with the program itself."""
 _CHARS_LOOKED_AT: Final = 8_000_000
@@ -38,20 +41,55 @@ class Format(Protocol):
 
 
 class JsonLines:
-    """One object a line; objects inside it are flattened, with ``/``."""
+    """One object a line; objects inside it are flattened, with ``/``.
 
-    def __init__(self, first: dict[str, Any], facts: Facts, mapping: Mapping[str, str] | None) -> None:
-        flavour = flavour_of(frozenset(flattened(first)), LINES, facts)
-        self._table = Table(flavour, facts, mapping)
-        self.name = f"{flavour.name} JSON lines" if flavour.name else "JSON lines"
+    Some tools begin with a line about their machine or configuration: what comes before the first row that
+    tells of a training is held back, and dropped then.
+    """
+
+    def __init__(self, facts: Facts, mapping: Mapping[str, str] | None) -> None:
+        self._facts = facts
+        self._mapping = mapping
+        self._table = Table(Flavour(facts), facts, mapping)
+        self._shapes: set[frozenset[str]] = set()
+        self._held: list[RawRecord] = []
+        self._open = mapping is None
+
+    @property
+    def name(self) -> str:
+        tool = self._table.flavour.name
+        return f"{tool} JSON lines" if tool else "JSON lines"
 
     @property
     def columns(self) -> set[str]:
-        return self._table.met
+        return self._table.met.union(*self._held)
 
     def rows(self, line: str) -> Iterable[ForeignRow] | None:
         found = json_of(line) if line.lstrip().startswith("{") else None
-        return self._table.rows(flattened(found)) if isinstance(found, dict) else None
+        if not isinstance(found, dict):
+            return None
+        record = flattened(found)
+        if not self._table.flavour.name:
+            self._look(record)
+        if not self._open:
+            return self._table.rows(record)
+        self._held.append(record)
+        if len(self._held) <= _MOST_HELD:
+            return ()
+        self._open, held, self._held = False, self._held, []
+        return [row for each in held for row in self._table.rows(each)]
+
+    def _look(self, record: RawRecord) -> None:
+        """Whether this row is the first that a known tool writes, or that tells of a training at all."""
+        shape = frozenset(record)
+        if shape in self._shapes or len(self._shapes) > _MOST_SHAPES:
+            return
+        self._shapes.add(shape)
+        flavour = flavour_of(shape, LINES, self._facts)
+        if flavour.name:
+            self._table = Table(flavour, self._facts, self._mapping)
+        if flavour.name or tells_of_training({stored_name(raw) for raw in shape}, set(shape)):
+            self._open, self._held = False, []
 
 
 class Csv:
@@ -72,7 +110,12 @@ class Csv:
 
     def rows(self, line: str) -> Iterable[ForeignRow] | None:
         record = self._record(line)
-        return None if record is None else self._table.rows(record)
+        if record is None:
+            return None
+        found = list(self._table.rows(record))
+        if not found and record and all(as_value(cell) is None for cell in record.values()):
+            return None  # words between commas are no row
+        return found
 
     def _record(self, line: str) -> RawRecord | None:
         cells = split_cells(line, self._delimiter)
@@ -108,7 +151,7 @@ class Detector:
         returned. In every other case the line that decided is still to be read."""
         found = json_of(line) if line.lstrip().startswith("{") else None
         if isinstance(found, dict):
-            self.format = JsonLines(found, self._facts, self._mapping)
+            self.format = JsonLines(self._facts, self._mapping)
             return []
         if self._text.knows(line):
             self.format = self._text
@@ -116,6 +159,16 @@ class Detector:
         if not line.startswith("#"):
             self._look(line)
         return []
+
+    def reconsider(self, line: str) -> list[ForeignRow] | None:
+        """A line does not fit the format: its rows if the file is text of a known tool after all.
+
+        A console may begin with lines that look like a table, or with a configuration.
+        """
+        if self.format is self._text or not self._text.knows(line):
+            return None
+        self.format = self._text
+        return self._text.early
 
     def _look(self, line: str) -> None:
         self._lines += 1

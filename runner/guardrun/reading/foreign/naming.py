@@ -95,6 +95,7 @@ def side_of(name: str) -> str:
 
 def tells_of_training(stored: set[str], raw: set[str]) -> bool:
     """Whether these names are those of a training's log, not of just any table of numbers."""
-    if any(name.startswith(_OWN_PREFIXES) or name in _TELLING for name in stored):
+    losses = (name for name in stored if name.startswith(_OWN_PREFIXES) and name.endswith("loss"))
+    if next(losses, None) is not None or not stored.isdisjoint(_TELLING):
         return True
     return any(name.strip().lower() in _TELLING_AXES for name in raw)

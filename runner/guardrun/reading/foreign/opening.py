@@ -38,11 +38,13 @@ class ForeignFile:
             self.head = file.read(_HEAD)
         self.encoding = _encoding_of(self.head)
 
-    def text_head(self) -> str:
-        """The file's beginning as text."""
-        if self.encoding is None:
-            return self.head.decode("utf-8", "replace").lstrip("\ufeff")
-        return codecs.getincrementaldecoder(self.encoding)("replace").decode(self.head).lstrip("\ufeff")
+    def text_head(self, size: int = 0) -> str:
+        """The file's beginning as text: of the first ``size`` bytes, or of those that were read anyway."""
+        head = self.head
+        if size > len(head):
+            with self.open() as file:
+                head = file.read(size)
+        return codecs.getincrementaldecoder(self.encoding or "utf-8")("replace").decode(head).lstrip("\ufeff")
 
     def whole(self) -> str:
         """All of it as text. The caller has looked at ``size``."""

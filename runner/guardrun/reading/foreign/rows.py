@@ -9,6 +9,8 @@ from guardrun.reading.foreign.detecting import Detector
 from guardrun.reading.foreign.model import Facts, ForeignRow
 
 _CR: Final = "\r"
+_RECONSIDERED: Final = 1000
+"""Lines that do not fit, after which the format stands."""
 
 
 class ForeignRows:
@@ -67,6 +69,8 @@ class ForeignRows:
         found = detector.format.rows(line)
         if found is None:
             self.bad_lines += 1
+            if self.bad_lines <= _RECONSIDERED:
+                return detector.reconsider(line) or ()
             return ()
         return found
 
