@@ -254,6 +254,8 @@ def test_by_default_a_person_is_asked():
     (signal,) = inferiors(engine_of(), STUCK)
     assert (signal.severity, signal.action) == ("act", "warn")
     assert "stop key" in signal.advice
+    assert signal.evidence["leader_run"] == "0"
+    assert "near the settings of 0" in signal.advice
     assert signal.evidence["siblings"] == 5
     assert signal.evidence["value"] > signal.evidence["threshold"] > signal.evidence["siblings_reached"]
     assert signal.would_change.startswith("val/loss below ")

@@ -121,6 +121,7 @@ class Inferiority(NamedTuple):
     reference: float
     """What a quarter of the siblings (three at least) reached or beat at the same progress."""
     leader: float
+    leader_name: str
     threshold: float
     """A better value than this would not have been called inferior."""
     start: float
@@ -223,7 +224,8 @@ class Standing:
             return None
         return Inferiority(
             step=step, first_step=step, share=share, value=self._best, hoped=hoped, reference=reference,
-            leader=leader, threshold=reference + margin, start=start, noise=noise, compared=len(others),
+            leader=leader, leader_name=better[0][1].name, threshold=reference + margin, start=start,
+            noise=noise, compared=len(others),
         )  # fmt: skip
 
     def _others(

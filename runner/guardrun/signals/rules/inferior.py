@@ -77,6 +77,7 @@ class Inferior:
             "threshold": self._shown(found.threshold),
             "siblings_reached": reference,
             "leader": self._shown(found.leader),
+            "leader_run": found.leader_name,
             "hoped_for": self._shown(found.hoped),
             "group_start": self._shown(found.start),
             "noise": found.noise,
@@ -94,7 +95,7 @@ class Inferior:
         )
         advice = (
             "Inferior: stop it? Press the stop key (or `guard stop`) and confirm; its checkpoints stay. "
-            "Spend the time near the settings of the leader."
+            f"Spend the time near the settings of {found.leader_name or 'the leader'}."
         )
         side = "below" if self._mode == "min" else "above"
         change = f"{metric} {side} {number(evidence['threshold'])} at the next evaluation"
