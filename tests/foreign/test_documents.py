@@ -81,6 +81,9 @@ def test_of_the_states_of_a_trainers_checkpoints_only_the_longest_is_a_log(tmp_p
     (log,) = read_foreign(tmp_path)
     assert log.name == "my_model"
     assert max(row.step for row in log.rows) == 40
+    log_of(tmp_path / "my_model/trainer_state.json", STATE)
+    log_of(tmp_path / "trainer_state.json", STATE)
+    assert [log.source.parent.name for log in read_foreign(tmp_path)] == [tmp_path.name, "my_model"]
 
 
 def test_deepobs(tmp_path: Path) -> None:

@@ -185,6 +185,14 @@ def test_a_folder_without_logs_says_so(tmp_path: Path) -> None:
     assert "holds no log" in complaint(tmp_path).message
 
 
+def test_a_data_set_is_not_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    with open(path, "wb") as file:
+        file.write(b'{"text": "a long story", "label": 3}\n' * 100_000)
+        file.truncate(10**10)
+    assert "no column of it is known" in complaint(path).message
+
+
 def test_memory_stays_small_however_long_the_log_is(tmp_path: Path) -> None:
     """More rows than are kept, and a line of 200 MB, in a process that grows by 180 MB at most."""
     path = tmp_path / "long.csv"

@@ -14,6 +14,7 @@ from guardrun.reading.foreign.model import Facts, ForeignRow
 from guardrun.reading.foreign.table import Table
 from guardrun.reading.foreign.values import as_value, flattened, whole
 
+STATE: Final = "Hugging Face trainer_state.json"
 KNOWN_DOCUMENTS: Final = (
     "Hugging Face's trainer_state.json, DeepOBS' JSON, a JSON list of rows, and a JSON object of lists"
 )
@@ -65,7 +66,7 @@ def _huggingface(state: dict[str, Any], history: list[Any], mapping: Mapping[str
     facts.told = {key: state[key] for key in _HF_TOLD if isinstance(state.get(key), int | float | str)}
     facts.completed = any("train_runtime" in record for record in records)
     _monitor_of_best(as_value(state.get("best_metric")), records, facts)
-    return _table("Hugging Face trainer_state.json", TrainerLines(facts), facts, records, mapping)
+    return _table(STATE, TrainerLines(facts), facts, records, mapping)
 
 
 def _monitor_of_best(best: float | None, records: list[dict[str, Any]], facts: Facts) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from guardrun.errors import UserError
+from guardrun.reading.foreign.documents import STATE
 from guardrun.reading.foreign.files import Names, NoLog, read_events, read_file, tried
 from guardrun.reading.foreign.finding import files_below, names_of
 from guardrun.reading.foreign.model import ForeignLog
@@ -69,21 +70,25 @@ def _read_folder(folder: Path, mapping: Names | None) -> list[ForeignLog]:
 
 
 def _newest_states(logs: list[ForeignLog]) -> list[ForeignLog]:
-    """Of several states of one Trainer (one a checkpoint) the longest alone: it holds the others."""
-    newest: dict[Path, ForeignLog] = {}
+    """Of the states of one Trainer (one a checkpoint, one at the end) the longest: it holds the others."""
+    places = {log.source.parent.parent for log in logs if _is_checkpoints(log)}
+    longest: dict[Path, ForeignLog] = {}
     for log in logs:
-        if log.source.parent.name.startswith("checkpoint-") and log.format.startswith("Hugging Face"):
-            place = log.source.parent.parent
-            held = newest.get(place)
-            if held is None or _length(log) > _length(held):
-                newest[place] = log
-    chosen = {id(log) for log in newest.values()}
+        place = log.source.parent.parent if _is_checkpoints(log) else log.source.parent
+        if log.format == STATE and place in places:
+            held = longest.get(place)
+            longest[place] = log if held is None or _length(log) > _length(held) else held
+    chosen = {id(log) for log in longest.values()}
     return [
         log
         for log in logs
         if id(log) in chosen
-        or not (log.source.parent.parent in newest and log.source.parent.name.startswith("checkpoint-"))
+        or not (_is_checkpoints(log) or (log.format == STATE and log.source.parent in places))
     ]
+
+
+def _is_checkpoints(log: ForeignLog) -> bool:
+    return log.format == STATE and log.source.parent.name.startswith("checkpoint-")
 
 
 def _length(log: ForeignLog) -> int:
