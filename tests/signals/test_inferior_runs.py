@@ -264,6 +264,7 @@ def test_by_default_a_person_is_asked():
 def test_the_policy_may_stop_it():
     (signal,) = inferiors(engine_of(policy={"inferior": "stop"}), STUCK)
     assert signal.action == "stop"
+    assert signal.advice.startswith("Your policy ends it")
 
 
 def test_it_clears_when_the_run_catches_up():

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from guardrun.series.robust import median
 from guardrun.signals.context import Context
 from guardrun.signals.model import About, Finding, Point
 from guardrun.signals.rules.points import VAL_LOSS, number
 from guardrun.signals.siblings import LASTING, Inferiority, Sibling, Standing
+
+_ASK: Final = "Inferior: stop it? Press the stop key (or `guard stop`) and confirm; its checkpoints stay."
+_POLICY_ACTS: Final = "Your policy ends it, where a supervisor watches; its checkpoints stay."
 
 
 class Inferior:
@@ -43,6 +46,8 @@ class Inferior:
         self._context = context
         self._monitor = context.settings.monitor or VAL_LOSS
         self._mode = context.settings.mode
+        acts = context.settings.policy.get(self.about.id) in ("stop", "abort")
+        self._request = _POLICY_ACTS if acts else _ASK
         self.reset()
 
     def reset(self) -> None:
@@ -93,10 +98,7 @@ class Inferior:
             f"siblings had {number(reference)} (the best {number(evidence['leader'])}): at this pace it "
             "never gets there."
         )
-        advice = (
-            "Inferior: stop it? Press the stop key (or `guard stop`) and confirm; its checkpoints stay. "
-            f"Spend the time near the settings of {found.leader_name or 'the leader'}."
-        )
+        advice = f"{self._request} Spend the time near the settings of {found.leader_name or 'the leader'}."
         side = "below" if self._mode == "min" else "above"
         change = f"{metric} {side} {number(evidence['threshold'])} at the next evaluation"
         return Finding("act", found.first_step, message, evidence, advice, change)
