@@ -159,3 +159,9 @@ def test_an_mmcv_log_that_begins_at_a_later_epoch_never_goes_back() -> None:
 def test_evaluations_alone_are_counted_where_there_are_no_steps() -> None:
     rows = ForeignRows().read(b"epoch,val_loss\n0,1.5\n1,1.25\n")
     assert [(r.kind, r.step, r.epoch) for r in rows] == [("eval", 1, 0), ("eval", 2, 1)]
+
+
+def test_only_what_is_a_value_is_told_to_be_renamed() -> None:
+    rows = ForeignRows()
+    rows.read(b'{"mode": "val", "iter": 5, "epoch": 1, "mAP": 0.5, "eval_note": "fine"}\n')
+    assert rows.renamed == {"mAP": "val/mAP"}

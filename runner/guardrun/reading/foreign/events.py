@@ -70,11 +70,11 @@ class _Writer:
             RUN_START, attempt=1, monitor=log.monitor, mode=log.mode, source=str(log.source),
             format=log.format, train_loss=log.train_loss, **known, **told,
         )  # fmt: skip
+        for note in log.notes:
+            yield self._line(NOTE, text=note)
         renamed = {raw[:_LONGEST_NAME]: name[:_LONGEST_NAME] for raw, name in sorted(log.renamed.items())}
         if renamed:
             yield self._line(NOTE, renamed=renamed)
-        for note in log.notes:
-            yield self._line(NOTE, text=note)
 
     def row(self, row: ForeignRow) -> Iterator[bytes]:
         self._t = row.t if row.t is not None else self._t

@@ -111,7 +111,7 @@ class Table:
         return plan
 
     def _new_plan(self, record: RawRecord) -> _Plan:
-        plan = _Plan()
+        plan, renamed = _Plan(), self._facts.renamed
         lowered = {raw.strip().lower(): raw for raw in record}
         split = _split_of(record, lowered)
         mapped = {stored: raw for raw, stored in self._mapped.items() if raw in record}
@@ -130,6 +130,8 @@ class Table:
                 self.met.add(raw)
             if not self._is_axis(raw):
                 name = self._name(raw, split)
+                if name != raw and as_value(record[raw]) is not None and len(renamed) < _MOST_NAMES:
+                    renamed[raw] = name
                 if name == "train/loss" and _SUMMARY in record:
                     name = "train/mean_loss"
                 plan.columns.append((raw, name, self.flavour.is_evaluated(raw, name)))
@@ -149,8 +151,6 @@ class Table:
             name = self.flavour.name_of(raw) or stored_name(raw, split)
             # Another name where the user gave this one to another column.
             name = f"metric/{name}" if name in self._chosen else name
-        if name != raw and len(self._facts.renamed) < _MOST_NAMES:
-            self._facts.renamed[raw] = name
         return name
 
 
