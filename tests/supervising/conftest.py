@@ -27,9 +27,17 @@ _DRIVER = """
 import sys
 from guardrun.events.paths import RunPaths
 from guardrun.supervising.supervisor import Tempo, run_supervisor
+{patience}
 tempo = Tempo(**{tempo})
 sys.exit(run_supervisor(RunPaths({root!r}), {attempt}, attach={attach}, tempo=tempo))
 """
+
+_IMPATIENT = """
+import guardrun.signals.rules.hang as hang
+hang.HUNG_AFTER_S, hang.HUNG_HARD_S = 0.8, 1.2
+hang.hung_after = lambda slow: max(0.8, 10 * slow)
+"""
+"""Silence of a second is what five minutes are: what is done about a hang, without the wait for it."""
 
 
 class SupervisedRun:
@@ -59,8 +67,11 @@ class SupervisedRun:
         path.write_text(textwrap.dedent(text))
         self.attempt([sys.executable, str(path), *words], library=library, **config)
 
-    def supervise(self, *, number: int = 1, attach: bool = False, **tempo: float) -> subprocess.Popen[bytes]:
-        """Start a supervisor in a process of its own."""
+    def supervise(
+        self, *, number: int = 1, attach: bool = False, impatient: bool = False, **tempo: float
+    ) -> subprocess.Popen[bytes]:
+        """Start a supervisor in a process of its own; one that is impatient calls a second a hang."""
+        patience = _IMPATIENT if impatient else ""
         tempo = {
             "turn": 0.02,
             "tick": 0.05,
@@ -70,7 +81,9 @@ class SupervisedRun:
             "proof": 20.0,
             **tempo,
         }
-        code = _DRIVER.format(tempo=tempo, root=str(self.paths.root), attempt=number, attach=attach)
+        code = _DRIVER.format(
+            tempo=tempo, root=str(self.paths.root), attempt=number, attach=attach, patience=patience
+        )
         with open(self.paths.root / "supervisor.log", "ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-c", code], stdin=subprocess.DEVNULL, stdout=log, stderr=log,

@@ -101,10 +101,9 @@ class RunJudge:
         others: list[Placed] = []
         if evals is not None:
             others += zip(evals.order.tolist(), evals.points(), strict=True)
-        others += self._events_before(limit)
+        others = _distinct([*others, *self._events_before(limit)])
         if self._machine and metrics is not None:
-            others += self._machine_until(metrics)
-        others = _distinct(others)
+            others = _distinct([*others, *self._machine_until(metrics, others)])
         if metrics is not None:
             self._last_step = int(metrics.step[-1])
         self.rows += (0 if metrics is None else len(metrics)) + (0 if evals is None else len(evals))
@@ -112,9 +111,9 @@ class RunJudge:
 
     def _rest(self) -> bool:
         """What comes after the last row: the end of the training, time that passed."""
-        others = self._events_before(float("inf"))
+        others = _distinct(self._events_before(float("inf")))
         if self._machine:
-            others += self._machine_until(None)
+            others += self._machine_until(None, others)
         return self._take(self._engine.feed_span(None, _distinct(others)))
 
     def _take(self, transitions: list[Signal]) -> bool:
@@ -178,15 +177,17 @@ class RunJudge:
                 found.append((rows_before - 0.5, point))
         return found
 
-    def _machine_until(self, metrics: Block | None) -> list[Placed]:
+    def _machine_until(self, metrics: Block | None, others: Sequence[Placed]) -> list[Placed]:
         """What other ranks and the machine told in the time of these rows (None: all that is left)."""
         found: list[Placed] = []
-        clock = None if metrics is None else np.maximum.accumulate(np.nan_to_num(metrics.t, nan=0.0))
+        anchors = _Anchors(metrics, others, self._last_step)
         for rank in (SYSTEM, *(r for r in self._store.ranks() if r > 0)):
             for kind, table in self._store.tables(rank).items():
                 start = self._machine_taken.get((rank, kind), 0)
                 times = table.axis("t")[start:]
-                end = len(times) if clock is None else int(np.searchsorted(times, clock[-1], "right"))
+                end = len(times)
+                if metrics is not None:
+                    end = int(np.searchsorted(np.maximum.accumulate(times), anchors.last_row_t, "right"))
                 if not end:
                     continue
                 self._machine_taken[rank, kind] = start + end
@@ -195,26 +196,45 @@ class RunJudge:
                     _KINDS[kind], table.order()[start : start + end], table.axis("step")[start : start + end],
                     table.axis("epoch")[start : start + end], times[:end], columns,
                 )  # fmt: skip
-                found += self._placed(rows, rank, metrics, clock)
+                found += _placed(rows, rank, anchors)
         return found
 
-    def _placed(
-        self, rows: Block, rank: int, metrics: Block | None, clock: FloatArray | None
-    ) -> Iterator[Placed]:
-        """Points of another rank or the machine, each before the first row of rank 0 that is newer."""
-        if metrics is None or clock is None:
-            places: list[float] = [float("inf")] * len(rows)
-            steps = [self._last_step] * len(rows)
-        else:
-            after = np.searchsorted(clock, rows.t)
-            places = (metrics.order[np.minimum(after, len(clock) - 1)] - 0.25).tolist()
-            steps = metrics.step[np.maximum(after - 1, 0)].astype(int).tolist()
-        if rank == SYSTEM:
-            rows.step = np.asarray(steps, float)
-        usable = (rows.step >= 0) & (rows.step < 2.0**63)
-        for place, point, fine in zip(places, rows.points(), usable.tolist(), strict=True):
-            if fine:
-                yield place, replace(point, rank=max(rank, 0))
+
+class _Anchors:
+    """Rank 0's points of a span in their order: what others told comes after those that are no newer."""
+
+    def __init__(self, metrics: Block | None, others: Sequence[Placed], last_step: int) -> None:
+        none = np.empty(0)
+        rows = (none, none, none) if metrics is None else (metrics.order, metrics.t, metrics.step)
+        places = np.concatenate((rows[0], [place for place, _ in others]))
+        times = np.concatenate((rows[1], [point.t for _, point in others]))
+        steps = np.concatenate((rows[2], [np.nan] * len(others)))
+        order = np.argsort(places, kind="stable")
+        self._times = np.maximum.accumulate(np.nan_to_num(times[order], nan=0.0))
+        before = float(places[order[0]]) - 1 if len(order) else 0.0
+        self._places = np.concatenate(([before], places[order]))
+        """A place for what is older than all, then the points' own."""
+        known = np.concatenate(([float(last_step)], steps[order]))
+        newest = np.maximum.accumulate(np.where(np.isnan(known), 0, np.arange(len(known))))
+        self._steps = known[newest].astype(int)
+        self.last_row_t = float(np.nanmax(rows[1], initial=0.0))
+
+    def of(self, times: FloatArray) -> tuple[list[float], list[int]]:
+        """The places of points of these times, and the steps that the training stood at."""
+        at = np.searchsorted(self._times, times, "right")
+        # A quarter after a row, and before the events that stand half-way to the next one.
+        return (self._places[at] + 0.25 * (self._places[at] % 1 == 0)).tolist(), self._steps[at].tolist()
+
+
+def _placed(rows: Block, rank: int, anchors: _Anchors) -> Iterator[Placed]:
+    """Points of another rank or the machine."""
+    places, steps = anchors.of(rows.t)
+    if rank == SYSTEM:
+        rows.step = np.asarray(steps, float)
+    usable = (rows.step >= 0) & (rows.step < 2.0**63)
+    for place, point, fine in zip(places, rows.points(), usable.tolist(), strict=True):
+        if fine:
+            yield place, replace(point, rank=max(rank, 0))
 
 
 def _distinct(placed: list[Placed]) -> list[Placed]:

@@ -121,9 +121,19 @@ def run_case(path: Path, choices: Choices) -> Case:
     _check_monitor(choices, follower.series, path)
     return Case(
         source=path, name=state.name or path.name, format=OWN_FORMAT, store=follower.series,
-        settings=settings, events=follower.timeline, train_loss="evaluated" if evaluated else "running",
+        settings=settings, events=_with_the_end(follower), train_loss="evaluated" if evaluated else "running",
         notes=tuple(notes), siblings=siblings_of(path, settings.monitor, settings.mode),
     )  # fmt: skip
+
+
+def _with_the_end(follower: RunFollower) -> list[tuple[int, Event]]:
+    """Rank 0's phases and ends, and last what only the supervisor knew: exit code, kernel, last output."""
+    events = [*follower.timeline]
+    end = follower.supervisor_end
+    if end is not None:
+        told = "\n".join(str(end[key]) for key in ("error", "last_words") if end.get(key))
+        events.append((follower.series.rows(0), {**end, "error": told}))
+    return events
 
 
 def foreign_cases(path: Path, choices: Choices) -> Iterator[Case]:

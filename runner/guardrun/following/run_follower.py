@@ -140,6 +140,11 @@ class RunFollower:
         return self._small.launch or {}
 
     @property
+    def supervisor_end(self) -> Event | None:
+        """How the newest attempt ended, as its supervisor told it; None while it lasts, or without one."""
+        return self._fold.supervisor_end(self._attempt())
+
+    @property
     def timeline(self) -> Sequence[tuple[int, Event]]:
         """Rank 0's phases and ends, with the number of its rows before each."""
         return self._timeline

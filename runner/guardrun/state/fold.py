@@ -75,6 +75,10 @@ class RunFold:
         sources = (self._rank0(), self._sources.get(SUPERVISOR, _EMPTY))
         return any(source.attempts.get(attempt, _NO_ATTEMPT).end is not None for source in sources)
 
+    def supervisor_end(self, attempt: int) -> Event | None:
+        """The end of that attempt as its supervisor told it."""
+        return self._sources.get(SUPERVISOR, _EMPTY).attempts.get(attempt, _NO_ATTEMPT).end
+
     @property
     def signal_events(self) -> list[tuple[int, Event]]:
         """(attempt, event) of every recorded signal transition, in order."""

@@ -18,7 +18,7 @@ from guardrun.supervising.proving import Proof, Prover
 from guardrun.supervising.supervision import Supervision
 from guardrun.supervising.tempo import Tempo
 
-_LAST_OUTPUT: Final = 8 * 1024
+_LAST_OUTPUT: Final = 4 * 1024
 """Bytes of the training's output in which its last error stands."""
 
 

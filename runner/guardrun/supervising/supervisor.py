@@ -76,6 +76,7 @@ class Supervisor:
         self._prover = Prover(paths, python, timeout=tempo.proof, hurried=self._is_hurried)
         marks = [f"{key}={value}".encode() for key, value in marks_of(paths, attempt).items()]
         self._tree = Tree(marks, adopting=not attach, helpers=lambda: self._prover.pids)
+        self._last_words = ""
         self._asked = 0
         self._asked_seen = 0
         self._remembered = float("-inf")
@@ -127,8 +128,8 @@ class Supervisor:
             "reading the last events",
             lambda: read_last_words(self._supervision, tempo.last_words),
         )
-        words = end_words(exit_code, self._oom.finding(), self._paths.console)
-        guard("judging the end", lambda: self._supervision.judge_the_end(words))
+        self._last_words = end_words(exit_code, self._oom.finding(), self._paths.console)
+        guard("judging the end", lambda: self._supervision.judge_the_end(self._last_words))
         guard("saying that all is gone", stopper.gone)
         guard("proving checkpoints", lambda: record_proofs(self._prover, log, tell))
 
@@ -231,6 +232,8 @@ class Supervisor:
     def _finish(self, facts: EndFacts) -> int:
         outcome: Outcome = outcome_of(facts)
         extra: dict[str, Any] = {"error": outcome.error} if outcome.error else {}
+        if facts.exit_code not in (0, None):
+            extra["last_words"] = self._last_words
         if self._log.dropped:
             extra["dropped"] = self._log.dropped
         self._log.write(

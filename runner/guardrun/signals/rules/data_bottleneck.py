@@ -32,7 +32,7 @@ class DataBottleneck:
     """The training waits for its data more than it computes.
 
     Definition: ``data_time`` is more than half of ``step_time`` in the majority of the last 50 logged points,
-    that span 10 s of training or more: the median share is above one half. Of 20 to 49 points at the start
+    so that the median share is above one half, and has been for 10 s or more. Of 20 to 49 points at the start
     three quarters must be so.
 
     Defaults: a share of 0.5; warns and never stops a run.
@@ -55,6 +55,8 @@ class DataBottleneck:
     def reset(self) -> None:
         self._slow = Majority(WINDOW)
         self._recent: deque[_Row] = deque(maxlen=WINDOW)
+        self._since: _Row | None = None
+        """The oldest point of the window when the majority began to hold."""
 
     def update(self, point: Point) -> bool:
         waited = point.values.get(DATA_TIME)
@@ -65,6 +67,10 @@ class DataBottleneck:
             return False
         self._slow.take(waited > SHARE * took)
         self._recent.append((point.step, point.t, took, waited))
+        if not self._slow.holds:
+            self._since = None
+        elif self._since is None:
+            self._since = self._recent[0]
         return True
 
     def skim(self, block: Block) -> bool:
@@ -78,25 +84,26 @@ class DataBottleneck:
         with np.errstate(over="ignore"):
             if not self._slow.skim(waited > SHARE * took):
                 return False
+        self._since = None if len(took) else self._since
         newest = [column[-WINDOW:].tolist() for column in (steps, times, took, waited)]
         for step, t, whole, part in zip(*newest, strict=True):
             self._recent.append((int(step), t if t == t else 0.0, whole, part))
         return True
 
     def finding(self) -> Finding | None:
-        slow = self._slow
-        if not slow.holds or len(slow) < FEWEST:
+        slow, since = self._slow, self._since
+        if since is None or len(slow) < FEWEST:
             return None
         if not slow.full and slow.count < EARLY_SHARE * len(slow):
             return None
         took = median([row[2] for row in self._recent])
         waited = median([row[3] for row in self._recent])
-        spent = self._span(took)
+        spent = self._span(since, took)
         if spent < LASTING_S or not 0 < took < float("inf"):
             return None
         share = median([row[3] / row[2] for row in self._recent if row[2] > 0])
         gain = 1 / max(1 - share, 0.05)
-        first = self._recent[0][0]
+        first = since[0]
         return Finding(
             "warn", first,
             f"Since step {first} {share:.0%} of the time went into waiting for data "
@@ -108,8 +115,8 @@ class DataBottleneck:
             f"a share below {SHARE:.0%} in the majority of {WINDOW} points",
         )  # fmt: skip
 
-    def _span(self, took: float) -> float:
-        """Seconds of training in the window, by the log's clock, else by its steps."""
-        first, last = self._recent[0], self._recent[-1]
-        seconds = last[1] - first[1] if first[1] > 0 else (last[0] - first[0]) * took
+    def _span(self, since: _Row, took: float) -> float:
+        """Seconds of training since then, by the log's clock, else by its steps."""
+        last = self._recent[-1]
+        seconds = last[1] - since[1] if since[1] > 0 else (last[0] - since[0]) * took
         return seconds if 0 <= seconds < float("inf") else 0.0
