@@ -127,7 +127,7 @@ SCENARIOS = {
     "straggling": Scenario(
         "two ranks, of which the second waits for its data, and the first for the second",
         ("params.fault=straggler", "params.wait=0.25", "params.train_images=320", "params.epochs=6",
-         "params.width=32", "launcher=torchrun", "nproc_per_node=2"),
+         "params.width=32", "params.lr=0.1", "launcher=torchrun", "nproc_per_node=2"),
         config=FAULTS,
     ),
     "hung": Scenario(

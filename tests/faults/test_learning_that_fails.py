@@ -24,6 +24,9 @@ def test_a_sound_training_of_the_same_script_raises_no_alarm(start) -> None:
     [
         pytest.param(["params.lr=0"], ("body.0.weight", "head.weight"), id="a learning rate of 0"),
         pytest.param(["params.bias=-100"], ("body.0.weight", "body.2.weight"), id="dead units"),
+        pytest.param(
+            ["params.layers=12", "params.activation=sigmoid"], ("body.0.weight",), id="gradients that fade"
+        ),
     ],
 )
 def test_a_training_that_learns_nothing_is_told_by_half_of_it_and_never_stopped(
@@ -35,7 +38,7 @@ def test_a_training_that_learns_nothing_is_told_by_half_of_it_and_never_stopped(
     best, last = trained.weights("best"), trained.weights("last")
     assert trained.shown["checkpoints"]["best"]["step"] < trained.shown["checkpoints"]["last"]["step"]
     assert all((best[name] == last[name]).all() for name in still)
-    (signal,) = trained.raised("no_learning")
+    signal = trained.raised("no_learning")[0]
     assert (signal["severity"], signal["action"]) == ("warn", "warn")
     assert signal["raised_at"] <= 0.5 * trained.shown["total_steps"]
     assert signal["advice"]
@@ -59,10 +62,11 @@ def test_saturated_outputs_leave_no_gradient_and_are_told(train) -> None:
 
 def test_an_epsilon_that_float16_rounds_to_0_stops_learning_behind_a_sound_loss(start) -> None:
     """The scaler skips every step. In single precision the same formula trains, and nothing is said."""
-    half, single = (
-        start("params.fault=tiny_epsilon", "params.epochs=7", f"params.precision={one}").ended()
+    trainings = [
+        start("params.fault=tiny_epsilon", "params.epochs=7", f"params.precision={one}")
         for one in ("half", "single")
-    )
+    ]
+    half, single = (training.ended() for training in trainings)
 
     rows = half.rows()
     assert all(math.isfinite(row["train/loss"]) for row in rows)

@@ -1,4 +1,4 @@
-"""Trainings that are slow for a reason: the right reason is told. What hangs is ended without a word of it."""
+"""Trainings that are slow for a reason: the right reason is told, and what hangs can be ended."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SECONDS_A_BATCH = "params.wait=0.25"
 
 
 def test_a_loader_and_a_rank_that_wait_for_their_data_are_told_as_what_they_are(start) -> None:
-    short = ["params.train_images=320", "params.epochs=5", SECONDS_A_BATCH]
+    short = ["params.train_images=320", "params.epochs=5", "params.lr=0.1", SECONDS_A_BATCH]
     two_ranks = ["launcher=torchrun", "nproc_per_node=2"]
     trainings = [
         start("params.fault=slow_loader", *short),
@@ -57,8 +57,8 @@ def test_steps_that_take_twice_as_long_from_a_third_of_the_run_on_are_told(train
 
 
 def test_two_ranks_of_which_one_hangs_are_ended_by_force_with_their_checkpoints_proved(start) -> None:
-    """Rank 1 waits for a lock and rank 0 for rank 1. Some seconds of silence are no hang yet: nothing is said;
-    what guard says after five minutes is in sample_runs/recorded."""
+    """Rank 1 waits for a lock and rank 0 for rank 1. Some seconds of silence are no hang yet, so nothing is
+    said; what guard says after five minutes is in sample_runs/recorded."""
     training = start(
         "params.fault=hang", "launcher=torchrun", "nproc_per_node=2", "stop.grace=1s", "params.at=60"
     )

@@ -26,6 +26,11 @@ EXPECTED = {
     "crashed": Status.FAILED,
     "killed": Status.KILLED,
     "resumed": Status.FINISHED,
+    "spiking": Status.FINISHED,
+    "half-precision": Status.FINISHED,
+    "out-of-memory": Status.FAILED,
+    "straggling": Status.FINISHED,
+    "hung": Status.ABORTED,
 }
 
 
@@ -113,7 +118,9 @@ def test_overfitting_was_stopped_for_overfitting_and_kept_its_best():
     assert state.best.step < state.step
 
 
-@pytest.mark.parametrize(("name", "rule"), [("exploding", "loss_explosion"), ("nan", "nan")])
+@pytest.mark.parametrize(
+    ("name", "rule"), [("exploding", "loss_explosion"), ("nan", "nan"), ("hung", "hang")]
+)
 def test_what_the_policy_aborted_was_aborted_for_its_own_reason(name: str, rule: str):
     state = state_of(folder(name))
     assert state.reason == f"abort:{rule}"
@@ -153,3 +160,37 @@ def test_resumed_has_two_attempts_and_repeats_no_more_than_was_lost():
     lines = (folder("resumed") / "events.jsonl").read_bytes().splitlines()
     (resume,) = [e for e in map(decode, lines) if e and e["kind"] == "resume"]
     assert resume["step"] == state.attempts[1].from_step > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("spiking", ("loss_spike", "info")),
+        ("half-precision", ("loss_scale", "warn")),
+        ("out-of-memory", ("out_of_memory", "warn")),
+        ("straggling", ("straggler", "warn")),
+    ],
+)
+def test_a_fault_is_told_by_its_own_signal_and_by_no_other(name: str, expected: tuple[str, str]):
+    assert set(signals_of(name)) == {expected}
+
+
+def test_hung_was_silent_for_five_minutes_before_the_policy_took_it_by_force():
+    """Both ranks stand behind the same step; every rung up to SIGKILL was needed, and the best is whole."""
+    state = state_of(folder("hung"))
+    (hang,) = [s for s in state.signals if s.id == "hang"]
+    assert hang.evidence["value"] >= hang.evidence["threshold"] == 300
+    for file in ("events.jsonl", "events.rank1.jsonl"):
+        lines = (folder("hung") / file).read_bytes().splitlines()
+        assert [e for e in map(decode, lines) if e and e["kind"] == "metrics"][-1]["step"] == 99
+    stages = [stage.stage for stage in state.stop]
+    assert stages.index("SIGINT") < stages.index("SIGTERM") < stages.index("SIGKILL") < stages.index("gone")
+    assert state.best is not None
+    assert state.best.verified
+
+
+def test_half_precision_has_a_finite_loss_while_its_scale_falls_to_nothing():
+    lines = (folder("half-precision") / "events.jsonl").read_bytes().splitlines()
+    rows = [e for e in map(decode, lines) if e and e["kind"] == "metrics"]
+    assert all(type(row["train/loss"]) is float for row in rows)
+    assert rows[0]["loss_scale"] == 65536 > 1 > rows[-1]["loss_scale"]
