@@ -65,19 +65,21 @@ class Place:
 def import_logs(logs: Sequence[ForeignLog], place: Place) -> Iterator[Imported]:
     """Import the logs one after the other; yields each as soon as its run is there.
 
-    Raises UserError or OSError; the log at which that happened then leaves nothing behind, and the runs
-    before it stand.
+    Raises UserError; the log at which that happened then leaves nothing behind, and the runs before it stand.
     """
     try:
         place.runs_dir.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise UserError(f"{place.runs_dir} is not a folder") from error
-    _sweep(place.runs_dir)
-    known = _imported_before(place.runs_dir)
-    for log in logs:
-        several = place.name is not None and len(logs) > 1
-        name = f"{place.name}-{log.name}" if several else place.name or log.name
-        yield _import(log, name, place, known.get(_key(log.source)))
+        _sweep(place.runs_dir)
+        known = _imported_before(place.runs_dir)
+        for log in logs:
+            several = place.name is not None and len(logs) > 1
+            name = f"{place.name}-{log.name}" if several else place.name or log.name
+            yield _import(log, name, place, known.get(_key(log.source)))
+    except OSError as error:
+        raise UserError(
+            f"cannot write a run into {place.runs_dir}: {error.strerror or error}",
+            hint="choose another folder with --to, or make room in that one",
+        ) from error
 
 
 def _import(log: ForeignLog, name: str, place: Place, held: _Held | None) -> Imported:
