@@ -329,3 +329,17 @@ def test_a_run_is_followed_while_another_process_writes_it(tmp_path: Path) -> No
     assert follower.series.get("train/loss").step.tolist() == list(range(1, 3002))
     assert len(follower.series.get("val/loss")) == 30
     assert follower.state().bad_lines == 0
+
+
+def test_what_the_training_said_once_is_kept_by_kind_also_of_kinds_to_come(tmp_path: Path) -> None:
+    run = RunWriter(tmp_path, t=time.time() - 60)
+    run.start()
+    run.event("data", name="train", sha256="ab")
+    run.train(5)
+    run.event("data", name="val", sha256="cd")
+    run.event("a_kind_of_next_year", text="hello")
+    follower = caught_up(run.paths.root, judge=False)
+
+    assert [event["name"] for event in follower.told("data")] == ["train", "val"]
+    assert [event["text"] for event in follower.told("a_kind_of_next_year")] == ["hello"]
+    assert (list(follower.told("metrics")), list(follower.told("phase"))) == ([], [])

@@ -10,7 +10,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from guardrun.events.paths import RunPaths, rank_of
-from guardrun.events.schema import ACK, EVAL, HEADER, PHASE, RESUME, RUN_END, RUN_START, Event
+from guardrun.events.schema import (
+    ACK,
+    EVAL,
+    HEADER,
+    NOTE,
+    PHASE,
+    RESUME,
+    RUN_END,
+    RUN_START,
+    TEXT,
+    Event,
+)
 from guardrun.following.acknowledging import Acknowledgement, CommandFiles, acknowledged, acknowledgement
 from guardrun.following.console import console_tail
 from guardrun.following.episodes import Episodes, recorded_signal
@@ -28,6 +39,8 @@ from guardrun.state.values import real, table, whole
 
 _TIMELINE: Final = frozenset((PHASE, RUN_END))
 _BEGINNINGS: Final = frozenset((HEADER, RUN_START, RESUME))
+_NOT_TOLD: Final = _TIMELINE | {HEADER, NOTE, TEXT, ACK}
+_MOST_TOLD: Final = 4096
 _LOOK_S: Final = 1.0
 """Between two looks for new files, pointers and leases."""
 
@@ -54,6 +67,7 @@ class RunFollower:
         self._siblings: tuple[Sibling, ...] = ()
         self._timeline: list[tuple[int, Event]] = []
         """Rank 0's phases and ends, with the number of its rows before each."""
+        self._told: dict[str, list[Event]] = {}
         self._answered: list[Acknowledgement] = []
         """Signals that a person knows of, by the training's answers."""
         self._answering = 1
@@ -149,6 +163,11 @@ class RunFollower:
         """Rank 0's phases and ends, with the number of its rows before each."""
         return self._timeline
 
+    def told(self, kind: str) -> Sequence[Event]:
+        """Rank 0's events of a kind that is neither curve nor progress (run_start, data, seeds, sanity …),
+        in order; the first 4,096 of them."""
+        return self._told.get(kind, ())
+
     def settings(self) -> EngineSettings:
         """By what the run is judged: its configuration, and the monitor that its training told."""
         settings = settings_of(table(table(self._small.launch).get("config")))
@@ -240,7 +259,7 @@ class RunFollower:
             rank = SYSTEM if source == "system" else int(source[4:]) if source.startswith("rank") else None
             if rank == 0:
                 self._timeline += [placed for placed in batch.events if placed[1]["kind"] in _TIMELINE]
-                self._take_answers(batch.events)
+                self._take_told(batch.events)
             if rank is not None:
                 self.series.add(rank, batch, expected=file.expected_rows)
                 file.remember(self.series.tables(rank))
@@ -248,8 +267,12 @@ class RunFollower:
                 self._facts = None
         return changed, False
 
-    def _take_answers(self, events: Iterable[tuple[int, Event]]) -> None:
+    def _take_told(self, events: Iterable[tuple[int, Event]]) -> None:
         for _, event in events:
+            if event["kind"] not in _NOT_TOLD:
+                kept = self._told.setdefault(event["kind"], [])
+                if len(kept) < _MOST_TOLD:
+                    kept.append(event)
             number = whole(event.get("attempt"))
             if event["kind"] in _BEGINNINGS and number:
                 self._answering = number
@@ -268,6 +291,7 @@ class RunFollower:
             self._judge = None
             if source == "rank0":
                 self._timeline, self._answered, self._answering = [], [], 1
+                self._told = {}
 
     def _take_recorded(self) -> None:
         events = self._fold.signal_events
