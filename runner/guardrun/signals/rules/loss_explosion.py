@@ -40,7 +40,6 @@ BURST_GAIN: Final = 0.02
 BETTER: Final = 0.01
 """Share by which a validation metric must gain to speak for a run whose loss explodes: an accuracy at chance
 level moves by less."""
-
 ESTABLISHED: Final = 3
 """Evaluations before the rise from which on a best means something: after the first one anything is better."""
 
@@ -48,12 +47,12 @@ ESTABLISHED: Final = 3
 class LossExplosion:
     """The training loss left its level for good.
 
-    Definition: the training loss stays above three times the running median of the 50 values before the rise
-    (by more than eight times their noise, MAD, and by at least a quarter of what the training had gained) for
-    50 values in a row; twenty are enough when it is worse than three times the untrained loss and not falling,
-    and ten when it is ten times worse.
-    Or: it was a hundred times worse than untrained, and has not come back below the untrained level within a
-    hundred values. From ten values on it warns; nothing is done yet.
+    Definition: the training loss stays above three times the running median of the 50 values before the
+    rise (by more than eight times their noise, MAD, and by at least a quarter of what the training had
+    gained) for 50 values in a row; twenty are enough when it is worse than three times the untrained loss
+    and not falling, and ten when it is ten times worse. Or: it was a hundred times worse than untrained,
+    and has not come back below the untrained level within a hundred values. From ten values on it warns;
+    nothing is done yet.
 
     When a validation metric was at its best since the rise began, it only warns.
 
