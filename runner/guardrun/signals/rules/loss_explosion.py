@@ -41,7 +41,7 @@ BETTER: Final = 0.01
 """Share by which a validation metric must gain to speak for a run whose loss explodes: an accuracy at chance
 level moves by less."""
 ESTABLISHED: Final = 3
-"""Evaluations before the rise from which on a best means something: after the first one anything is better."""
+"""Evaluations before the rise from which on a best means something: after the first anything is better."""
 
 
 class LossExplosion:
