@@ -168,6 +168,16 @@ class RunFollower:
         in order; the first 4,096 of them."""
         return self._told.get(kind, ())
 
+    @property
+    def all_told(self) -> Mapping[str, Sequence[Event]]:
+        """The same of every kind."""
+        return self._told
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """run.json; empty when there is none."""
+        return self._small.identity or {}
+
     def settings(self) -> EngineSettings:
         """By what the run is judged: its configuration, and the monitor that its training told."""
         settings = settings_of(table(table(self._small.launch).get("config")))
