@@ -12,6 +12,7 @@ DEFAULTS: dict[str, Any] = {
     "stop": {"patience": None, "min_delta": 0.0, "grace": 60.0},
     "budget": {"time": None, "steps": None, "epochs": None, "cost": None},
     "policy": {},
+    "efficiency": {"flops_per_step": None, "flops_per_token": None, "peak_flops": None},
     "resume": {"skip": "replay"},
 }  # fmt: skip
 """What a run without a launcher goes by; `guard run` fills these and more from the config file."""

@@ -126,6 +126,17 @@ class CostConfig(_Section, kw_only=True, frozen=True):
     """Printed behind the cost."""
 
 
+class EfficiencyConfig(_Section, kw_only=True, frozen=True):
+    """What the model computes, for its share of the hardware's peak (model FLOPs utilisation)."""
+
+    flops_per_step: Positive | None = None
+    """Floating-point operations of one optimizer step, forward and backward, all ranks together."""
+    flops_per_token: Positive | None = None
+    """The same of one token; about 6 times the parameters of a transformer. Outranks flops_per_step."""
+    peak_flops: Positive | None = None
+    """Peak of one device in FLOPs a second; null: by the GPU's name, dense bf16."""
+
+
 class ResumeConfig(_Section, kw_only=True, frozen=True):
     """How a resumed training finds its place within an epoch."""
 
@@ -178,6 +189,8 @@ class Config(_Section, kw_only=True, frozen=True):
     """What is done by itself when a signal is raised."""
     cost: CostConfig = CostConfig()
     """What an hour of this machine costs."""
+    efficiency: EfficiencyConfig = EfficiencyConfig()
+    """What the model computes, for model FLOPs utilisation."""
     resume: ResumeConfig = ResumeConfig()
     """How a resumed training finds its place within an epoch."""
 
@@ -189,6 +202,7 @@ SECTIONS: dict[str, type[_Section]] = {
     "budget": BudgetConfig,
     "policy": PolicyConfig,
     "cost": CostConfig,
+    "efficiency": EfficiencyConfig,
     "resume": ResumeConfig,
 }
 """The keys of Config that are sections with fixed keys of their own."""
