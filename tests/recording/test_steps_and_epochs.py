@@ -615,3 +615,12 @@ def test_a_budget_of_time_counts_the_attempts_before(
 def last_folder(run: guardrun.Run) -> str:
     assert run.path is not None
     return str(json.loads((run.path / "checkpoints/last.json").read_text())["folder"])
+
+
+def test_how_many_batches_make_a_step_is_told(begin: Begin, log_of: LogOf) -> None:
+    with begin() as run:
+        for _ in run.steps([torch.zeros(4, 2)] * 4, accumulate=2):
+            run.log(loss=1.0)
+
+    assert [e["accumulate"] for e in log_of(run, "phase") if "steps_per_epoch" in e] == [2]
+    assert log_of(run, "metrics")[0]["samples_per_s"] > 0

@@ -178,7 +178,7 @@ class Loops:
                 total = len(loader)
             except Exception:  # no length, or none that is known yet: torch and scripts raise all sorts
                 total = None
-        fields: dict[str, int] = {}
+        fields: dict[str, int] = {"accumulate": accumulate}
         if total is not None:
             fields["steps_per_epoch"] = per_epoch = max(1, total // accumulate)
             if progress.total_epochs is not None:
