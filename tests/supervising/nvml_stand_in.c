@@ -2,7 +2,7 @@
 
    It answers the calls that guard makes through the real nvidia-ml-py package, with fixed numbers. The
    environment variable STAND_IN_FAILS_AFTER=n makes GPU 1 "fall off the bus" after n utilisation readings.
-   Nothing here was measured on hardware. */
+   STAND_IN_USED_GIB=n says how full GPU 0 is, of 80. Nothing here was measured on hardware. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,7 +56,8 @@ nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_
 nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t *memory) {
     if (is_lost(device)) return GPU_IS_LOST;
     memory->total = 80ULL << 30;
-    memory->used = (unsigned long long)(5 + index_of(device)) << 30;
+    const char *used = getenv("STAND_IN_USED_GIB");
+    memory->used = (unsigned long long)((used ? atoi(used) : 5) + index_of(device)) << 30;
     memory->free = memory->total - memory->used;
     return SUCCESS;
 }

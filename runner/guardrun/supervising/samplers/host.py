@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 from guardrun.supervising.process_tree import Identity
+from guardrun.supervising.samplers.memory import Memory
 
 
 class HostSampler:
@@ -18,6 +19,7 @@ class HostSampler:
         self._folder = folder
         self._members = members
         self._known: dict[Identity, psutil.Process] = {}
+        self._memory = Memory()
         # The first percentages are measured against this moment.
         psutil.cpu_percent(None)
 
@@ -27,9 +29,9 @@ class HostSampler:
         with contextlib.suppress(Exception):
             values["cpu/percent"] = psutil.cpu_percent(None)
         with contextlib.suppress(Exception):
-            memory = psutil.virtual_memory()
-            values["memory/used_bytes"] = memory.total - memory.available
-            values["memory/total_bytes"] = memory.total
+            used, total = self._memory.used_and_total()
+            values["memory/used_bytes"] = used
+            values["memory/total_bytes"] = total
         with contextlib.suppress(Exception):
             values["disk/free_bytes"] = psutil.disk_usage(str(self._folder)).free
         with contextlib.suppress(Exception):
