@@ -13,8 +13,9 @@ import pytest
 import torch
 
 import guardrun
-from guardrun.recording import data as data_module
-from guardrun.recording.data import RULE_BLOCKS, RULE_ITEMS, RULE_WHOLE, fingerprint
+from guardrun.provenance.data import hashing as data_module
+from guardrun.provenance.data.hashing import RULE_BLOCKS, RULE_ITEMS, RULE_WHOLE
+from guardrun.recording.data import fingerprint
 
 
 class Squares:

@@ -17,6 +17,9 @@ RUN_START: Final = "run_start"
 ENV: Final = "env"
 SEEDS: Final = "seeds"
 DATA: Final = "data"
+SPLIT: Final = "split"
+FIT: Final = "fit"
+PREPROCESSING: Final = "preprocessing"
 METRICS: Final = "metrics"
 EVAL: Final = "eval"
 PHASE: Final = "phase"
@@ -32,8 +35,8 @@ RESUME: Final = "resume"
 RUN_END: Final = "run_end"
 
 KINDS: Final = frozenset(
-    (HEADER, RUN_START, ENV, SEEDS, DATA, METRICS, EVAL, PHASE, CHECKPOINT, SYSTEM, SIGNAL, ACK, SANITY,
-     TEST_USE, TEXT, NOTE, RESUME, RUN_END)
+    (HEADER, RUN_START, ENV, SEEDS, DATA, SPLIT, FIT, PREPROCESSING, METRICS, EVAL, PHASE, CHECKPOINT,
+     SYSTEM, SIGNAL, ACK, SANITY, TEST_USE, TEXT, NOTE, RESUME, RUN_END)
 )  # fmt: skip
 
 FOREIGN_SOURCE: Final = "logs"

@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from guardrun.events.schema import DATA, ENV, PHASE, RUN_END, RUN_START, SEEDS
+from guardrun.events.schema import ENV, PHASE, RUN_END, RUN_START, SEEDS
 from guardrun.recording.boundaries import Boundaries
+from guardrun.recording.data_calls import DataCalls
+from guardrun.recording.data_records import DataRecords
 from guardrun.recording.evaluating import Evaluations
 from guardrun.recording.gradients import GradientWatch
 from guardrun.recording.loops import Loops
 from guardrun.recording.meter import Meter
 from guardrun.recording.metric_log import MetricLog
+from guardrun.recording.opening import hidden
 from guardrun.recording.saving import Saver
 from guardrun.recording.session import brief
 from guardrun.recording.stopping import Control, SignalFlags, StopRun, StopWish, status_of
@@ -31,7 +34,7 @@ T = TypeVar("T")
 Hook = TypeVar("Hook", bound="Callable[..., Any]")
 
 
-class Run:
+class Run(DataCalls):
     """One training run: made by ``guardrun.start()``, ended by leaving ``with`` or by the process's end."""
 
     def __init__(self, opened: Opened, on_end: Callable[[Run], None]) -> None:
@@ -47,6 +50,7 @@ class Run:
         self._wish = StopWish()
         self._control = Control(session, self._wish)
         self._saver = Saver(session, self._extra_state)
+        self._data = DataRecords(session, self._saver.data_hashes)
         self._evaluations = Evaluations(session, self._saver, self._wish)
         self._boundaries = Boundaries(session, self._metric_log, self._saver, self._wish, self._control)
         self._boundaries.at_first = self._tell_environment
@@ -127,16 +131,6 @@ class Run:
         from guardrun.recording.seeds import loader_kwargs
 
         return loader_kwargs(self.seed() if self._seeded is None else self._seeded, self.rank)
-
-    def data(self, name: str, obj: T) -> T:
-        """Record what ``obj`` holds (count, SHA-256, by which rule) as ``name``; returns it unchanged."""
-        from guardrun.recording.data import fingerprint
-
-        found = fingerprint(obj)
-        self._session.emit(DATA, name=name, **found)
-        if found["sha256"]:
-            self._saver.data_hashes[name] = found["sha256"]
-        return obj
 
     def track(self, **objects: Any) -> None:
         """Name what a checkpoint holds: ``run.track(model=model, optimizer=optimizer, scheduler=schedule)``.
@@ -297,13 +291,13 @@ class Run:
         session = self._session
         started = {
             "attempt": session.attempt, "monitor": session.monitor, "mode": session.mode,
-            "argv": list(sys.argv), "script": sys.argv[0] if sys.argv else "", "python": sys.executable,
+            "argv": hidden(list(sys.argv)), "script": sys.argv[0] if sys.argv else "", "python": sys.executable,
             "interactive": hasattr(sys, "ps1") or "ipykernel" in sys.modules,
         }  # fmt: skip
         torch = sys.modules.get("torch")
         if torch is not None:
             started["torch"] = str(torch.__version__)
-        session.emit(RUN_START, **started, config=session.config.to_dict())
+        session.emit(RUN_START, **started, config=hidden(session.config.to_dict()))
         session.emit(PHASE, phase="setup")
         taken = self._signals.install()
         if taken:

@@ -1,0 +1,306 @@
+"""Any data set as columns: what statistics, duplicates and leaks are looked for in."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from guardrun.provenance.data.frames import frame_columns
+from guardrun.provenance.data.hashing import Around, items_are_random, spaced_rows
+from guardrun.provenance.data.values import as_numbers, frame_kind, is_subset, is_tensor_dataset, length_of
+
+LABEL_NAMES = frozenset(
+    ("label", "labels", "target", "targets", "y", "class", "classes", "category", "species")
+)
+ROWS = 1_000_000
+"""More rows of a table are looked at by evenly spaced ones."""
+ELEMENTS = 32_000_000
+"""More numbers of an array as well: about half a second of statistics."""
+_ID_NAME = re.compile(
+    r"(^|[_\W])(id|ids|uuid|guid|index|idx|key|rowid|row|unnamed: 0)($|[_\W])", re.IGNORECASE
+)
+
+
+class NotATable(Exception):
+    """What this data set holds can't be seen as columns; the message says why."""
+
+
+@dataclass
+class Table:
+    """Columns of examples: NumPy arrays whose first axis counts them, or lists in which None is missing."""
+
+    columns: dict[str, Any]
+    count: int
+    """Examples in the data set, of which the columns may hold a sample."""
+    label: str | None = None
+    """Which column holds the labels."""
+    rows: Sequence[int] | None = None
+    """Positions of the examples in the columns; None: all of them."""
+    all_labels: Any = None
+    """The labels of all examples where the columns are a sample."""
+    random: bool = False
+    """The items are random (an augmentation): what they hold is one draw."""
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def seen(self) -> int:
+        return self.count if self.rows is None else len(self.rows)
+
+    @property
+    def complete(self) -> bool:
+        return self.rows is None
+
+    @property
+    def rule(self) -> str:
+        """In words, from which examples the statistics are."""
+        return "all examples" if self.complete else f"{self.seen} of {self.count} evenly spaced examples"
+
+    @property
+    def labels(self) -> Any:
+        """Labels of all examples, as far as they are known; None without any."""
+        if self.all_labels is not None:
+            return self.all_labels
+        return self.columns.get(self.label) if self.label is not None else None
+
+    def features(self) -> dict[str, Any]:
+        """The columns that are no label."""
+        return {name: values for name, values in self.columns.items() if name != self.label}
+
+    def inputs(self) -> dict[str, Any]:
+        """The columns that make an example what it is: no label, and no unique id that only numbers it."""
+        features = self.features()
+        kept = {name: values for name, values in features.items() if not is_id(name, values)}
+        return kept or features
+
+
+def is_id(name: str, values: Any) -> bool:
+    """Whether a column only names its examples: it is called an id, and each value is there once."""
+    if _ID_NAME.search(name) is None or getattr(values, "ndim", 1) != 1:
+        return False
+    try:
+        return len(set(values.tolist() if hasattr(values, "tolist") else values)) == len(values)
+    except TypeError:
+        return False
+
+
+def table_of(obj: Any, *, labels: Any = None, seconds: float = 2.0, around: Around | None = None) -> Table:
+    """The columns of a data set.
+
+    ``labels`` names the column that holds them, or holds them itself; by default they are known by their
+    name, or are the last of several arrays. At most ``seconds`` go into reading items one by one. Raises
+    NotATable, and whatever the data set raises when it is read.
+    """
+    from contextlib import nullcontext
+
+    surround = around or nullcontext
+    if isinstance(obj, str | os.PathLike):
+        from guardrun.provenance.data.files import read_table
+
+        table = read_table(Path(obj))
+    else:
+        in_memory = _in_memory(obj)
+        table = in_memory if in_memory is not None else _by_items(obj, seconds, surround)
+    _find_labels(table, obj, labels)
+    return table
+
+
+# -- what is in memory already
+
+
+def _in_memory(obj: Any, rows: list[int] | None = None) -> Table | None:
+    """The table of arrays, frames, lists and of a Subset of these; None when only its items can tell."""
+    if is_subset(obj) and rows is None:
+        indices = [int(index) for index in obj.indices]
+        return _in_memory(obj.dataset, indices) if len(indices) <= ROWS else None
+    count = length_of(obj)
+    if frame_kind(obj):
+        return _frame(obj, rows)
+    if is_tensor_dataset(obj):
+        return _arrays({str(i): as_numbers(one) for i, one in enumerate(obj.tensors)}, rows)
+    if isinstance(obj, dict):
+        arrays = {str(name): _column(values) for name, values in obj.items()}
+        return _arrays(arrays, rows) if _parallel(arrays) else None
+    if isinstance(obj, tuple) and 0 < len(obj) <= 64:
+        arrays = {str(i): _column(values) for i, values in enumerate(obj)}
+        return _arrays(arrays, rows) if _parallel(arrays) else None
+    if isinstance(obj, list):
+        return _list(obj, rows)
+    array = as_numbers(obj)
+    if array is None or array.ndim == 0 or count is None:
+        return None
+    if array.dtype.names:
+        return _arrays({name: array[name] for name in array.dtype.names}, rows)
+    return _arrays({"0": array}, rows)
+
+
+def _column(values: Any) -> Any:
+    """A column of an array or a list; None for what is none."""
+    if isinstance(values, list):
+        return values
+    array = as_numbers(values)
+    return array if array is not None and array.ndim > 0 else None
+
+
+def _parallel(columns: dict[str, Any]) -> bool:
+    """Whether these are columns of one table: each with one entry for every example."""
+    if not columns or any(values is None for values in columns.values()):
+        return False
+    return len({len(values) for values in columns.values()}) == 1
+
+
+def _list(obj: list[Any], rows: list[int] | None) -> Table | None:
+    """A list of texts or numbers is a column; one of equal arrays may be columns; other lists are items."""
+    kinds = {type(one) for one in obj[:1000]}
+    if obj and kinds <= {str, int, float, bool, type(None), bytes}:
+        return _arrays({"0": obj}, rows)
+    arrays = {str(i): _column(values) for i, values in enumerate(obj)} if 1 < len(obj) <= 8 else {}
+    if list not in kinds and _parallel(arrays) and len(next(iter(arrays.values()))) > len(obj):
+        return _arrays(arrays, rows)
+    return None
+
+
+def _arrays(columns: dict[str, Any], rows: list[int] | None) -> Table:
+    full = len(next(iter(columns.values()))) if columns else 0
+    count = full if rows is None else len(rows)
+    width = sum(_width(values) for values in columns.values())
+    most = min(ROWS, max(1, ELEMENTS // max(1, width)))
+    chosen = spaced_rows(count, most) if count > most else None
+    if rows is not None or chosen is not None:
+        at = rows if chosen is None else chosen if rows is None else [rows[i] for i in chosen]
+        columns = {name: take(values, at or []) for name, values in columns.items()}
+    return Table(columns, count, rows=chosen)
+
+
+def _width(values: Any) -> int:
+    """Numbers of one example in this column."""
+    shape = getattr(values, "shape", None)
+    found = 1
+    for size in shape[1:] if shape else ():
+        found *= int(size)
+    return found
+
+
+def take(values: Any, rows: Sequence[int]) -> Any:
+    """These positions of a column, as the kind of column that it is."""
+    return values[list(rows)] if hasattr(values, "dtype") else [values[row] for row in rows]
+
+
+def _frame(obj: Any, rows: list[int] | None) -> Table:
+    count = len(obj) if rows is None else len(rows)
+    chosen = spaced_rows(count, ROWS) if count > ROWS else None
+    at = rows if chosen is None else chosen if rows is None else [rows[i] for i in chosen]
+    return Table(frame_columns(obj, at), count, rows=chosen)
+
+
+# -- item by item
+
+
+def _by_items(obj: Any, seconds: float, around: Around) -> Table:
+    count = length_of(obj)
+    if count is None or not hasattr(obj, "__getitem__"):
+        raise NotATable("it has no length, so that its examples can't be chosen")
+    if count == 0:
+        return Table({}, 0)
+    with around(obj):
+        random = items_are_random(obj, 0, around)
+        rows = _affordable(obj, count, seconds / 2)
+        deadline = time.monotonic() + seconds
+        items = []
+        for row in rows:
+            items.append(obj[row])
+            if time.monotonic() > deadline:
+                break
+    complete = len(items) == count
+    table = Table(_stacked(items), count, rows=None if complete else rows[: len(items)], random=random)
+    if len(items) < len(rows):
+        table.notes.append(
+            f"reading was stopped after {seconds:g} s: the examples are the first of the sample"
+        )
+    return table
+
+
+def _affordable(obj: Any, count: int, seconds: float) -> list[int]:
+    """Evenly spaced positions, as many as can be read in the time that a first few suggest."""
+    trial = spaced_rows(count, 8)
+    begun = time.monotonic()
+    for row in trial:
+        obj[row]
+    each = (time.monotonic() - begun) / len(trial)
+    most = max(2, int(seconds / max(each, 1e-7)))
+    return spaced_rows(count, min(most, ROWS))
+
+
+def _stacked(items: list[Any]) -> dict[str, Any]:
+    """Items as columns: by position in tuples, by key in dictionaries, one column otherwise."""
+    first = items[0]
+    if isinstance(first, dict):
+        return {str(key): _joined([item.get(key) for item in items]) for key in first}
+    if isinstance(first, tuple | list) and first:
+        width = min(len(item) for item in items)
+        return {str(i): _joined([item[i] for item in items]) for i in range(width)}
+    return {"0": _joined(items)}
+
+
+def _joined(values: list[Any]) -> Any:
+    """One column: an array when all entries are numbers of one shape, else the list of entries."""
+    import numpy as np
+
+    arrays = [as_numbers(value) for value in values]
+    if all(array is not None for array in arrays):
+        if len({array.shape for array in arrays}) == 1:
+            return np.stack(arrays)
+        return arrays
+    if all(type(value) in (int, bool) and abs(value) < 2**62 for value in values):
+        return np.array(values)
+    if all(type(value) in (int, float, bool) for value in values):
+        return np.array(values, dtype=np.float64)
+    return values
+
+
+# -- which column holds the labels
+
+
+def _find_labels(table: Table, obj: Any, labels: Any) -> None:
+    if isinstance(labels, str):
+        if labels not in table.columns:
+            raise NotATable(f"it has no column {labels!r}; it has {', '.join(map(str, table.columns))}")
+        table.label = labels
+        return
+    given = labels if labels is not None else _own_labels(obj)
+    if given is not None:
+        column = _column(given)
+        if column is not None and len(column) == table.count:
+            table.all_labels = column
+            table.label = table.label or _label_column(table)
+            return
+    if table.label is None:
+        table.label = _label_column(table)
+
+
+def _own_labels(obj: Any) -> Any:
+    """Labels that a data set keeps beside its items, as torchvision's do."""
+    if is_subset(obj):
+        inner = _column(_own_labels(obj.dataset))
+        return None if inner is None else take(inner, [int(index) for index in obj.indices])
+    for name in ("targets", "labels"):
+        found = getattr(obj, name, None)
+        if found is not None and not callable(found) and length_of(found) == length_of(obj):
+            return found
+    return None
+
+
+def _label_column(table: Table) -> str | None:
+    for name, values in table.columns.items():
+        if name.lower() in LABEL_NAMES and (getattr(values, "ndim", 1) == 1 or values.shape[1:] == (1,)):
+            return name
+    names = list(table.columns)
+    if len(names) < 2 or names != [str(i) for i in range(len(names))]:
+        return None
+    last = table.columns[names[-1]]
+    flat = getattr(last, "ndim", 1) == 1 or last.shape[1:] == (1,)
+    return names[-1] if flat else None
