@@ -10,6 +10,7 @@ import re
 import shutil
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +21,9 @@ from guardrun.provenance.config import config_yaml
 from guardrun.provenance.environment import environment
 from guardrun.provenance.git import GitFacts, git_facts
 from guardrun.provenance.host import host_name
+from guardrun.provenance.keeping import keep_code
+from guardrun.provenance.secrets import Secrets
+from guardrun.reading.plain_text import plain
 
 if TYPE_CHECKING:
     from guardrun.provenance.config import Config, Loaded
@@ -145,13 +149,21 @@ def _check_program(program: str, workdir: Path, path: str | None) -> None:
 
 def write_attempt(
     paths: RunPaths, number: int, loaded: Loaded, launch: Launch, *, resume_from: str | None,
-    takeover: bool = False,
-) -> None:  # fmt: skip
-    """Everything that is known before the first step. Raises UserError when it can't be written.
+    takeover: bool = False, more: Mapping[str, Any] | None = None,
+) -> dict[str, str]:  # fmt: skip
+    """Everything that is known before the first step, but no secrets: those are returned, as variables for
+    the environment of the supervisor. Raises UserError when it can't be written, or where ``on_dirty``
+    refuses the code.
 
-    ``takeover``: a holder on another host counts as gone, for the supervisor and for every rank.
+    ``takeover``: a holder on another host counts as gone, for the supervisor and for every rank. ``more``:
+    further facts of the attempt.
     """
     git = git_facts(launch.workdir, exclude=paths.root.parent.resolve())
+    if resume_from is None and "repeats" not in (more or {}):
+        _judge_dirt(loaded.config, git)
+    secrets = Secrets()
+    for value in (loaded.effective, loaded.raw, launch.command, loaded.overrides, sys.argv):
+        secrets.look_into(value)
     facts: dict[str, Any] = {
         "attempt": number,
         "created": time.time(),
@@ -172,28 +184,32 @@ def write_attempt(
         "resume_from": resume_from,
         "takeover": takeover,
         "library": launch.uses_library,
+        **(more or {}),
     }
     try:
-        write_atomic(paths.config_yaml, config_yaml(loaded, origins=True).encode())
-        _keep_code(paths, git)
+        write_atomic(paths.config_yaml, secrets.hide(config_yaml(loaded, origins=True)).encode())
+        keep_code(paths, git, secrets)
         # The last: who finds the attempt finds everything that belongs to it.
-        write_atomic(paths.attempt(number), json.dumps(facts, indent=1, default=str).encode() + b"\n")
+        write_atomic(paths.attempt(number), _as_json(secrets.hide(facts)))
     except OSError as error:
         raise UserError(f"cannot write to {paths.root}: {error.strerror or error}") from error
+    return secrets.variables()
 
 
-def _keep_code(paths: RunPaths, git: GitFacts) -> None:
-    """git.diff and copies of untracked sources, of the latest attempt."""
-    if git.diff or paths.git_diff.exists():
-        write_atomic(paths.git_diff, git.diff)
-    shutil.rmtree(paths.untracked, ignore_errors=True)
-    for name in git.untracked:
-        target = paths.untracked / name
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(Path(str(git.root)) / name, target, follow_symlinks=False)
-        except (OSError, shutil.Error):
-            continue  # it vanished or can't be read: the list in the attempt's file still names it
+def _as_json(facts: dict[str, Any]) -> bytes:
+    return json.dumps(facts, indent=1, default=str).encode() + b"\n"
+
+
+def _judge_dirt(config: Config, git: GitFacts) -> None:
+    """What ``on_dirty`` says about code that its commit would not bring back."""
+    if config.on_dirty == "record" or not git.uncommitted:
+        return
+    if config.on_dirty == "refuse":
+        raise UserError(
+            f"on_dirty: refuse, and the code is not what its commit says ({git.uncommitted})",
+            hint="commit it first, or say on_dirty=record: the changes are kept with the run",
+        )
+    print(plain(f"guard: the code is not what its commit says: {git.uncommitted}"), file=sys.stderr)
 
 
 def attempts_of(paths: RunPaths) -> list[int]:

@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "ack": "Acknowledge signals of a run: they stay, and count no more.",
     "signals": "Judge a run, or a log of another tool, offline.",
     "import": "Make run directories of logs that other tools wrote.",
+    "sweep": "Run a grid of settings as a group.",
     "demo": "Train a small network for half a minute, in the dashboard.",
 }
 """Command -> its line in ``guard --help``. Each lives in ``guardrun.cli.<name>`` as ``command``."""

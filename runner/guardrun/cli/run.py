@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -177,11 +178,11 @@ def launch_training(options: Options) -> int:
         return _show_plan(loaded, launch, f"a new run below {options.runs_dir}")
     paths = create_run(options.runs_dir, loaded.config.name, group=loaded.config.group)
     try:
-        write_attempt(paths, 1, loaded, launch, resume_from=None)
+        variables = write_attempt(paths, 1, loaded, launch, resume_from=None)
     except BaseException:  # Ctrl-C while git is asked, too: where nothing ever happened is no run
         shutil.rmtree(paths.root, ignore_errors=True)
         raise
-    return _supervise(paths, 1, options, loaded.config.stop.grace, created=True)
+    return _supervise(paths, 1, options, loaded.config.stop.grace, created=True, variables=variables)
 
 
 def _resume(options: Options) -> int:
@@ -198,10 +199,12 @@ def _resume(options: Options) -> int:
         print(f"guard: {plain(remark)}", file=sys.stderr)
     if options.dry_run:
         return _show_plan(loaded, launch, f"attempt {number} of {paths.root.name}, from {origin}")
-    write_attempt(paths, number, loaded, launch, resume_from=start.checkpoint, takeover=options.takeover)
+    variables = write_attempt(
+        paths, number, loaded, launch, resume_from=start.checkpoint, takeover=options.takeover
+    )
     if not options.detach:
         print(f"guard: resuming {paths.root.name} from {origin} (attempt {number})", file=sys.stderr)
-    return _supervise(paths, number, options, loaded.config.stop.grace)
+    return _supervise(paths, number, options, loaded.config.stop.grace, variables=variables)
 
 
 def _attach(options: Options) -> int:
@@ -231,17 +234,18 @@ def _attach(options: Options) -> int:
 
 def _supervise(
     paths: RunPaths, attempt: int, options: Options, grace: float, *, created: bool = False,
-    attach: bool = False,
+    attach: bool = False, variables: Mapping[str, str] | None = None,
 ) -> int:  # fmt: skip
     """Start the supervisor and be its front in the way that was asked for; the exit code."""
     if options.foreground:
+        os.environ.update(variables or {})
         return _in_foreground(paths, attempt)
     if options.detach or (options.watch and interactive()):
-        front = _start(paths, attempt, options, grace, attach=attach)
+        front = _start(paths, attempt, options, grace, attach=attach, variables=variables)
         front.wait_until_started()
         return _detached(paths, front.end) if options.detach else _with_dashboard(paths, options, front)
     with Received() as received:
-        front = _start(paths, attempt, options, grace, attach=attach)
+        front = _start(paths, attempt, options, grace, attach=attach, variables=variables)
         if created:
             print(f"guard: {os.path.relpath(paths.root)}", file=sys.stderr, flush=True)
         end = _in_front(paths, front, received)
@@ -250,13 +254,16 @@ def _supervise(
     return _exit_code(end)
 
 
-def _start(paths: RunPaths, attempt: int, options: Options, grace: float, *, attach: bool) -> Front:
+def _start(
+    paths: RunPaths, attempt: int, options: Options, grace: float, *, attach: bool,
+    variables: Mapping[str, str] | None,
+) -> Front:  # fmt: skip
     """The supervisor in the background, and a front for it."""
     from guardrun.supervising.spawning import spawn_supervisor
 
     offset = paths.console.stat().st_size if paths.console.exists() else 0
     try:
-        pid = spawn_supervisor(paths, attempt, attach=attach, takeover=options.takeover)
+        pid = spawn_supervisor(paths, attempt, attach=attach, takeover=options.takeover, variables=variables)
     except OSError as error:
         raise UserError(f"cannot start the supervisor: {error.strerror or error}", exit_code=1) from error
     return Front(paths, attempt, supervisor=pid, grace=grace, console_offset=offset, catch_up=not attach)

@@ -13,6 +13,7 @@ from typing import Any
 from guardrun import __version__
 from guardrun.provenance import interpreter
 from guardrun.provenance.host import boot_id, host_name
+from guardrun.provenance.secrets import without_secrets
 
 VARIABLES = frozenset((
     "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUDA_LAUNCH_BLOCKING", "CUBLAS_WORKSPACE_CONFIG",
@@ -68,7 +69,7 @@ def environment(python: str = sys.executable) -> dict[str, Any]:
 def variables(environ: os._Environ[str] | dict[str, str]) -> dict[str, str]:
     """The allowed variables of ``environ``; a name that smells of a secret never passes, listed or not."""
     return {
-        name: value[:_MAX_VALUE]
+        name: without_secrets(value)[:_MAX_VALUE]
         for name, value in sorted(environ.items())
         if (name in VARIABLES or name.startswith(_PREFIXES)) and not _SECRET.search(name)
     }

@@ -11,8 +11,12 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from guardrun.provenance.secrets import without_secrets
+from guardrun.provenance.sources import CODE, find_sources, hash_of
 
 MAX_DIFF_BYTES = 2 * 1024 * 1024
 MAX_FILE_BYTES = 256 * 1024
@@ -20,15 +24,21 @@ MAX_FILES = 200
 MAX_TOTAL_BYTES = 8 * 1024 * 1024
 DEADLINE_S = 10.0
 
-_SOURCES = frozenset((
-    ".py", ".pyx", ".pyi", ".yaml", ".yml", ".toml", ".cfg", ".ini", ".json", ".sh", ".txt", ".md", ".ipynb",
-    ".c", ".cc", ".cpp", ".cu", ".cuh", ".h", ".hpp", ".rs", ".jl", ".r", ".lua", ".gin", ".jinja", ".sql",
-))  # fmt: skip
+NO_REPOSITORY = "not a git repository"
+NO_GIT = "git is not installed"
+_SUBMODULE = re.compile(r"^[ +U]([0-9a-f]{40,64}) (.+?)(?: \([^)]*\))?$")
+
+_SOURCES = CODE | {".json", ".txt", ".md", ".jinja", ".sql"}
+_SOURCES_S = 2.0
+"""At most so long the sources are looked for where there is no repository."""
 _SECRET_NAME = re.compile(
     r"secret|credential|token(?!iz)|passw|private|\bid_(rsa|ed25519)|\.env", re.IGNORECASE
 )
 _SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "color.ui=false",
          "-c", "core.quotePath=false")  # fmt: skip
+
+
+_CHANGED = re.compile(r"^diff --git a/(.+?) b/", re.M)
 
 
 class GitFacts(NamedTuple):
@@ -48,12 +58,38 @@ class GitFacts(NamedTuple):
     untracked_skipped: int
     """Untracked files that were left out: too large, too many, no source, or named like a secret."""
     problem: str
+    submodules: tuple[dict[str, Any], ...] = ()
+    """``{"path", "commit", "dirty"}`` of each one that is checked out; ``diff`` holds their changes."""
+    remote: str | None = None
+    """Where ``origin`` lies, without what may be a password."""
+    code_sha256: str | None = None
+    """One hash of commit, diff and untracked sources, of the sources alone outside git: equal code, equal
+    hash. None: not everything could be read."""
+
+    @property
+    def uncommitted(self) -> str:
+        """What a commit alone would not bring back, in words; "" when it brings back everything."""
+        if self.commit is None:
+            return f"no commit tells the code: {self.problem}"
+        parts = []
+        if self.dirty:
+            changed = sorted(set(_CHANGED.findall(self.diff.decode("utf-8", "replace"))))
+            more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+            parts.append(f"changes in {', '.join(changed[:3]) or 'tracked files'}{more}")
+        code = [name for name in self.untracked if Path(name).suffix.lower() in CODE]
+        if code:
+            more = f" and {len(code) - 3} more" if len(code) > 3 else ""
+            parts.append(f"untracked {', '.join(code[:3])}{more}")
+        return "; ".join(parts)
 
     def as_json(self) -> dict[str, Any]:
         """For attempts/<n>.json: everything but the diff's text."""
         facts = self._asdict()
         del facts["diff"]
-        return {**facts, "untracked": list(self.untracked), "diff_bytes": len(self.diff)}
+        return {
+            **facts, "untracked": list(self.untracked), "submodules": list(self.submodules),
+            "diff_bytes": len(self.diff),
+        }  # fmt: skip
 
 
 class _GitProblem(Exception):
@@ -73,25 +109,74 @@ def git_facts(folder: str | Path, *, exclude: Path | None = None, deadline_s: fl
             raise _GitProblem("the repository has no working tree")
         commit = git.line("rev-parse", "--verify", "--quiet", "HEAD^{commit}", may_fail=True) or None
         branch = git.line("symbolic-ref", "--short", "--quiet", "HEAD", may_fail=True) or None
-        diff, truncated = b"", False
-        if commit:
-            diff, truncated = git.output(
-                "diff", "HEAD", "--no-ext-diff", "--no-textconv", "--no-color", "--submodule=short",
-                "--ignore-submodules=dirty", limit=MAX_DIFF_BYTES,
-            )  # fmt: skip
+        submodules = _submodules(git, Path(root))
+        diff, truncated = _diff(git, submodules) if commit else (b"", False)
         listed, _ = git.output("ls-files", "--others", "--exclude-standard", "-z", "--full-name", ":/",
                                limit=4 * 1024 * 1024)  # fmt: skip
         untracked, skipped = _sources(Path(root), listed, exclude)
+        remote = without_secrets(git.line("remote", "get-url", "origin", may_fail=True)) or None
     except _GitProblem as error:
+        outside = error.args[0] in (NO_REPOSITORY, NO_GIT)
+        if outside:
+            return _outside_git(Path(folder), exclude, str(error))
         return GitFacts(commit, branch, None, root, b"", False, (), 0, str(error))
     problem = "" if commit else "the repository has no commit yet"
     dirty = bool(diff) if commit else None
-    return GitFacts(commit, branch, dirty, root, diff, truncated, untracked, skipped, problem)
+    code = None if truncated else hash_of(Path(root), untracked, (commit or "").encode() + b"\0" + diff)
+    return GitFacts(
+        commit, branch, dirty, root, diff, truncated, untracked, skipped, problem, submodules, remote, code
+    )
+
+
+def _outside_git(folder: Path, exclude: Path | None, problem: str) -> GitFacts:
+    """The sources themselves, where no commit names them."""
+    folder = folder.resolve()
+    found = find_sources(folder, exclude=exclude, deadline=time.monotonic() + _SOURCES_S)
+    kept, skipped = _keepable(folder, found.files, exclude)
+    code = hash_of(folder, found.files) if found.complete and found.files else None
+    return GitFacts(None, None, None, str(folder), b"", False, kept, skipped, problem, code_sha256=code)
+
+
+def _submodules(git: _Git, root: Path) -> tuple[dict[str, Any], ...]:
+    """Those that are checked out, nested ones included."""
+    if not (root / ".gitmodules").is_file():
+        return ()
+    listed, _ = git.output("submodule", "status", "--recursive", limit=1024 * 1024, may_fail=True, at=root)
+    found = []
+    for line in listed.decode("utf-8", "replace").splitlines():
+        match = _SUBMODULE.match(line)
+        if match and line[:1] != "-":
+            found.append({"path": match[2], "commit": match[1], "dirty": False})
+    return tuple(found)
+
+
+def _diff(git: _Git, submodules: tuple[dict[str, Any], ...]) -> tuple[bytes, bool]:
+    """Changes against the commit, those within submodules as well (noted in them), and whether cut.
+
+    Changed binary files are in it as far as there is room; else the text alone, which is then not all.
+    """
+    style = ("diff", "HEAD", "--no-ext-diff", "--no-textconv", "--no-color", "--submodule=short",
+             "--ignore-submodules=dirty")  # fmt: skip
+    diff, truncated = git.output(*style, "--binary", limit=MAX_DIFF_BYTES)
+    if truncated:
+        return git.output(*style, limit=MAX_DIFF_BYTES)[0], True
+    for submodule in submodules:
+        path = submodule["path"]
+        more, cut = git.output(
+            "-C", path, *style, "--binary", f"--src-prefix=a/{path}/", f"--dst-prefix=b/{path}/",
+            limit=MAX_DIFF_BYTES - len(diff), may_fail=True, at=git.top(),
+        )  # fmt: skip
+        submodule["dirty"] = bool(more)
+        diff, truncated = diff + more, truncated or cut
+    return diff, truncated
 
 
 def _sources(root: Path, listed: bytes, exclude: Path | None) -> tuple[tuple[str, ...], int]:
     """Those of the untracked files that are worth keeping, and how many are not."""
-    names = [os.fsdecode(name) for name in listed.split(b"\0") if name]
+    return _keepable(root, [os.fsdecode(name) for name in listed.split(b"\0") if name], exclude)
+
+
+def _keepable(root: Path, names: Iterable[str], exclude: Path | None) -> tuple[tuple[str, ...], int]:
     kept: list[str] = []
     total = skipped = 0
     for name in names:
@@ -133,17 +218,26 @@ class _Git:
         output, _ = self.output(*arguments, limit=65536, may_fail=may_fail)
         return os.fsdecode(output.partition(b"\n")[0])
 
-    def output(self, *arguments: str, limit: int, may_fail: bool = False) -> tuple[bytes, bool]:
-        """At most ``limit`` bytes of git's output, and whether there was more. Raises _GitProblem."""
+    def top(self) -> Path:
+        return Path(self.line("rev-parse", "--show-toplevel"))
+
+    def output(
+        self, *arguments: str, limit: int, may_fail: bool = False, at: Path | None = None
+    ) -> tuple[bytes, bool]:
+        """At most ``limit`` bytes of git's output, and whether there was more. Raises _GitProblem.
+
+        ``at``: another folder than the one that was asked for.
+        """
         if time.monotonic() >= self._deadline:
             raise _GitProblem("git took too long")
         try:
             process = subprocess.Popen(
-                ["git", *_SAFE, *arguments], cwd=self._folder, env=self._environ, stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+                ["git", *_SAFE, *arguments], cwd=at or self._folder, env=self._environ,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                start_new_session=True,
             )  # fmt: skip
         except FileNotFoundError:
-            missing = "git is not installed" if self._folder.is_dir() else "the folder does not exist"
+            missing = NO_GIT if self._folder.is_dir() else "the folder does not exist"
             raise _GitProblem(missing) from None
         except OSError as error:
             raise _GitProblem(f"git cannot be started: {error.strerror}") from None
@@ -181,7 +275,7 @@ class _Git:
 
 def _in_words(complaint: str) -> str:
     if "not a git repository" in complaint:
-        return "not a git repository"
+        return NO_REPOSITORY
     return complaint.partition("\n")[0].removeprefix("fatal: ") or "git failed"
 
 

@@ -18,7 +18,19 @@ DEFAULTS: dict[str, Any] = {
 """What a run without a launcher goes by; `guard run` fills these and more from the config file."""
 
 _LAUNCHER_ONLY = frozenset(
-    ("command", "entry", "args", "workdir", "python", "env", "launcher", "nproc_per_node", "logs", "cost")
+    (
+        "command",
+        "entry",
+        "args",
+        "workdir",
+        "python",
+        "env",
+        "launcher",
+        "nproc_per_node",
+        "logs",
+        "cost",
+        "on_dirty",
+    )
 )
 
 

@@ -17,6 +17,7 @@ from guardrun.events.encode import encode
 from guardrun.events.paths import RunPaths
 from guardrun.events.run_ids import create_run
 from guardrun.provenance.host import Lease, LeaseHeld, boot_id, host_name, process_start
+from guardrun.provenance.secrets import Secrets, from_environment, reveal
 from guardrun.recording import rendezvous
 from guardrun.recording.config_view import DEFAULTS, ConfigView, from_script, merge
 from guardrun.recording.ranks import RankIdentity, identify
@@ -146,9 +147,9 @@ def _facts(launch: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, An
     import hashlib
 
     git = launch.get("git") or {}
-    canonical = _as_json(config, sort_keys=True)
+    canonical = _as_json(hidden(config), sort_keys=True)
     return {
-        "commit": git.get("commit"), "dirty": git.get("dirty"),
+        "commit": git.get("commit"), "dirty": git.get("dirty"), "code_sha256": git.get("code_sha256"),
         "config_sha256": hashlib.sha256(canonical).hexdigest(),
     }  # fmt: skip
 
@@ -171,6 +172,7 @@ def _join(rank: RankIdentity) -> Target | None:
             return None
         say(f"the attempt's file of {folder} can't be read ({brief(error)}); defaults are used")
         launch = {}
+    launch["config"] = reveal(launch.get("config") or {}, from_environment())
     lease = Lease(paths.lease("trainer" if rank.rank == 0 else f"trainer.rank{rank.rank}"))
     try:
         # Whoever launched this has looked at rank 0's lease; nobody looks at those of ranks on other hosts.
@@ -250,18 +252,17 @@ def _write_launch(paths: RunPaths, config: dict[str, Any]) -> dict[str, Any]:
     try:
         from guardrun.provenance.environment import environment
         from guardrun.provenance.git import git_facts
+        from guardrun.provenance.keeping import keep_code
 
         surroundings = environment()
-        found = git_facts(_script_folder(), exclude=paths.root.parent)._asdict()
-        diff = found.pop("diff", b"")
-        git = {key: list(value) if isinstance(value, tuple) else value for key, value in found.items()}
-        if diff:
-            write_atomic(paths.git_diff, diff, sync=False)
+        found = git_facts(_script_folder(), exclude=paths.root.parent)
+        git = found.as_json()
+        keep_code(paths, found, Secrets())
     except Exception as error:  # provenance is worth recording, not worth a training
         say(f"the environment could not be recorded: {brief(error)}")
     launch = {
-        "attempt": 1, "created": time.time(), "config": config, "config_source": None,
-        "config_text_sha256": None, "overrides": [], "command": _command(), "workdir": os.getcwd(),
+        "attempt": 1, "created": time.time(), "config": hidden(config), "config_source": None,
+        "config_text_sha256": None, "overrides": [], "command": hidden(_command()), "workdir": os.getcwd(),
         "python": sys.executable, "environment": surroundings, "git": git, "host": host_name(), "cli": [],
         "resume_from": None, "library": True,
     }  # fmt: skip
@@ -278,6 +279,13 @@ def _as_json(value: Mapping[str, Any], **style: Any) -> bytes:
         return json.dumps(value, default=str, **style).encode() + b"\n"
     except Exception:
         return encode(dict(value))
+
+
+def hidden(value: Any) -> Any:
+    """A copy for the record: secrets that the launcher handed on, and what looks like one, are replaced."""
+    secrets = Secrets(from_environment())
+    secrets.look_into(value)
+    return secrets.hide(value)
 
 
 def _command() -> list[str]:

@@ -291,7 +291,8 @@ class Run(DataCalls):
         session = self._session
         started = {
             "attempt": session.attempt, "monitor": session.monitor, "mode": session.mode,
-            "argv": hidden(list(sys.argv)), "script": sys.argv[0] if sys.argv else "", "python": sys.executable,
+            "argv": hidden(list(sys.argv)), "script": sys.argv[0] if sys.argv else "",
+            "python": sys.executable,
             "interactive": hasattr(sys, "ps1") or "ipykernel" in sys.modules,
         }  # fmt: skip
         torch = sys.modules.get("torch")

@@ -12,6 +12,8 @@ from typing import Any, Final, Protocol
 
 from guardrun.errors import UserError
 from guardrun.events.paths import RunPaths
+from guardrun.provenance.secrets import PLACEHOLDER, from_environment, reveal
+from guardrun.supervising import sealing
 from guardrun.supervising.process_tree import Identity, alive, identify
 
 UNKNOWN_EXIT: Final = 10_000
@@ -70,8 +72,23 @@ def _has_torchrun(command: list[str]) -> bool:
 def environment_of(launch: Mapping[str, Any], paths: RunPaths, attempt: int) -> dict[str, str]:
     """Our environment, the config's ``env`` and how the training finds its run."""
     config = launch.get("config") or {}
-    extra = {str(key): str(value) for key, value in (config.get("env") or {}).items()}
-    return {**os.environ, "PYTHONUNBUFFERED": "1", **extra, **marks_of(paths, attempt)}
+    secrets = from_environment()
+    extra = {str(key): reveal(str(value), secrets) for key, value in (config.get("env") or {}).items()}
+    settled = {**determinism_of(config), **os.environ}
+    return {**settled, "PYTHONUNBUFFERED": "1", **extra, **marks_of(paths, attempt)}
+
+
+def determinism_of(config: Mapping[str, Any]) -> dict[str, str]:
+    """What ``deterministic: true`` needs before the training's first line: both are read when a process or
+    a library starts. The order of Python's sets of texts hangs on PYTHONHASHSEED.
+    """
+    if not config.get("deterministic"):
+        return {}
+    seed = config.get("seed")
+    return {
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+        "PYTHONHASHSEED": str(seed % 2**32 if isinstance(seed, int) else 0),
+    }
 
 
 def marks_of(paths: RunPaths, attempt: int) -> dict[str, str]:
@@ -85,6 +102,15 @@ def grace_of(launch: Mapping[str, Any], default: float = 60.0) -> float:
     stop = config.get("stop") if isinstance(config, dict) else None
     grace = stop.get("grace") if isinstance(stop, dict) else None
     return float(grace) if isinstance(grace, int | float) and grace > 0 else default
+
+
+def _sealed(argv: list[str], launch: Mapping[str, Any]) -> list[str]:
+    """Behind a program that makes the attempt's ``read_only`` folder read-only and becomes the training."""
+    folder = launch.get("read_only")
+    if not argv or not isinstance(folder, str):
+        return argv
+    writable = [str(path) for path in launch.get("writable") or []]
+    return [sys.executable, sealing.__file__, folder, *writable, "--", *argv]
 
 
 class OwnTraining:
@@ -128,9 +154,11 @@ def start_training(
     console.log (a file: nobody's death can block or kill the writer). ``foreground`` inherits the terminal
     and stays in its process group, so that breakpoint() can be answered.
     """
-    argv = argv_of(launch)
+    argv = _sealed(reveal(argv_of(launch), from_environment()), launch)
     if not argv:
         raise CannotStart("the attempt names no command")
+    if any(PLACEHOLDER.search(word) for word in argv):
+        raise CannotStart("its command holds a secret, which was not recorded and was not given again")
     workdir = str(launch.get("workdir") or ".")
     if not Path(workdir).is_dir():
         raise CannotStart(f"the working directory {workdir} does not exist")

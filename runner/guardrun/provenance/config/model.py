@@ -171,6 +171,8 @@ class Config(_Section, kw_only=True, frozen=True):
     """Seed for ``run.seed()``; null: the script's own."""
     deterministic: bool = False
     """Ask PyTorch for deterministic algorithms in ``run.seed()``."""
+    on_dirty: Literal["record", "warn", "refuse"] = "record"
+    """What happens at the launch of code that no commit holds: it is kept with the run in any case."""
     params: dict[str, Any] = {}
     """Hyper-parameters, of any shape: ``run.config.params``, ``${params.lr}``."""
     data: dict[str, str] = {}
