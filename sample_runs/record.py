@@ -9,6 +9,7 @@ still tell of the machine (see ``scrubbed``). Numbers, times, events and checkpo
 from __future__ import annotations
 
 import argparse
+import contextlib
 import getpass
 import json
 import os
@@ -20,7 +21,7 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,6 +42,8 @@ class Scenario(NamedTuple):
     meanwhile: Callable[[Path], None] = lambda run: None
     exit_codes: tuple[int, ...] = (0,)
     config: str = "small/config.yaml"
+    memory: int | None = None
+    """Bytes that the kernel lets the run have: it needs a control group of its own, so root."""
 
 
 def guard(*words: str) -> list[str]:
@@ -124,6 +127,12 @@ SCENARIOS = {
         ("params.fault=leak", "params.megabytes=8", "params.memory=600", "params.width=32"),
         exit_codes=(1,), config=FAULTS,
     ),
+    "leaking": Scenario(
+        "every step keeps 1 MB: foretold by its growth, then killed by the kernel",
+        ("params.fault=leak", "params.megabytes=1", "params.pace=0.1", "params.at=1", "params.epochs=60",
+         "params.width=32"),
+        exit_codes=(1,), config=FAULTS, memory=900_000_000,
+    ),
     "straggling": Scenario(
         "two ranks, of which the second waits for its data, and the first for the second",
         ("params.fault=straggler", "params.wait=0.25", "params.train_images=320", "params.epochs=6",
@@ -143,19 +152,38 @@ def train(name: str, scenario: Scenario) -> Path:
     """Run one scenario to its end; returns the run directory, still in the studio."""
     runs = STUDIO / "runs"
     before = set(runs.iterdir()) if runs.is_dir() else set()
-    process = launch([scenario.config, *scenario.overrides, "--name", name, "--runs-dir", "runs"])
-    wait_until(lambda: runs.is_dir() and set(runs.iterdir()) - before, f"{name} to begin")
-    (run,) = set(runs.iterdir()) - before
-    scenario.meanwhile(run)
-    expect(process, name, scenario.exit_codes)
+    words = [scenario.config, *scenario.overrides, "--name", name, "--runs-dir", "runs"]
+    with limited(scenario.memory) as prefix:
+        process = launch(words, prefix)
+        wait_until(lambda: runs.is_dir() and set(runs.iterdir()) - before, f"{name} to begin")
+        (run,) = set(runs.iterdir()) - before
+        scenario.meanwhile(run)
+        expect(process, name, scenario.exit_codes)
     if name == "resumed":
         expect(launch(["--resume", str(run), "--runs-dir", "runs"]), name, (0,))
     return run
 
 
-def launch(words: list[str]) -> subprocess.Popen[bytes]:
+@contextlib.contextmanager
+def limited(memory: int | None) -> Iterator[list[str]]:
+    """A command that starts another within so many bytes of memory; an empty one for no limit."""
+    if memory is None:
+        yield []
+        return
+    version_1 = Path("/sys/fs/cgroup/memory")
+    group = (version_1 if version_1.is_dir() else version_1.parent) / f"guard-recording-{os.getpid()}"
+    group.mkdir()
+    try:
+        (group / ("memory.limit_in_bytes" if version_1.is_dir() else "memory.max")).write_text(str(memory))
+        yield ["sh", "-c", 'echo $$ > "$0"/cgroup.procs && exec "$@"', str(group)]
+    finally:
+        group.rmdir()
+
+
+def launch(words: list[str], prefix: Sequence[str] = ()) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(guard("run", *words), cwd=STUDIO, env=environment, stdout=subprocess.DEVNULL)
+    command = [*prefix, *guard("run", *words)]
+    return subprocess.Popen(command, cwd=STUDIO, env=environment, stdout=subprocess.DEVNULL)
 
 
 def expect(process: subprocess.Popen[bytes], name: str, codes: tuple[int, ...]) -> None:

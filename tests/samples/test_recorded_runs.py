@@ -29,6 +29,7 @@ EXPECTED = {
     "spiking": Status.FINISHED,
     "half-precision": Status.FINISHED,
     "out-of-memory": Status.FAILED,
+    "leaking": Status.KILLED,
     "straggling": Status.FINISHED,
     "hung": Status.ABORTED,
 }
@@ -173,6 +174,15 @@ def test_resumed_has_two_attempts_and_repeats_no_more_than_was_lost():
 )
 def test_a_fault_is_told_by_its_own_signal_and_by_no_other(name: str, expected: tuple[str, str]):
     assert set(signals_of(name)) == {expected}
+
+
+def test_leaking_was_foretold_by_its_growth_before_the_kernel_killed_it():
+    state = state_of(folder("leaking"))
+    first = {s.id: s.raised_at for s in reversed(state.signals)}
+    assert first["memory_growth"] < first["memory_near_limit"] <= first["out_of_memory"] == state.step
+    assert "out of memory: the kernel killed" in state.reason
+    growth = next(s for s in state.signals if s.id == "memory_growth")
+    assert growth.evidence["run_seconds_left"] > growth.evidence["seconds_left"]
 
 
 def test_hung_was_silent_for_five_minutes_before_the_policy_took_it_by_force():
