@@ -42,6 +42,12 @@ def test_a_rank_that_does_not_wait_for_the_others_is_told_by_its_pace():
     assert (signal.evidence["rank"], signal.evidence["metric"]) == (1, "step_time")
 
 
+def test_fifty_quick_steps_need_not_last_ten_seconds_but_the_trouble_must():
+    (signal,) = told(judge(world([0.005, 0.08], [0.1, 0.1], steps=140)))
+    assert 80 <= signal.raised_at <= 140
+    assert told(judge(world([0.005, 0.08], [0.1, 0.1], steps=80))) == []
+
+
 def test_rank_0_may_be_the_one_and_so_may_one_of_two():
     (signal,) = told(judge(world([0.3, 0.01], [0.6, 0.6])))
     assert signal.evidence["rank"] == 0

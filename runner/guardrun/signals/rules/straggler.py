@@ -40,9 +40,6 @@ class _Rank:
         steps = self.steps[-1] - self.steps[0] if len(self.steps) >= FEWEST else 0
         return (self.times[-1] - self.times[0]) / steps if steps > 0 else None
 
-    def lasted(self) -> float:
-        return self.times[-1] - self.times[0] if len(self.times) > 1 else 0.0
-
 
 @dataclass(frozen=True, slots=True)
 class _Slow:
@@ -56,7 +53,7 @@ class _Slow:
 class Straggler:
     """One rank is slower than the others, and they wait for it.
 
-    Definition: over the last 50 points of every rank (at least 20, that span 10 s or more) the median
+    Definition: for 10 s or more, over the last 50 points of every rank (at least 20), the median
     ``data_time`` of one rank is above that of the median rank by a fifth of a step; or its own pace (the
     median ``step_time``, else the time between its steps) is 1.2 times that of the median rank. Ranks that
     exchange gradients wait for each other, so that their paces are equal and only the first tells.
@@ -81,6 +78,8 @@ class Straggler:
         self._first = _Rank()
         self._ranks: dict[int, _Rank] = {0: self._first}
         self._since_look = 0
+        self._since: tuple[int, float] | None = None
+        """The rank that is slower, and the time of its oldest point when that began to hold."""
         self._slow: _Slow | None = None
 
     def update(self, point: Point) -> bool:
@@ -96,7 +95,7 @@ class Straggler:
         if self._since_look < EVERY * (len(self._ranks) - 1):
             return False
         self._since_look = 0
-        self._slow = self._look()
+        self._slow = self._lasting(self._look())
         return True
 
     def _take(self, rank: _Rank, point: Point) -> None:
@@ -123,9 +122,18 @@ class Straggler:
         rank.times.extend(block.t[fine][-WINDOW:].tolist())
         return True
 
+    def _lasting(self, slow: _Slow | None) -> _Slow | None:
+        times = self._ranks[slow.rank].times if slow is not None else None
+        if slow is None or not times:
+            self._since = None
+            return None
+        if self._since is None or self._since[0] != slow.rank:
+            self._since = slow.rank, times[0]
+        return slow if times[-1] - self._since[1] >= LASTING_S else None
+
     def _look(self) -> _Slow | None:
         paces = {number: pace for number, rank in self._ranks.items() if (pace := rank.pace()) is not None}
-        if len(paces) < 2 or min(rank.lasted() for rank in self._ranks.values()) < LASTING_S:
+        if len(paces) < 2:
             return None
         usual = _usual(paces)
         slowest = max(paces, key=lambda number: paces[number])
