@@ -20,11 +20,14 @@ class Meter:
     own work between two steps included.
     """
 
-    __slots__ = ("_data_s", "_mark", "_memory_next", "_samples", "_tokens", "gradients", "scaler", "steps")
+    __slots__ = (
+        "_data_s", "_mark", "_memory_next", "_samples", "_tokens", "gradients", "sanity", "scaler", "steps",
+    )  # fmt: skip
 
     def __init__(self, gradients: GradientWatch) -> None:
         self.gradients = gradients
         self.scaler: Any = None
+        self.sanity: Any = None
         self.steps = 0
         """Optimizer steps since the last event, the one in progress included."""
         self._memory_next = 0.0
@@ -42,6 +45,8 @@ class Meter:
         self._data_s += seconds
         self._samples += samples
         self._tokens += tokens
+        if self.sanity is not None:
+            self.sanity.saw_batch(samples)
 
     def measure(self, event: dict[str, Any]) -> None:
         """Add step_time and data_time (s), samples_per_s, tokens_per_s, lr, grad_norm, loss_scale, memory."""

@@ -15,6 +15,7 @@ from guardrun.recording.loops import Loops
 from guardrun.recording.meter import Meter
 from guardrun.recording.metric_log import MetricLog
 from guardrun.recording.opening import hidden
+from guardrun.recording.sanity import from_environment
 from guardrun.recording.saving import Saver
 from guardrun.recording.session import brief
 from guardrun.recording.stopping import Control, SignalFlags, StopRun, StopWish, status_of
@@ -51,6 +52,8 @@ class Run(DataCalls):
         self._control = Control(session, self._wish)
         self._saver = Saver(session, self._extra_state)
         self._data = DataRecords(session, self._saver.data_hashes)
+        self.sanity = self._meter.sanity = from_environment(session)
+        self._saver.off = self.sanity is not None
         self._evaluations = Evaluations(session, self._saver, self._wish)
         self._boundaries = Boundaries(session, self._metric_log, self._saver, self._wish, self._control)
         self._boundaries.at_first = self._tell_environment
@@ -139,6 +142,8 @@ class Run(DataCalls):
         gradient norm of tracked optimizers is logged with every step. Raises UserError for sharded models,
         for state that can't be saved, and for a resumed checkpoint that does not fit.
         """
+        if self.sanity is not None:
+            self.sanity.watch(objects)
         for value in objects.values():
             self._gradients.watch(value)
             if hasattr(value, "get_scale") and hasattr(value, "unscale_"):
@@ -246,6 +251,8 @@ class Run(DataCalls):
         if not session.inert:
             self._save_the_end(error)
             self._metric_log.flush()
+            if self.sanity is not None:
+                self.sanity.end()
             self._tell_end(error)
         self._close()
 
@@ -271,6 +278,8 @@ class Run(DataCalls):
 
     def _begin(self) -> None:
         """Before the first numbers: what a loop of the script's own can't tell."""
+        if self.sanity is not None:
+            self.sanity.begin()
         self._saver.tell_resume()
         if not self._session.progress.in_steps:
             self._session.emit(PHASE, phase="train")
@@ -306,6 +315,8 @@ class Run(DataCalls):
 
     def _tell_environment(self) -> None:
         """What only the training process knows, once it is about to train."""
+        if self.sanity is not None:
+            self.sanity.begin()
         torch = sys.modules.get("torch")
         if torch is None:
             return

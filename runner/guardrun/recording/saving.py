@@ -33,6 +33,8 @@ class Saver:
         """The loader of the epoch in progress, which may keep a place of its own."""
         self.batches_before = 0
         """Batches of this epoch that were consumed before a resume."""
+        self.off = False
+        """Nothing is saved: a check's training is thrown away."""
         self._session = session
         self._extra = extra
         self._tracked: Tracked | None = None
@@ -50,7 +52,7 @@ class Saver:
 
     @property
     def tracking(self) -> bool:
-        return self._tracked is not None and self._session.paths is not None
+        return self._tracked is not None and self._session.paths is not None and not self.off
 
     # -- what to save
 
@@ -109,7 +111,7 @@ class Saver:
 
     def _make_store(self) -> CheckpointStore | None:
         session = self._session
-        if session.inert:  # a forked child, or after the end: the checkpoints are not ours to touch
+        if session.inert or self.off:  # a forked child, or after the end: the checkpoints are not ours to touch
             return None
         if self._store is None and session.paths is not None:
             from guardrun.recording.checkpoints.store import CheckpointStore
