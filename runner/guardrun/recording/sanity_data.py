@@ -1,6 +1,7 @@
 """Data sets as a sanity mode wants them: fewer examples, one small set over and over, shuffled labels.
 
-Everything is chosen by a fixed seed of its own: two runs see the same, and no generator of the training moves.
+Everything is chosen by a fixed seed of its own: two runs see the same, and no generator of the
+training moves.
 """
 
 from __future__ import annotations

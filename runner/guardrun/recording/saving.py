@@ -111,7 +111,7 @@ class Saver:
 
     def _make_store(self) -> CheckpointStore | None:
         session = self._session
-        if session.inert or self.off:  # a forked child, or after the end: the checkpoints are not ours to touch
+        if self.off or session.inert:  # a forked child, or after the end: they are not ours to touch
             return None
         if self._store is None and session.paths is not None:
             from guardrun.recording.checkpoints.store import CheckpointStore
