@@ -25,7 +25,7 @@ def test_an_allocation_beyond_the_limit_fails_the_run_and_is_told_as_memory(trai
     assert "can't allocate memory" in trained.said
     (told,) = trained.raised("out_of_memory")
     assert told["severity"] == "warn"
-    assert "memory" in told["message"]
+    assert "host memory was refused" in told["message"]
     assert 50 < told["raised_at"] < 120
     assert trained.shown["checkpoints"]["best"]["verified"] is True
 

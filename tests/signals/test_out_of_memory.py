@@ -70,6 +70,17 @@ def test_what_is_only_probable_is_called_so():
     assert "probably host memory was full" in signal.message
 
 
+def test_a_host_with_room_left_is_not_called_full():
+    """One request for more than there is, or a limit of the process."""
+    samples = {**MACHINE, "memory/used_bytes": 3 * GIB}
+    (signal,) = ended("exception: MemoryError", Point("system", 100, None, 1000.0, samples)).active
+    assert "host memory was refused. The host had been 5% full." in signal.message
+    assert "ulimit" in signal.message
+    kill = "SIGKILL\nout of memory: the kernel killed a process of this run's cgroup"
+    (killed,) = ended(kill, Point("system", 100, None, 1000.0, samples)).active
+    assert "host memory was full" in killed.message  # a sample is seconds old when the kernel kills
+
+
 def test_it_tells_how_full_it_had_been_and_what_to_do_about_it():
     sample = Point("system", 100, None, 1000.0, MACHINE)
     (signal,) = ended("exception: OutOfMemoryError: CUDA out of memory.", sample).active

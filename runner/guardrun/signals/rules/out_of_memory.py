@@ -22,6 +22,8 @@ _HOST: Final = re.compile(
 _ANY: Final = re.compile(r"OutOfMemoryError|out of memory", re.IGNORECASE)
 _LONGEST: Final = 64 * 1024
 _QUOTED: Final = 160
+ROOMY: Final = 0.8
+"""A host that was never fuller than this refused one large request, or a process had a limit of its own."""
 _MAYBE: Final = ("probably", "is killed by signal")
 
 
@@ -75,6 +77,9 @@ class OutOfMemory:
         held = max(((s, n) for n, s in peaks.items() if (n == "host") == (kind == "host")), default=None)
         most = "" if held is None else f" {_sentence(place(held[1]))} had been {held[0]:.0%} full."
         where = {"gpu": "GPU memory was full", "host": "host memory was full"}.get(kind, "memory was full")
+        if kind == "host" and held is not None and held[0] < ROOMY and "kill" not in line.lower():
+            where = "host memory was refused"
+            most += " It asked for a lot at once, or the process has a limit of its own (ulimit -v)."
         guess = "probably " if any(words in line for words in _MAYBE) else ""
         advice = (
             "Fewer loader workers or a smaller cache, or a host with more memory; then resume from the last "
