@@ -12,6 +12,7 @@ import msgspec
 from guardrun.errors import UserError
 from guardrun.provenance.config import Loaded, config_from_earlier
 from guardrun.provenance.config.model import Config
+from guardrun.provenance.secrets import hidden_keys
 
 _MOST_SEEDS: Final = 1000
 _SEED_NAME: Final = re.compile(r"-{0,2}(?:(?:random|manual|global|rng)[-_])?seed", re.IGNORECASE)
@@ -64,6 +65,16 @@ def earlier_config(
     loaded = config_from_earlier(raw, overrides, source=source, name=name)
     typed = [str(word) for word in earlier.get("overrides") or ()]
     return loaded._replace(overrides=[*typed, *overrides], text=str(earlier.get("config_text") or ""))
+
+
+def refuse_hidden(loaded: Loaded, again: str) -> None:
+    """Raise UserError where the configuration holds a secret that was not recorded and not given anew."""
+    keys = hidden_keys(loaded.raw)
+    if keys:
+        raise UserError(
+            f"the configuration held a secret, which was not recorded: {', '.join(keys)}",
+            hint=f"give it again: {again} {keys[0]}=…",
+        )
 
 
 def raw_of(earlier: Mapping[str, Any], name: str) -> dict[str, Any]:

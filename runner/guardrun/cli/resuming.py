@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from guardrun.cli.launch import Launch, attempts_of, plan, read_attempt
+from guardrun.cli.repeat_words import earlier_config, refuse_hidden
 from guardrun.errors import UserError
 from guardrun.events.paths import RunPaths
-from guardrun.provenance.config import Loaded, config_from_earlier
+from guardrun.provenance.config import Loaded
 from guardrun.reading.discovery import run_name
 from guardrun.recording.checkpoints.layout import Damage
 from guardrun.recording.checkpoints.load import NoSuchCheckpoint, choose_resume, find
@@ -34,29 +35,11 @@ def plan_resume(paths: RunPaths, overrides: Sequence[str]) -> Resume:
         raise UserError(f"{paths.root.name} has no attempt that could be resumed")
     earlier = read_attempt(paths, numbers[-1])
     start = choose_checkpoint(paths)
-    loaded = _configuration(earlier, overrides, run_name(paths.root))
+    loaded = earlier_config(earlier, overrides, name=run_name(paths.root))
+    refuse_hidden(loaded, f"guard run --resume {paths.root.name}")
     # The same base as at first, so that relative paths mean the same again.
     base = loaded.source.parent if loaded.source else Path(str(earlier.get("workdir") or "."))
     return Resume(numbers[-1] + 1, loaded, plan(loaded.config, base), start)
-
-
-def _configuration(earlier: dict[str, Any], overrides: Sequence[str], name: str) -> Loaded:
-    raw = earlier.get("config_raw")
-    source = Path(earlier["config_source"]) if earlier.get("config_source") else None
-    if not isinstance(raw, dict):
-        # Started by a script on its own: its command line is all that there is.
-        command = earlier.get("command")
-        if not command:
-            raise UserError(
-                f"{name} was not started by guard, and its command is unknown",
-                hint="start it again by `guard run`",
-            )
-        raw = {"command": [str(word) for word in command]}
-    loaded = config_from_earlier(raw, overrides, source=source, name=name)
-    return loaded._replace(
-        overrides=[*map(str, earlier.get("overrides") or ()), *overrides],
-        text=str(earlier.get("config_text") or ""),
-    )
 
 
 class Start(NamedTuple):

@@ -85,7 +85,7 @@ def _sibling(file: str, combination: list[tuple[str, bool]], group: str) -> Sibl
     swept = [split_override(word) for word, varies in combination if varies]
     loaded = load_config(file, [*(word for word, _ in combination), f'group="{_quotable(group)}"'])
     words = [f"{key.rpartition('.')[2]}={value}" for key, value in swept]
-    named = [word for (key, _), word in zip(swept, words, strict=True) if key not in ("seed", "name")]
+    named = [word.replace("seed=", "seed") for word in words if not word.startswith("name=")]
     loaded = renamed(loaded, "-".join([loaded.config.name, *named]))
     return Sibling(" ".join(words), loaded, plan(loaded.config, Path(file).resolve().parent))
 

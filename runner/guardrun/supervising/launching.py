@@ -75,7 +75,11 @@ def environment_of(launch: Mapping[str, Any], paths: RunPaths, attempt: int) -> 
     secrets = from_environment()
     extra = {str(key): reveal(str(value), secrets) for key, value in (config.get("env") or {}).items()}
     settled = {**determinism_of(config), **os.environ}
-    return {**settled, "PYTHONUNBUFFERED": "1", **extra, **marks_of(paths, attempt)}
+    found = {**settled, "PYTHONUNBUFFERED": "1", **extra, **marks_of(paths, attempt)}
+    first = [str(path) for path in launch.get("import_paths") or []]
+    if first:  # a repeat's copy of the code comes before what is installed
+        found["PYTHONPATH"] = os.pathsep.join([*first, *filter(None, [found.get("PYTHONPATH")])])
+    return found
 
 
 def determinism_of(config: Mapping[str, Any]) -> dict[str, str]:
@@ -104,13 +108,15 @@ def grace_of(launch: Mapping[str, Any], default: float = 60.0) -> float:
     return float(grace) if isinstance(grace, int | float) and grace > 0 else default
 
 
-def _sealed(argv: list[str], launch: Mapping[str, Any]) -> list[str]:
-    """Behind a program that makes the attempt's ``read_only`` folder read-only and becomes the training."""
+def _sealed(argv: list[str], launch: Mapping[str, Any], paths: RunPaths) -> list[str]:
+    """Behind a program that makes the attempt's ``read_only`` folder read-only (but for what is ``writable``
+    in it, and the run itself) and becomes the training.
+    """
     folder = launch.get("read_only")
     if not argv or not isinstance(folder, str):
         return argv
     writable = [str(path) for path in launch.get("writable") or []]
-    return [sys.executable, sealing.__file__, folder, *writable, "--", *argv]
+    return [sys.executable, sealing.__file__, folder, *writable, str(paths.root.resolve()), "--", *argv]
 
 
 class OwnTraining:
@@ -154,7 +160,7 @@ def start_training(
     console.log (a file: nobody's death can block or kill the writer). ``foreground`` inherits the terminal
     and stays in its process group, so that breakpoint() can be answered.
     """
-    argv = _sealed(reveal(argv_of(launch), from_environment()), launch)
+    argv = _sealed(reveal(argv_of(launch), from_environment()), launch, paths)
     if not argv:
         raise CannotStart("the attempt names no command")
     if any(PLACEHOLDER.search(word) for word in argv):
