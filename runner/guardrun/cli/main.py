@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "signals": "Judge a run, or a log of another tool, offline.",
     "import": "Make run directories of logs that other tools wrote.",
     "sweep": "Run a grid of settings as a group.",
+    "repeat": "Run again: over seeds, or exactly as it was.",
     "demo": "Train a small network for half a minute, in the dashboard.",
 }
 """Command -> its line in ``guard --help``. Each lives in ``guardrun.cli.<name>`` as ``command``."""
