@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -88,7 +90,8 @@ def paired_difference(a: Sequence[float], b: Sequence[float]) -> Difference:
     n, mean = len(differences), math.fsum(differences) / len(differences)
     if n < 2 or _without_spread(differences, [*a, *b]):
         return Difference(_TESTS[True], n, mean, None, None, None, None, constant=n > 1)
-    found = scipy_stats().ttest_rel(a, b)
+    with _nearly_equal_is_fine():
+        found = scipy_stats().ttest_rel(a, b)
     interval = found.confidence_interval(LEVEL)
     effect = mean / statistics.stdev(differences) * small_sample_correction(n - 1)
     return Difference(
@@ -107,7 +110,8 @@ def unpaired_difference(a: Sequence[float], b: Sequence[float]) -> Difference:
     everything = [*a, *b]
     if n < 2 or (_without_spread(a, everything) and _without_spread(b, everything)):
         return Difference(_TESTS[False], n, mean, None, None, None, None, constant=n > 1)
-    found = scipy_stats().ttest_ind(a, b, equal_var=False)
+    with _nearly_equal_is_fine():
+        found = scipy_stats().ttest_ind(a, b, equal_var=False)
     interval = found.confidence_interval(LEVEL)
     effect = mean / _pooled_std(a, b) * small_sample_correction(len(a) + len(b) - 2)
     return Difference(
@@ -148,6 +152,14 @@ def scipy_stats() -> Any:
             hint="pip install 'guardrun[stats]'",
         ) from None
     return stats
+
+
+@contextmanager
+def _nearly_equal_is_fine() -> Iterator[None]:
+    """scipy warns of values that hardly differ; their wide interval says the same."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        yield
 
 
 def _t_quantile(freedom: int) -> float:

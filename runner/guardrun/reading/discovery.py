@@ -66,6 +66,26 @@ def _below(
         yield from _below(child, depth - 1, known, seen, budget)
 
 
+def resolve_runs(spec: str, runs_dir: Path | str = "runs") -> list[Path]:
+    """Every run that ``spec`` means: as ``resolve_run``, and also all runs at or below a folder, and all runs
+    that share a name or a group.
+
+    Raises UserError (exit code 2) when there is none, or when only a prefix fits several.
+    """
+    path = Path(spec).expanduser()
+    if os.path.isdir(path) and not is_run_directory(path) and not unreadable(path):
+        below = find_runs([path])
+        if below:
+            return below
+    elif not os.path.exists(path) and os.sep not in spec.rstrip(os.sep):
+        runs = find_runs([runs_dir])
+        for what in ("name", "group"):
+            sharing = [run for run in runs if _identity_word(run, what) == spec]
+            if len(sharing) > 1 or (sharing and what == "group"):
+                return sharing
+    return [resolve_run(spec, runs_dir)]
+
+
 def resolve_run(spec: str, runs_dir: Path | str = "runs") -> Path:
     """The run directory that ``spec`` means: a path, a run id, a name, a unique prefix of either, or the
     end of an id after its date (``digits_a1b2``, as `guard ls` prints it).
@@ -109,14 +129,18 @@ def unreadable(path: Path) -> bool:
 
 def run_name(run: Path) -> str:
     """The name in run.json, or the folder's own name where there is none that can be read."""
+    return _identity_word(run, "name") or run.name
+
+
+def _identity_word(run: Path, key: str) -> str:
     import orjson
 
     try:
         with open(run / "run.json", "rb") as file:
-            name = orjson.loads(file.read(64 * 1024))["name"]
+            word = orjson.loads(file.read(64 * 1024))[key]
     except (OSError, ValueError, KeyError, TypeError):
-        return run.name
-    return name if isinstance(name, str) and name else run.name
+        return ""
+    return word if isinstance(word, str) else ""
 
 
 def _no_run_there(path: Path) -> UserError:
