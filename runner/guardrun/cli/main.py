@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "import": "Make run directories of logs that other tools wrote.",
     "sweep": "Run a grid of settings as a group.",
     "repeat": "Run again: over seeds, or exactly as it was.",
+    "compare": "Compare repeated runs: spread over seeds, tests, costs, fairness.",
     "demo": "Train a small network for half a minute, in the dashboard.",
 }
 """Command -> its line in ``guard --help``. Each lives in ``guardrun.cli.<name>`` as ``command``."""
