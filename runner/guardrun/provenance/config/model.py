@@ -137,6 +137,29 @@ class EfficiencyConfig(_Section, kw_only=True, frozen=True):
     """Peak of one device in FLOPs a second; null: by the GPU's name, dense bf16."""
 
 
+class CheckConfig(_Section, kw_only=True, frozen=True):
+    """How `guard check` tries this training."""
+
+    steps: Count = 200
+    """Optimizer steps of each short training."""
+    time: Positive = 60.0
+    """Seconds (or "2m") that each short training may take."""
+    tokens: Count = 1024
+    """Tokens of the text that is learnt by heart, where the data is one long row of them."""
+    overfit: list[str] = []
+    """KEY=VALUE while a few examples are learnt by heart: augmentation and regularisation off."""
+    batch_size: str | None = None
+    """Key that holds the batch size; null: params.batch_size or a name like it."""
+    precision: str | None = None
+    """Key that holds the precision (fp32, bf16 …); null: guard puts the training under autocast."""
+    frozen: list[str] = []
+    """Parameters that are frozen on purpose, as patterns: backbone.*"""
+    baseline: str | None = None
+    """Configuration of your own baseline, relative to this one's folder."""
+    skip: list[str] = []
+    """Checks that make no sense for this training."""
+
+
 class ResumeConfig(_Section, kw_only=True, frozen=True):
     """How a resumed training finds its place within an epoch."""
 
@@ -193,6 +216,8 @@ class Config(_Section, kw_only=True, frozen=True):
     """What an hour of this machine costs."""
     efficiency: EfficiencyConfig = EfficiencyConfig()
     """What the model computes, for model FLOPs utilisation."""
+    check: CheckConfig = CheckConfig()
+    """How `guard check` tries this training."""
     resume: ResumeConfig = ResumeConfig()
     """How a resumed training finds its place within an epoch."""
 
@@ -205,6 +230,7 @@ SECTIONS: dict[str, type[_Section]] = {
     "policy": PolicyConfig,
     "cost": CostConfig,
     "efficiency": EfficiencyConfig,
+    "check": CheckConfig,
     "resume": ResumeConfig,
 }
 """The keys of Config that are sections with fixed keys of their own."""

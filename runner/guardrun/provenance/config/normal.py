@@ -11,10 +11,11 @@ from guardrun.events.names import canonical_metric
 from guardrun.provenance.config.durations import parse_duration
 from guardrun.provenance.config.places import Places
 
-_DURATIONS = (("budget", "time"), ("stop", "grace"))
+_DURATIONS = (("budget", "time"), ("stop", "grace"), ("check", "time"))
 _WHOLE = (
     ("checkpoint", "every_steps"), ("checkpoint", "every_epochs"), ("checkpoint", "keep"),
-    ("stop", "patience"), ("budget", "steps"), ("budget", "epochs"), ("", "seed"), ("", "nproc_per_node"),
+    ("check", "steps"), ("check", "tokens"), ("stop", "patience"), ("budget", "steps"), ("budget", "epochs"),
+    ("", "seed"), ("", "nproc_per_node"),
 )  # fmt: skip
 _SHELL = frozenset(("|", "||", "&", "&&", ";", ">", ">>", "<", "2>&1"))
 _MAX_WORDS = ("acc", "f1", "auc", "bleu", "rouge", "precision", "recall", "map", "iou", "r2", "dice", "psnr",
