@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "import": "Make run directories of logs that other tools wrote.",
     "sweep": "Run a grid of settings as a group.",
     "repeat": "Run again: over seeds, or exactly as it was.",
+    "audit": "Ask what must hold before a result is declared.",
     "compare": "Compare repeated runs: spread over seeds, tests, costs, fairness.",
     "demo": "Train a small network for half a minute, in the dashboard.",
 }

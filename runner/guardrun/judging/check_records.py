@@ -17,13 +17,9 @@ from typing import Any, Final, NamedTuple
 
 from guardrun.events.atomic import write_atomic
 from guardrun.following.small_files import read_json
+from guardrun.provenance.recipes import recipe_of
 
 FOLDER: Final = Path(".guardrun", "checks")
-NOT_THE_TRAINING: Final = frozenset((
-    "name", "group", "seed", "policy", "cost", "budget", "checkpoint", "efficiency", "resume", "python",
-))  # fmt: skip
-"""Keys of a configuration that do not change whether a check's result holds for it."""
-
 _MOST_FILES: Final = 2000
 _HASH: Final = re.compile(r"[0-9a-f]{16,64}\Z")
 
@@ -49,10 +45,15 @@ class Check(NamedTuple):
 
 
 def config_fingerprint(config: Mapping[str, Any]) -> str:
-    """SHA-256 of what trains: the effective configuration as launched, without its name, seed and limits."""
-    kept = {key: value for key, value in config.items() if key not in NOT_THE_TRAINING}
-    canonical = json.dumps(kept, sort_keys=True, default=str, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+    """SHA-256 of what trains, of the effective configuration as launched: parameters, data, command, monitor.
+
+    Its name, seed and limits, and whether a run was launched by ``guard run``, make no difference.
+    """
+    command = config.get("command") or [config.get("entry"), *(config.get("args") or ())]
+    words = command.split() if isinstance(command, str) else [str(word) for word in command if word]
+    recipe = recipe_of({"config": config, "command": words})
+    monitor = json.dumps(config.get("monitor"), sort_keys=True, default=str)
+    return hashlib.sha256(f"{recipe}\n{monitor}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def code_of(git: Mapping[str, Any]) -> str | None:

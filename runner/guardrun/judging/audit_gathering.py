@@ -1,0 +1,193 @@
+"""What an audit needs beside a run's own facts: siblings, kept checks, the checkpoint's hash as it is now."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from guardrun.errors import UserError
+from guardrun.events.atomic import write_atomic
+from guardrun.events.paths import RunPaths, is_run_directory
+from guardrun.following.small_files import read_json
+from guardrun.judging.check_records import Check, code_of, config_fingerprint, find_check
+from guardrun.judging.checklist_model import Around, Proof, State
+from guardrun.judging.checklist_origin import twins
+from guardrun.judging.checklist_results import sanity_mode
+from guardrun.judging.facts import RunFacts
+from guardrun.judging.gathering import gather_facts
+from guardrun.provenance.recipes import recipe_of
+from guardrun.recording.checkpoints.load import NoSuchCheckpoint
+from guardrun.recording.checkpoints.prove import prove
+from guardrun.state.values import table, words
+
+AUDIT_FILE: Final = "audit.json"
+_MOST_SIBLINGS: Final = 32
+_NO_LAUNCH: Final[Mapping[str, Any]] = {}
+
+Known = tuple[RunFacts, Around]
+
+
+def gather_around(paths: Sequence[Path], *, prove_now: bool = True) -> Iterator[Known]:
+    """The facts of every run with what is around it, in the order of the paths.
+
+    Siblings are looked for in the same runs folders and among the paths. Raises UserError where there is no
+    run to read.
+    """
+    launches = {path: launch_of(path) for path in _with_neighbours(paths)}
+    recipes = {path: _recipe(launch) for path, launch in launches.items()}
+    cache: dict[Path, RunFacts] = {}
+    last_use = {recipes[path.resolve()]: number for number, path in enumerate(paths)}
+    given = {path.resolve(): path for path in paths}
+    for number, path in enumerate(paths):
+        own = path.resolve()
+        recipe = recipes[own]
+        alike = [other for other in launches if recipe and recipes[other] == recipe and other != own]
+        for each in (own, *alike[-_MOST_SIBLINGS:]):
+            if each not in cache:
+                cache[each] = gather_facts(given.get(each, each))
+        siblings = newest_of_each_seed(cache[each] for each in alike[-_MOST_SIBLINGS:])
+        yield cache[own], around_of(cache[own], launches[own], siblings if recipe else None, prove_now)
+        for other in [each for each in cache if last_use.get(recipes[each], -1) <= number]:
+            del cache[other]
+
+
+def around_of(
+    facts: RunFacts, launch: Mapping[str, Any], siblings: Sequence[RunFacts] | None, prove_now: bool
+) -> Around:
+    """What lies on the disk about a run whose siblings are known."""
+    paths = RunPaths(facts.path)
+    kept = read_json(paths.root / AUDIT_FILE)
+    return Around(
+        siblings=None if siblings is None else tuple(siblings),
+        twin=twins([facts, *siblings]).get(facts.run_id) if siblings else None,
+        check=_check(facts, launch),
+        proof=prove_best(paths) if prove_now else recorded_proof(facts, paths),
+        kept_diff=_has_content(paths.git_diff),
+        audited=kept,
+        grown_since_audit=kept is not None and kept.get("events_bytes") != _size(paths.events()),
+    )
+
+
+def newest_of_each_seed(runs: Iterable[RunFacts]) -> list[RunFacts]:
+    """Two runs of one seed are one repeat: the newest counts. Trainings of `guard check` are no results."""
+    newest: dict[Any, RunFacts] = {}
+    results = [run for run in runs if sanity_mode(run) is None]
+    for run in sorted(results, key=lambda each: (each.status.live, each.created or 0.0)):
+        newest[run.run_id if run.seed is None else run.seed] = run
+    return list(newest.values())
+
+
+def launch_of(path: Path) -> Mapping[str, Any]:
+    """attempts/<n>.json of the newest attempt; empty when nothing was recorded."""
+    paths = RunPaths(path)
+    try:
+        names = os.listdir(paths.attempts)
+    except OSError:
+        return _NO_LAUNCH
+    stems = [name.removesuffix(".json") for name in names if name.endswith(".json")]
+    newest = max((int(stem) for stem in stems if stem.isascii() and stem.isdigit()), default=None)
+    return _NO_LAUNCH if newest is None else read_json(paths.attempt(newest)) or _NO_LAUNCH
+
+
+def _recipe(launch: Mapping[str, Any]) -> str:
+    """What its siblings have alike; "" when it says nothing by which they could be told."""
+    return recipe_of(launch) if table(launch.get("config")) else ""
+
+
+def _with_neighbours(paths: Sequence[Path]) -> list[Path]:
+    """The runs, and those of the folders that they lie in, oldest first by their names."""
+    own = [path.resolve() for path in paths]
+    found = set(own)
+    for folder in {path.parent for path in own}:
+        try:
+            found.update(folder / name for name in os.listdir(folder) if not name.startswith("."))
+        except OSError:
+            continue
+    wanted = set(own)
+    return sorted(each for each in found if each in wanted or is_run_directory(each))
+
+
+def _check(facts: RunFacts, launch: Mapping[str, Any]) -> Check | None:
+    """The kept result of `guard check`: beside the configuration, in the working folder, by the runs."""
+    config = table(launch.get("config"))
+    if not config:
+        return None
+    source, workdir = words(launch.get("config_source")), words(launch.get("workdir"))
+    folders = [Path(source).parent] if source else []
+    folders += [Path(workdir)] if workdir else []
+    folders.append(Path(facts.path).resolve().parent.parent)
+    return find_check(config_fingerprint(config), code_of(facts.git), list(dict.fromkeys(folders)))
+
+
+# -- the best checkpoint
+
+
+def prove_best(paths: RunPaths) -> Proof | None:
+    """Hash the best checkpoint's files now; None when there is none."""
+    try:
+        answer = prove(paths, "best", "hash")
+    except NoSuchCheckpoint:
+        return None
+    except (UserError, OSError, ValueError, RuntimeError) as error:
+        return Proof(verified=False, file="checkpoints/best.json", problem=str(error))
+    folder = words(answer.get("path"))
+    return Proof(
+        verified=answer["verified"] is True,
+        file=f"{folder}/meta.json",
+        problem=words(answer.get("problem")),
+        step=answer.get("step"),
+        metric=answer.get("metric"),
+        meta=read_json(paths.root / folder / "meta.json") or {},
+    )
+
+
+def recorded_proof(facts: RunFacts, paths: RunPaths) -> Proof | None:
+    """The proof that the supervisor made, without looking again."""
+    best = facts.best_checkpoint
+    if best is None or best.verified is None:
+        return None
+    return Proof(
+        verified=best.verified,
+        file=f"{best.path}/meta.json",
+        problem=best.problem,
+        step=best.step,
+        metric=best.metric,
+        meta=read_json(paths.root / best.path / "meta.json") or {},
+    )
+
+
+# -- the answer that is kept
+
+
+def keep_verdict(facts: RunFacts, verdict: State) -> bool:
+    """Write audit.json into the run's folder, so that `guard show` knows; False where that may not be."""
+    if facts.status.live:
+        return False
+    import orjson
+
+    paths = RunPaths(facts.path)
+    body = {
+        "schema": 1,
+        "time": time.time(),
+        "verdict": verdict,
+        "events_bytes": _size(paths.events()),
+    }
+    try:
+        write_atomic(paths.root / AUDIT_FILE, orjson.dumps(body) + b"\n", sync=False)
+    except OSError:
+        return False
+    return True
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def _has_content(path: Path) -> bool:
+    return bool(_size(path))
