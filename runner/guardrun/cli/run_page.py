@@ -25,7 +25,9 @@ _DOT: Final = " · "
 _SEEDED: Final = ("python", "numpy", "torch", "cuda")
 
 
-def run_page(state: RunState, *, width: int | None = None, now: float | None = None) -> list[str]:
+def run_page(
+    state: RunState, *, efficiency: Iterable[str] = (), width: int | None = None, now: float | None = None
+) -> list[str]:
     """The lines to print, at most ``width`` cells each (default: the terminal's, up to 100)."""
     width = screen_width(_WIDEST) if width is None else width
     now = time.time() if now is None else now
@@ -45,6 +47,7 @@ def run_page(state: RunState, *, width: int | None = None, now: float | None = N
         _block(
             "cost", [f"{state.cost:.2f} {plain(state.currency)}"] if state.cost is not None else [], width
         ),
+        _block("efficiency", map(plain, efficiency), width),
         _block("attempts", _attempts(state), width),
         _block("log", _log(state), width),
         _block("next", _next(state), width),

@@ -40,13 +40,17 @@ def command(
         return 0
     follower = _followed(path)
     state = follower.state()
-    from guardrun.following.as_json import show_json
+    from guardrun.following.as_json import json_ready, show_json
+    from guardrun.judging.efficiency_words import efficiency_json, efficiency_lines
+    from guardrun.judging.gathering import facts_of
 
-    write_json(show_json(state), to_stdout=as_json, file=json_file)
+    facts = facts_of(follower)
+    document = {**show_json(state), "efficiency": json_ready(efficiency_json(facts))}
+    write_json(document, to_stdout=as_json, file=json_file)
     if not as_json:
         from guardrun.cli.run_page import run_page
 
-        click.echo("\n".join(run_page(state)))
+        click.echo("\n".join(run_page(state, efficiency=efficiency_lines(facts))))
     return exit_code_for([state], fail_on)
 
 
