@@ -67,6 +67,11 @@ class RunPaths:
         return self.root / "control"
 
     @property
+    def data(self) -> Path:
+        """The record of each data set and a hash of each of its examples, for later runs to compare with."""
+        return self.root / "data"
+
+    @property
     def leases(self) -> Path:
         return self.root / "leases"
 

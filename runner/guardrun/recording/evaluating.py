@@ -11,7 +11,7 @@ from guardrun.recording.early_stopping import EarlyStopping
 from guardrun.recording.values import SKIP, OnDevice, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from guardrun.recording.saving import Saver
     from guardrun.recording.session import Session
@@ -27,6 +27,8 @@ class Evaluations:
         self._session = session
         self._saver = saver
         self._wish = wish
+        self.on_test: Callable[[str, str, int], None] | None = None
+        """Called with name, "evaluate" and step whenever metrics of the test split are recorded."""
 
     def take(self, metrics: Mapping[str, Any], step: int | None) -> bool:
         """Record one evaluation; True when it is the best so far."""
@@ -42,6 +44,8 @@ class Evaluations:
         best = judgement is not None and judgement.best
         logged = {k: v if v - v == 0.0 else nonfinite_word(v) for k, v in values.items()}
         session.emit(EVAL, step=at, epoch=session.progress.epoch, **logged, improved=best)
+        if self.on_test is not None and any(name.startswith("test/") for name in values):
+            self.on_test("test", "evaluate", at)
         if session.rank.rank == 0:
             self._saver.evaluated(values, best)
             if judgement is not None and judgement.stop:

@@ -24,6 +24,8 @@ class _Names(dict[str, str]):
 
     def __init__(self, session: Session) -> None:
         super().__init__()
+        self.tests: set[str] = set()
+        """Raw names of metrics of the test split."""
         self._session = session
 
     def __missing__(self, raw: Any) -> str:
@@ -34,6 +36,8 @@ class _Names(dict[str, str]):
             text = f"{raw} is stored as {stored}"
             self._session.writer.emit(NOTE, {"text": text, "renamed": {str(raw): stored}})
         self[raw] = stored
+        if stored.startswith("test/"):
+            self.tests.add(raw)
         return stored
 
 
@@ -59,6 +63,8 @@ class MetricLog:
         """Set while a step's own values (times, lr, norms) wait to be written; takes the event to add to."""
         self.before_first: Callable[[], None] | None = None
         """Called once before the next event: a resume is told before its first step."""
+        self.on_test: Callable[[str, str, int], None] | None = None
+        """Called with name, "metric" and step whenever a metric of the test split is logged."""
         self._session = session
         self._progress = session.progress
         self._write = session.writer.write_ready
@@ -90,6 +96,8 @@ class MetricLog:
                 event[names[raw]] = value if value - value == 0.0 else nonfinite_word(value)
             else:
                 later = self._odd(event, names[raw], value, later)
+        if names.tests and self.on_test is not None and not names.tests.isdisjoint(values):
+            self.on_test("test", "metric", step)
         if self.meter is not None and (metered or not progress.in_steps):
             later = self._add_metered(event, later)
         if later is not None:

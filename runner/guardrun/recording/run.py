@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from guardrun.events.schema import ENV, PHASE, RUN_END, RUN_START, SEEDS
+from guardrun.events.schema import PHASE, RUN_END, RUN_START, SEEDS
 from guardrun.recording.boundaries import Boundaries
 from guardrun.recording.data_calls import DataCalls
 from guardrun.recording.data_records import DataRecords
@@ -19,6 +19,7 @@ from guardrun.recording.sanity import from_environment
 from guardrun.recording.saving import Saver
 from guardrun.recording.session import brief
 from guardrun.recording.stopping import Control, SignalFlags, StopRun, StopWish, status_of
+from guardrun.recording.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -51,17 +52,20 @@ class Run(DataCalls):
         self._wish = StopWish()
         self._control = Control(session, self._wish)
         self._saver = Saver(session, self._extra_state)
-        self._data = DataRecords(session, self._saver.data_hashes)
+        self._data = DataRecords(session, self._saver.data_hashes, lambda: self._seeded)
         self.sanity = self._meter.sanity = from_environment(session)
         self._saver.off = self.sanity is not None
         self._evaluations = Evaluations(session, self._saver, self._wish)
         self._boundaries = Boundaries(session, self._metric_log, self._saver, self._wish, self._control)
+        self._surroundings = Surroundings(session)
         self._boundaries.at_first = self._tell_environment
+        self._boundaries.at_second = self._surroundings.tell_environment
         self._loops = Loops(
             session, self._metric_log, self._saver, self._boundaries, self._gradients, self._meter
         )
         self._signals = SignalFlags(self._wish, lambda: self._boundaries.seen and not session.inert)
         self._metric_log.before_first = self._begin
+        self._metric_log.on_test = self._evaluations.on_test = self._data.tests.measured
         self._log = self._metric_log.log
         self._tell_start()
 
@@ -127,6 +131,7 @@ class Run(DataCalls):
             chosen, rank=self.rank, deterministic=bool(self.config.get("deterministic", False))
         )
         self._session.emit(SEEDS, **record)
+        self._surroundings.seeded(record)
         return self._seeded
 
     def loader_kwargs(self) -> dict[str, Any]:
@@ -148,11 +153,19 @@ class Run(DataCalls):
             self._gradients.watch(value)
             if hasattr(value, "get_scale") and hasattr(value, "unscale_"):
                 self._meter.scaler = value
+        self._surroundings.track(objects)
         extra = self._saver.track(objects)
         if isinstance(extra, dict):
             self._evaluations.stopping.load_state_dict(extra.get("early_stopping") or {})
             self._session.progress.begun -= float(extra.get("elapsed_s") or 0.0)
         self._metric_log.before_first = self._begin
+
+    def define_metrics(self, definitions: Mapping[str, Any] | None = None, /, **named: Any) -> None:
+        """Record what metrics mean: ``run.define_metrics({"val/f1": "macro over 10 classes"})``.
+
+        In place of a text the function that computes it: its source goes into the record.
+        """
+        self._surroundings.define({**(definitions or {}), **named})
 
     # -- training
 
@@ -251,6 +264,7 @@ class Run(DataCalls):
         if not session.inert:
             self._save_the_end(error)
             self._metric_log.flush()
+            self._data.tests.end()
             if self.sanity is not None:
                 self.sanity.end()
             self._tell_end(error)
@@ -317,22 +331,7 @@ class Run(DataCalls):
         """What only the training process knows, once it is about to train."""
         if self.sanity is not None:
             self.sanity.begin()
-        torch = sys.modules.get("torch")
-        if torch is None:
-            return
-        try:
-            cudnn = torch.backends.cudnn
-            started = torch.cuda.is_initialized()
-            names = (
-                [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if started else []
-            )
-            self._session.emit(
-                ENV, torch=str(torch.__version__), cuda=torch.version.cuda, gpus=names,
-                cudnn=cudnn.version() if started and cudnn.is_available() else None,
-                threads=torch.get_num_threads(), tf32=bool(torch.backends.cuda.matmul.allow_tf32),
-            )  # fmt: skip
-        except Exception as error:
-            self._session.trouble("the environment could not be recorded", error)
+        self._surroundings.tell()
 
     def _save_the_end(self, error: BaseException | None) -> None:
         """What an evaluation left to save; and ``last``, when the run ended well and has newer weights."""
@@ -352,6 +351,7 @@ class Run(DataCalls):
             text = brief(error)
             name = type(error).__name__
             fields = {"status": "failed", "reason": "exception", "error": f"{name}: {text}" if text else name}
+        self._surroundings.tell_environment()
         session.emit(PHASE, phase="done", step=session.progress.step, epoch=session.progress.epoch)
         if session.writer.dropped:
             fields["dropped"] = session.writer.dropped
@@ -369,6 +369,7 @@ class Run(DataCalls):
         self._signals.remove()
         self._control.deaf()
         self._gradients.close()
+        self._surroundings.close()
         self._session.writer.close()
         if self._opened.lease is not None:
             self._opened.lease.release()

@@ -27,6 +27,8 @@ ITEMS = 64
 CELLS = 1_000_000
 """Up to so many cells of a table are hashed whole: about a second, for text as well."""
 FRAME_ROWS = 16_384
+LEDGER_END = ".ledger.jsonl"
+"""Guard's own notes beside a split file are no part of the data."""
 SECONDS = 2.0
 """For reading sample items of a data set; then the hash is given up."""
 
@@ -183,7 +185,7 @@ def spaced_rows(count: int, most: int) -> list[int]:
 
 def _path(path: Path, always: bool) -> dict[str, Any]:
     if path.is_dir():
-        files = sorted(one for one in path.rglob("*") if one.is_file())
+        files = sorted(one for one in path.rglob("*") if one.is_file() and not one.name.endswith(LEDGER_END))
     elif path.is_file():
         files = [path]
     else:

@@ -1,0 +1,103 @@
+"""What a run keeps of its data for later runs: the record, and a hash of each example."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from guardrun.events.paths import RunPaths
+
+EXAMPLES_KEPT = 2_000_000
+"""Of larger data sets no hashes of examples are kept: 16 MB is enough."""
+RECORD_BYTES = 8 * 1024 * 1024
+RUNS_TRIED = 100
+"""So many earlier runs are looked at for one with the same data set."""
+
+
+class Earlier(NamedTuple):
+    """Where an earlier record of a data set lies."""
+
+    folder: Path
+    source: str
+    """In words."""
+    same_run: bool
+
+
+def keep(paths: RunPaths, name: str, record: dict[str, Any], hashes: Any) -> None:
+    """Write what later runs compare with. Raises OSError."""
+    from guardrun.events.atomic import write_atomic
+    from guardrun.events.encode import encode
+
+    paths.data.mkdir(exist_ok=True)
+    file = paths.data / _file(name)
+    write_atomic(file.with_name(file.name + ".json"), encode(record), sync=False)
+    if hashes is not None and len(hashes) <= EXAMPLES_KEPT:
+        import numpy as np
+
+        write_atomic(file.with_name(file.name + ".u64"), np.sort(hashes).tobytes(), sync=False)
+
+
+def earlier(paths: RunPaths, name: str, attempt: int, parent: str | None) -> Earlier | None:
+    """The same data set in the first attempt, in the run that is repeated, or in the last of this name."""
+    file = _file(name) + ".json"
+    if attempt > 1 and (paths.data / file).is_file():
+        return Earlier(paths.data, "the first attempt", same_run=True)
+    runs = paths.root.parent
+    for run in ([parent] if parent else []) + _earlier_runs(runs, paths.root.name):
+        folder = runs / run / "data"
+        if (folder / file).is_file():
+            return Earlier(folder, run, same_run=False)
+    return None
+
+
+def read_record(folder: Path, name: str) -> dict[str, Any] | None:
+    """The record as it was kept; None for one that is damaged."""
+    try:
+        with (folder / (_file(name) + ".json")).open("rb") as opened:
+            found = json.loads(opened.read(RECORD_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def read_examples(folder: Path) -> dict[str, Any]:
+    """Name -> hashes of the examples of each data set that a run kept."""
+    import numpy as np
+
+    found: dict[str, Any] = {}
+    for file in sorted(folder.glob("*.u64")):
+        record = _name_in(file.with_suffix(".json"))
+        if record is not None and file.stat().st_size <= 8 * EXAMPLES_KEPT:
+            data = file.read_bytes()
+            found[record] = np.frombuffer(data[: len(data) // 8 * 8], dtype=np.uint64)
+    return found
+
+
+def _name_in(file: Path) -> str | None:
+    try:
+        with file.open("rb") as opened:
+            found = json.loads(opened.read(RECORD_BYTES))
+        return str(found["name"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _file(name: str) -> str:
+    return quote(name, safe="").replace(".", "%2E")[:100] or "%00"
+
+
+def _earlier_runs(runs: Path, own: str) -> list[str]:
+    """Runs of the same name, the latest first; a run id begins with its time and ends with chance."""
+    with os.scandir(runs) as entries:
+        names = [entry.name for entry in entries]
+    mine = _name_of(own)
+    found = [name for name in names if name < own and _name_of(name) == mine]
+    return sorted(found, reverse=True)[:RUNS_TRIED]
+
+
+def _name_of(run_id: str) -> str:
+    return "_".join(run_id.split("_")[2:-1])
