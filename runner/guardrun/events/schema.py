@@ -16,6 +16,7 @@ HEADER: Final = "header"
 RUN_START: Final = "run_start"
 ENV: Final = "env"
 SEEDS: Final = "seeds"
+SETTINGS: Final = "settings"
 DATA: Final = "data"
 SPLIT: Final = "split"
 FIT: Final = "fit"
@@ -35,8 +36,8 @@ RESUME: Final = "resume"
 RUN_END: Final = "run_end"
 
 KINDS: Final = frozenset(
-    (HEADER, RUN_START, ENV, SEEDS, DATA, SPLIT, FIT, PREPROCESSING, METRICS, EVAL, PHASE, CHECKPOINT,
-     SYSTEM, SIGNAL, ACK, SANITY, TEST_USE, TEXT, NOTE, RESUME, RUN_END)
+    (HEADER, RUN_START, ENV, SEEDS, SETTINGS, DATA, SPLIT, FIT, PREPROCESSING, METRICS, EVAL, PHASE,
+     CHECKPOINT, SYSTEM, SIGNAL, ACK, SANITY, TEST_USE, TEXT, NOTE, RESUME, RUN_END)
 )  # fmt: skip
 
 FOREIGN_SOURCE: Final = "logs"

@@ -29,6 +29,8 @@ class Boundaries:
         """Training has come to a boundary, so that a stop will be seen at the next one."""
         self.at_first: Callable[[], None] | None = None
         """Called once, at the first boundary."""
+        self.at_second: Callable[[], None] | None = None
+        """Called once, at the second: after a step."""
         self.hooks: list[Callable[..., Any]] = []
         self.epoch_due = False
         """An epoch ended outside of run.epochs: its checkpoint waits for the evaluation that may follow."""
@@ -128,6 +130,9 @@ class Boundaries:
                 self.at_first()
             if not self.hooks:
                 self._saver.ensure_told()
+        elif self.at_second is not None:
+            call, self.at_second = self.at_second, None
+            call()
         self._log.poll()
         self._control.poll()
         if self._seconds is not None and self._session.progress.elapsed_s() >= self._seconds:

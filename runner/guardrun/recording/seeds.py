@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from guardrun.errors import UserError
+from guardrun.recording.libraries import not_seeded, seed_libraries
 from guardrun.recording.rng import register_generator
 
 _RANK_STRIDE = 1_000_003
@@ -36,6 +37,7 @@ def seed_everything(seed: int, *, rank: int = 0, deterministic: bool = False) ->
     Libraries that the process has not imported are neither imported nor seeded: their field is None.
     ``deterministic`` sets cuDNN's flags, ``torch.use_deterministic_algorithms(True)`` (an operation without
     a deterministic kernel then raises) and CUBLAS_WORKSPACE_CONFIG, which cuBLAS reads when it starts.
+    Augmentation libraries that are imported are seeded as well, or named with what the script has to do.
     """
     mine = rank_seed(seed, rank)
     random.seed(mine)
@@ -54,6 +56,8 @@ def seed_everything(seed: int, *, rank: int = 0, deterministic: bool = False) ->
     if numpy is not None:
         numpy.random.seed(mine)
         record["numpy"] = mine
+    record["libraries"] = seed_libraries(mine)
+    record["not_seeded"] = not_seeded(record["libraries"])
     if deterministic:
         os.environ.setdefault(_CUBLAS, ":4096:8")
     torch = sys.modules.get("torch")
@@ -95,7 +99,8 @@ def loader_kwargs(seed: int, rank: int = 0) -> dict[str, Any]:
 
 
 def seed_worker(worker_id: int) -> None:
-    """Seed Python and NumPy in a DataLoader worker from torch's seed there, which differs per worker.
+    """Seed Python, NumPy and augmentation libraries in a DataLoader's worker from torch's seed there, which
+    differs per worker.
 
     A function of this module, so that workers started by ``spawn`` can be sent it.
     """
@@ -106,3 +111,4 @@ def seed_worker(worker_id: int) -> None:
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         numpy.random.seed(derived)
+    seed_libraries(derived)

@@ -114,6 +114,11 @@ class Session:
         self.note(text)
         say(text)
 
+    def tell_once(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self.tell(text)
+
     def trouble(self, what: str, error: BaseException) -> None:
         """Something of ours failed: told once, and training goes on."""
         self.note_once(f"{what}: {type(error).__name__}: {brief(error)}")
