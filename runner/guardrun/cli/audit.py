@@ -22,7 +22,7 @@ from guardrun.cli.output import runs_dir_default, write_json
 def command(runs: tuple[str, ...], runs_dir: str, as_json: bool, json_file: Path | None, strict: bool) -> int:
     """Ask the six questions before a result is declared; end with 4 when an answer is no.
 
-    RUN is a run directory, a run id, a name, a unique prefix, or a folder of runs. Nothing is believed that
+    RUN is a run, a folder of runs, or a name or group that several runs share. Nothing is believed that
     can be checked: the files of the best checkpoint are hashed again, the seeds are those of runs that are
     there, the sanity checks those that `guard check` kept for this configuration and this code. The answer
     is kept in the run's folder (audit.json), where `guard show` finds it.
@@ -30,9 +30,11 @@ def command(runs: tuple[str, ...], runs_dir: str, as_json: bool, json_file: Path
     from guardrun.following.as_json import json_ready
     from guardrun.judging.audit import audit, audits_json, exit_code
     from guardrun.judging.audit_gathering import gather_around, keep_verdict
+    from guardrun.reading.discovery import resolve_runs
 
     audits = []
-    for facts, around in gather_around(found_runs(runs, runs_dir)):
+    paths = dict.fromkeys(path for spec in runs for path in resolve_runs(spec, runs_dir))
+    for facts, around in gather_around(list(paths)):
         audits.append(audit(facts, around))
         keep_verdict(facts, audits[-1].verdict)
     document = audits_json(audits) if as_json or json_file is not None else None
@@ -42,17 +44,3 @@ def command(runs: tuple[str, ...], runs_dir: str, as_json: bool, json_file: Path
 
         click.echo("\n".join(audit_page(audits)))
     return exit_code(audits, strict=strict)
-
-
-def found_runs(runs: tuple[str, ...], runs_dir: str) -> list[Path]:
-    """The run directories that are meant, each once; a folder of runs stands for all of them."""
-    from guardrun.events.paths import is_run_directory
-    from guardrun.reading.discovery import find_runs, resolve_run
-
-    found: dict[Path, Path] = {}
-    for spec in runs:
-        folder = Path(spec).expanduser()
-        below = find_runs([folder]) if folder.is_dir() and not is_run_directory(folder) else []
-        for path in below or [resolve_run(spec, runs_dir)]:
-            found.setdefault(path.resolve(), path)
-    return list(found.values())

@@ -28,6 +28,8 @@ _HEADS: Final = ("config", "sanity", "leak", "best", "seeds", "cost")
 _COLUMN: Final = 7
 _CHECK: Final = "guard check CONFIG --only "
 _LEAST_NAME: Final = 18
+_BESIDE: Final = 13
+_COLUMN_WIDEST: Final = 32
 
 
 def audit_page(audits: Sequence[Audit], *, width: int | None = None) -> list[str]:
@@ -138,17 +140,17 @@ def _summary(audits: Sequence[Audit], glyphs: Glyphs, width: int) -> Iterator[st
 
 
 def checklist_block(items: Sequence[Judged], *, width: int | None = None) -> list[str]:
-    """All sixteen in two columns, for the page of a run."""
-    width = screen_width(_WIDEST) if width is None else width
+    """All sixteen in two columns, and which command says more; ``width`` is that beside a page's labels."""
+    width = screen_width(_WIDEST) - _BESIDE if width is None else width
     glyphs = choose()
     rows = (len(items) + 1) // 2
-    column = (width - 2) // 2
+    column = min(width // 2, _COLUMN_WIDEST)
     lines = []
     for row in range(rows):
         parts = []
         for judged in items[row::rows]:
             label = padded(f"{judged.item.id:>2} {judged.item.name}", column - 2)
             state = judged.answer.state
-            parts.append(f"{styled(mark(state, glyphs), *_STYLES[state])} {label}")
+            parts.append(styled(mark(state, glyphs), *_STYLES[state]) + " " + label)
         lines.append("".join(parts).rstrip())
     return lines

@@ -26,7 +26,12 @@ _SEEDED: Final = ("python", "numpy", "torch", "cuda")
 
 
 def run_page(
-    state: RunState, *, efficiency: Iterable[str] = (), width: int | None = None, now: float | None = None
+    state: RunState,
+    *,
+    efficiency: Iterable[str] = (),
+    checklist: Iterable[str] = (),
+    width: int | None = None,
+    now: float | None = None,
 ) -> list[str]:
     """The lines to print, at most ``width`` cells each (default: the terminal's, up to 100)."""
     width = screen_width(_WIDEST) if width is None else width
@@ -48,6 +53,7 @@ def run_page(
             "cost", [f"{state.cost:.2f} {plain(state.currency)}"] if state.cost is not None else [], width
         ),
         _block("efficiency", map(plain, efficiency), width),
+        _ready_made("checklist", checklist),
         _block("attempts", _attempts(state), width),
         _block("log", _log(state), width),
         _block("next", _next(state), width),
@@ -78,6 +84,13 @@ def _block(label: str, lines: Iterable[str], width: int) -> Iterator[str]:
         for part in textwrap.wrap(line, max(20, width - _LABEL), break_on_hyphens=False) or [""]:
             yield head + part
             head = " " * _LABEL
+
+
+def _ready_made(label: str, lines: Iterable[str]) -> Iterator[str]:
+    """A label, and beside it lines that have their width and colours already."""
+    for line in lines:
+        yield styled(padded(label, _LABEL), "dim") + line
+        label = ""
 
 
 def _progress(state: RunState, now: float) -> Iterator[str]:

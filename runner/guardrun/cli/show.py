@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +14,20 @@ from guardrun.errors import UserError
 
 if TYPE_CHECKING:
     from guardrun.following.run_follower import RunFollower
+    from guardrun.judging.checklist import Judged
+    from guardrun.judging.facts import RunFacts
 
 
 @click.command("show")
 @click.argument("run", metavar="RUN")
 @click.option("--runs-dir", default=runs_dir_default, help="Where ids and names are looked for (runs/).")
 @click.option("--config", "config", is_flag=True, help="Print the run's effective configuration instead.")
+@click.option("--against", metavar="RUN", help="With --config: only what differs from that run's.")
 @json_options
 def command(
-    run: str, runs_dir: str, config: bool, as_json: bool, json_file: Path | None, fail_on: str | None
-) -> int:
+    run: str, runs_dir: str, config: bool, against: str | None, as_json: bool, json_file: Path | None,
+    fail_on: str | None,
+) -> int:  # fmt: skip
     """Show one run: status, progress, signals with their evidence, checkpoints, how to resume.
 
     RUN is a run directory, a run id, a name, or a unique prefix of either; a checkpoint folder is shown
@@ -35,6 +40,11 @@ def command(
         _show_checkpoint(checkpoint, as_json, json_file)
         return 0
     path = resolve_run(run, runs_dir)
+    if against is not None:
+        if not config:
+            raise UserError("--against compares configurations", hint="add --config, or use `guard compare`")
+        show_difference([path, resolve_run(against, runs_dir)], as_json, json_file)
+        return 0
     if config:
         _show_config(path, as_json, json_file)
         return 0
@@ -45,13 +55,28 @@ def command(
     from guardrun.judging.gathering import facts_of
 
     facts = facts_of(follower)
-    document = {**show_json(state), "efficiency": json_ready(efficiency_json(facts))}
+    items = _checklist(facts)
+    document = {
+        **show_json(state),
+        "efficiency": json_ready(efficiency_json(facts)),
+        "checklist": json_ready([judged.as_json() for judged in items]),
+    }
     write_json(document, to_stdout=as_json, file=json_file)
     if not as_json:
+        from guardrun.cli.audit_page import checklist_block
         from guardrun.cli.run_page import run_page
 
-        click.echo("\n".join(run_page(state, efficiency=efficiency_lines(facts))))
+        page = run_page(state, efficiency=efficiency_lines(facts), checklist=checklist_block(items))
+        click.echo("\n".join(page))
     return exit_code_for([state], fail_on)
+
+
+def _checklist(facts: RunFacts) -> tuple[Judged, ...]:
+    """The sixteen items; the best checkpoint as it was proved last, without hashing it again."""
+    from guardrun.judging.audit_gathering import around_one
+    from guardrun.judging.checklist import judge_items
+
+    return judge_items(facts, around_one(facts))
 
 
 def _followed(path: Path) -> RunFollower:
@@ -105,11 +130,37 @@ def _show_config(path: Path, as_json: bool, json_file: Path | None) -> None:
     write_json(json_ready(config), to_stdout=as_json, file=json_file)
     if as_json:
         return
+    click.echo("\n".join(plain(line) for line in _config_lines(path, config)))
+
+
+def _config_lines(path: Path, config: dict[str, Any]) -> list[str]:
+    """The merged result as YAML, with the origin of each value where it was recorded."""
+    from guardrun.events.paths import RunPaths
+    from guardrun.judging.gathering import gather_facts
+
+    facts = gather_facts(path, judge=False)
+    if facts.config_origins:
+        from guardrun.cli.config_page import origin_lines
+
+        return origin_lines(facts)
     try:
-        text = paths.config_yaml.read_text("utf-8", "replace")
+        return RunPaths(path).config_yaml.read_text("utf-8", "replace").splitlines()
     except OSError:
-        text = _as_yaml(config)
-    click.echo("\n".join(plain(line) for line in text.splitlines()))
+        return _as_yaml(config).splitlines()
+
+
+def show_difference(paths: Sequence[Path], as_json: bool, json_file: Path | None) -> None:
+    """How the effective configurations of these runs differ, defaults included."""
+    from guardrun.cli.config_page import difference_page
+    from guardrun.following.as_json import json_ready
+    from guardrun.judging.config_difference import difference_json, differences
+    from guardrun.judging.gathering import gather_facts
+
+    facts = [gather_facts(path, judge=False) for path in paths]
+    found = differences(facts)
+    write_json(json_ready(difference_json(facts, found)), to_stdout=as_json, file=json_file)
+    if not as_json:
+        click.echo("\n".join(difference_page(facts, found)))
 
 
 def _as_yaml(config: dict[str, Any]) -> str:

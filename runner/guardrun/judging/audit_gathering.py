@@ -30,6 +30,16 @@ _NO_LAUNCH: Final[Mapping[str, Any]] = {}
 Known = tuple[RunFacts, Around]
 
 
+def around_one(facts: RunFacts) -> Around:
+    """What is around one run whose facts are known; its best checkpoint is not hashed again."""
+    own = Path(facts.path).resolve()
+    launches = {path: launch_of(path) for path in _with_neighbours([own])}
+    recipe = _recipe(launches[own])
+    alike = [path for path in launches if recipe and path != own and _recipe(launches[path]) == recipe]
+    siblings = newest_of_each_seed(gather_facts(path, judge=False) for path in alike[-_MOST_SIBLINGS:])
+    return around_of(facts, launches[own], siblings if recipe else None, False)
+
+
 def gather_around(paths: Sequence[Path], *, prove_now: bool = True) -> Iterator[Known]:
     """The facts of every run with what is around it, in the order of the paths.
 

@@ -98,7 +98,7 @@ def no_leakage(facts: RunFacts, around: Around) -> Answer:
         if found.get("id") in LEAKS and found.get("severity") == "act"
     ]
     answers += [answer for answer in (_test_decides(facts), _test_use(facts)) if answer is not None]
-    checked = of_check(around, 14, "data", "leakage")
+    checked = of_check(around, 14, "leakage", "leakage")
     if checked is not None:
         answers.append(checked)
     compared = [name for name, record in facts.data.items() if record.get("duplicates_with")]
