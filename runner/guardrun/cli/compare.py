@@ -12,7 +12,7 @@ from guardrun.errors import UserError
 
 if TYPE_CHECKING:
     from guardrun.judging.compare import Comparison
-    from guardrun.judging.facts import Mode, RunFacts
+    from guardrun.judging.facts import Mode
     from guardrun.judging.groups import At
 
 NOT_SUPPORTED: Final = 4
@@ -61,10 +61,16 @@ def command(
     """
     if as_json + as_csv + as_markdown > 1:
         raise UserError("--json, --csv and --markdown exclude each other")
-    facts = _facts(runs, runs_dir)
+    paths = _paths(runs, runs_dir)
     if config:
-        return _show_difference(facts, as_json, json_file)
+        from guardrun.cli.show import show_difference
+
+        show_difference(paths, as_json, json_file)
+        return 0
     from guardrun.judging.compare import Wishes, compare_runs
+    from guardrun.judging.gathering import gather_facts
+
+    facts = [gather_facts(path, judge=False) for path in paths]
 
     wishes = Wishes(
         metric=_canonical(metric), mode=cast("Mode | None", mode), by=by, at=cast("At", at),
@@ -81,12 +87,10 @@ def _canonical(metric: str | None) -> str | None:
     return None if metric is None else canonical_metric(metric)
 
 
-def _facts(specs: tuple[str, ...], runs_dir: str) -> list[RunFacts]:
-    from guardrun.judging.gathering import gather_facts
+def _paths(specs: tuple[str, ...], runs_dir: str) -> list[Path]:
     from guardrun.reading.discovery import resolve_runs
 
-    paths = dict.fromkeys(path for spec in specs for path in resolve_runs(spec, runs_dir))
-    return [gather_facts(path, judge=False) for path in paths]
+    return list(dict.fromkeys(path for spec in specs for path in resolve_runs(spec, runs_dir)))
 
 
 def _print(
@@ -107,15 +111,3 @@ def _print(
     from guardrun.cli.compare_page import compare_page
 
     click.echo("\n".join(compare_page(comparison)))
-
-
-def _show_difference(facts: list[RunFacts], as_json: bool, json_file: Path | None) -> int:
-    from guardrun.cli.config_page import difference_page
-    from guardrun.following.as_json import json_ready
-    from guardrun.judging.config_difference import difference_json, differences
-
-    found = differences(facts)
-    write_json(json_ready(difference_json(facts, found)), to_stdout=as_json, file=json_file)
-    if not as_json:
-        click.echo("\n".join(difference_page(facts, found)))
-    return 0

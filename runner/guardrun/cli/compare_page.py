@@ -32,6 +32,7 @@ _GAP: Final = "  "
 _NARROWEST_LABEL: Final = 12
 _MOST_GROUPS: Final = 40
 _MOST_PAIRS: Final = 12
+_FEW_PAIRS: Final = 3
 _MOST_LEFT_OUT: Final = 10
 _HEADS: Final = ("", "group", "n", "mean ± std", "95 % interval", "time", "cost")
 _STYLES: Final = {"unfair": ("yellow",), "unknown": ("dim",), "note": ()}
@@ -43,12 +44,18 @@ def compare_page(comparison: Comparison, *, width: int | None = None) -> list[st
     width = screen_width(_WIDEST) if width is None else width
     unit = unit_of(comparison)
     lines = [styled(plain(title(comparison)), "bold"), ""]
-    lines += _table(comparison, unit, width)
+    lines += [*_table(comparison, unit, width), ""]
+    compact = len(comparison.pairs) > _FEW_PAIRS
     for pair in comparison.pairs[:_MOST_PAIRS]:
-        lines += ["", *_pair(pair, unit, width)]
+        if compact and pair.verdict == "one run":
+            lines += _wrapped(f"{pair_head(pair)}: {unit.difference(pair.difference.mean)}, n = 1", width)
+        else:
+            lines += [*_pair(pair, unit, width), ""]
     if len(comparison.pairs) > _MOST_PAIRS:
-        lines += ["", f"and {len(comparison.pairs) - _MOST_PAIRS} more pairs (--json has them all)"]
-    lines += ["", *_wrapped(styled(winner_sentence(comparison), "bold"), width)]
+        lines += [f"and {len(comparison.pairs) - _MOST_PAIRS} more pairs (--json has them all)"]
+    if lines[-1]:
+        lines.append("")
+    lines += [*_wrapped(styled(winner_sentence(comparison), "bold"), width)]
     if comparison.claim is not None:
         style = "green" if comparison.claim.supported else "red"
         lines += [styled(line, style) for line in _wrapped(plain(claim_sentence(comparison, unit)), width)]

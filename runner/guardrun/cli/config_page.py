@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from guardrun.cli.output import cells, padded, screen_width, shortened
@@ -31,6 +31,29 @@ def difference_page(
     if any("default" in each.origins for each in found):
         made += ["", styled("* the default", "dim")]
     return made
+
+
+def origin_lines(facts: RunFacts) -> list[str]:
+    """The merged result as YAML that can be read again; a remark says where a value came from."""
+    import yaml
+
+    from guardrun.provenance.config.dump import commented
+
+    lines = [f"# from {facts.config_source}"] if facts.config_source else []
+    if facts.overrides:
+        lines.append(f"# overridden: {' '.join(facts.overrides)}")
+    lines.append("# values without a remark are defaults")
+    written = {k: v for k, v in facts.config.items() if not (k in ("entry", "command") and v is None)}
+    text = yaml.safe_dump(_plain_data(written), sort_keys=False, allow_unicode=True, width=1_000_000)
+    return [*(line.replace("\n", " ") for line in lines), *commented(text, facts.config_origins)]
+
+
+def _plain_data(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain_data(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain_data(each) for each in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
 def _columns(

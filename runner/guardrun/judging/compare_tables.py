@@ -16,6 +16,7 @@ from guardrun.judging.compare_words import (
     group_interval,
     group_value,
     mean_of,
+    money,
     pair_details,
     pair_head,
     pair_sentence,
@@ -175,4 +176,4 @@ def time_of(group: Group) -> str:
 def cost_of(group: Group) -> str:
     """Mean cost of a run."""
     cost = mean_of([run.cost for run in group.runs])
-    return DASH if cost is None else f"{cost:.2f} {group.runs[0].currency}"
+    return DASH if cost is None else f"{money(cost)} {group.runs[0].currency}"

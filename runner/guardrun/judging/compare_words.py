@@ -170,7 +170,8 @@ def _how_good(pair: Pair) -> str:
     percent = abs(pair.relative) * 100
     text = f"{percent:.0f}" if percent >= 10 else f"{percent:.2g}"
     word = "better" if pair.gain > 0 else "worse"
-    return f"{pair.a.letter} is {text} % {word}"
+    who = f"{pair.a.letter} is" if pair.verdict == "shown" else f"{pair.a.letter}'s mean is"
+    return f"{who} {text} % {word}"
 
 
 def _how_dear(pair: Pair) -> str:
@@ -181,7 +182,7 @@ def _how_dear(pair: Pair) -> str:
         return f"at the same {what}"
     times = f"{ratio.ratio:.1f}" if ratio.ratio >= 0.95 else f"{ratio.ratio:.2f}"
     currency = f" {pair.a.runs[0].currency}" if ratio.kind == "cost" else ""
-    spell = duration if ratio.kind != "cost" else lambda hours: f"{hours:.2f}"
+    spell = money if ratio.kind == "cost" else duration
     return f"at {times} times the {what} ({spell(ratio.a)} against {spell(ratio.b)}{currency})"
 
 
@@ -209,6 +210,15 @@ def claim_sentence(comparison: Comparison, unit: Unit) -> str:
     if claim.supported and len(comparison.groups) > 2:
         text += f". It is one choice among {len(comparison.groups)} groups: confirm it with fresh seeds"
     return text
+
+
+def money(amount: float) -> str:
+    """Two decimals, or two digits of a small amount.
+
+    >>> [money(a) for a in (12.345, 0.0158, 0.0)]
+    ['12.35', '0.016', '0.00']
+    """
+    return f"{amount:.2g}" if 0 < amount < 0.995 and f"{amount:.2f}" != f"{amount:.2g}" else f"{amount:.2f}"
 
 
 def duration(hours: float) -> str:

@@ -21,7 +21,7 @@ def config_yaml(loaded: Loaded, *, origins: bool = False) -> str:
     text: str = OmegaConf.to_yaml(OmegaConf.create(_literal(written)))
     if not origins:
         return text
-    return "".join(f"{line}\n" for line in _commented(text, loaded.origins))
+    return "".join(f"{line}\n" for line in commented(text, loaded.origins))
 
 
 def _without_the_unset(effective: dict[str, Any]) -> dict[str, Any]:
@@ -40,8 +40,9 @@ def _literal(value: Any) -> Any:
     return literal(value) if isinstance(value, str) else value
 
 
-def _commented(text: str, origins: Mapping[str, str]) -> list[str]:
-    """Lines with ``# file`` or ``# override`` behind the keys whose values came from there."""
+def commented(text: str, origins: Mapping[str, str]) -> list[str]:
+    """Lines of YAML with ``# file``, ``# override`` or ``# script`` behind the keys whose values came from
+    there."""
     node = yaml.compose(text, Loader=yaml.SafeLoader)
     lines = text.splitlines()
     stack = [("", node)]
