@@ -21,12 +21,14 @@ COMMANDS: dict[str, str] = {
     "show": "Show one run: status, progress, signals, checkpoints.",
     "stop": "Stop a run safely and show each stage.",
     "ack": "Acknowledge signals of a run: they stay, and count no more.",
+    "check": "Try a training for a minute: can it learn, and from the right thing?",
     "signals": "Judge a run, or a log of another tool, offline.",
     "import": "Make run directories of logs that other tools wrote.",
     "sweep": "Run a grid of settings as a group.",
     "repeat": "Run again: over seeds, or exactly as it was.",
     "audit": "Ask what must hold before a result is declared.",
     "compare": "Compare repeated runs: spread over seeds, tests, costs, fairness.",
+    "data": "Hash and statistics of data, splits, duplicates.",
     "demo": "Train a small network for half a minute, in the dashboard.",
 }
 """Command -> its line in ``guard --help``. Each lives in ``guardrun.cli.<name>`` as ``command``."""

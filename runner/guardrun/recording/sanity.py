@@ -196,4 +196,6 @@ def _peak_memory() -> dict[str, Any]:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         found["peak_gpu_bytes"] = int(torch.cuda.max_memory_reserved())
+        device = torch.cuda.get_device_properties(torch.cuda.current_device())
+        found["gpu_total_bytes"] = int(device.total_memory)
     return found

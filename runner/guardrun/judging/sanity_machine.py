@@ -1,0 +1,263 @@
+"""Determinism, precision, batch size and data: verdicts from short trials. Pure."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from guardrun.judging.checklist_origin import LEAKS
+from guardrun.judging.sanity_chance import accuracy_of, loss_of
+from guardrun.judging.sanity_model import Item, Trial, troubles
+
+_TIMES: Final = frozenset(("step_time", "data_time", "samples_per_s", "tokens_per_s"))
+_MB: Final = 1024 * 1024
+
+
+# -- determinism
+
+
+def compared(first: Trial, second: Trial) -> tuple[int, tuple[str, float] | None]:
+    """How many values both have, and the first that differs: its curve and step."""
+    count = 0
+    earliest: tuple[str, float] | None = None
+    for name in sorted(set(first.curves) & set(second.curves)):
+        if name in _TIMES or name.startswith(("gpu/", "cpu/", "memory/")):
+            continue
+        (steps, values), theirs = first.curves[name], dict(zip(*second.curves[name], strict=True))
+        for step, value in zip(steps, values, strict=True):
+            if step not in theirs:
+                continue
+            count += 1
+            other = theirs[step]
+            same = value == other or (math.isnan(value) and math.isnan(other))
+            if not same and (earliest is None or step < earliest[1]):
+                earliest = (name, step)
+    return count, earliest
+
+
+def judge_determinism(first: Trial, second: Trial, forced: Sequence[Trial]) -> Item:
+    """Two trainings of one seed must be equal. ``forced``: one or two under ``deterministic: true``."""
+    name = "determinism"
+    if (found := troubles(name, first) or troubles(name, second)) is not None:
+        return found
+    count, differs = compared(first, second)
+    if not count:
+        return Item(name, "unknown", "no value of both trainings could be compared", "run.log(loss=loss)")
+    cost = _cost(second, forced)
+    numbers: dict[str, Any] = {"values": count, "steps": second.steps, "deterministic_cost": cost}
+    price = "" if cost is None else f"; deterministic: true takes {cost:.2f} times as long a step"
+    if differs is None:
+        text = f"{count} values of two trainings are equal over {second.steps} steps{price}"
+        return Item(name, "pass", text, numbers=numbers)
+    numbers |= {"differs": differs[0], "at_step": differs[1]}
+    text = f"two trainings of one seed differ from step {differs[1]:.0f} on ({differs[0]})"
+    if len(forced) > 1 and compared(forced[0], forced[1])[1] is None:
+        text = f"{text}; with deterministic: true they are equal{price}"
+        return Item(name, "fail", text, "deterministic: true", numbers)
+    way = (
+        "run.seed() before anything random is made, **run.loader_kwargs() for the loader; look for generators "
+        "of other libraries, and for time or hash order in the data"
+    )
+    return Item(name, "fail", text, way, numbers)
+
+
+def _cost(plain: Trial, forced: Sequence[Trial]) -> float | None:
+    mine = step_time(plain)
+    theirs = step_time(forced[0]) if forced and forced[0].end == "finished" else None
+    return theirs / mine if mine and theirs else None
+
+
+def step_time(trial: Trial) -> float | None:
+    """Median seconds of a step, the first few left out; None: not measured."""
+    times = trial.values("step_time")
+    settled = times[min(5, len(times) // 2) :]
+    return statistics.median(settled) if settled else None
+
+
+# -- precision
+
+
+def judge_precision(full: Trial, reduced: Trial, dtype: str) -> Item:
+    """fp32 against a reduced precision: time, memory and the final metric."""
+    name = "precision"
+    if (found := troubles(name, full) or troubles(name, reduced)) is not None:
+        return found
+    metric = accuracy_of(full) or loss_of(full)
+    mine, theirs = (None, None) if metric is None else (full.last(metric), reduced.last(metric))
+    if metric is None or mine is None or theirs is None:
+        return Item(name, "unknown", "no validation metric to compare", "run.evaluate({'val/loss': …})")
+    times, memory = (step_time(full), step_time(reduced)), (peak(full), peak(reduced))
+    numbers: dict[str, Any] = {
+        "dtype": dtype, "metric": metric, "fp32": mine, "reduced": theirs, "step_time": times,
+        "peak_bytes": memory, "speed": times[0] / times[1] if times[0] and times[1] else None,
+    }  # fmt: skip
+    text = f"{metric} {mine:.4g} in fp32, {theirs:.4g} in {dtype}"
+    if numbers["speed"] is not None:
+        text += f"; {numbers['speed']:.2f} times the speed"
+    if memory[0] and memory[1]:
+        text += f", {memory[1] / memory[0]:.2f} times the memory"
+    higher = metric == accuracy_of(full)
+    worse = (
+        (mine - theirs > max(0.05, 0.05 * abs(mine))) if higher else (theirs - mine > 0.1 * abs(mine) + 0.05)
+    )
+    finite = all(map(math.isfinite, reduced.values("train/loss"))) and math.isfinite(theirs)
+    if not finite or worse:
+        text = f"{text}: {dtype} harms this training" + ("" if finite else " (NaN or inf)")
+        way = "stay with fp32, or keep the sensitive part (a loss, a norm, a softmax) in fp32"
+        return Item(name, "fail", text, way, numbers)
+    gains = numbers["speed"] is not None and numbers["speed"] > 1.1
+    return Item(name, "pass", text, f"{dtype} would pay here" if gains else "", numbers)
+
+
+def peak(trial: Trial) -> float | None:
+    """Most memory of the training: of its GPU where it used one, else resident."""
+    told = trial.own_end
+    found = told.get("peak_gpu_bytes") or told.get("peak_host_bytes")
+    return float(found) if isinstance(found, int | float) else None
+
+
+# -- batch size
+
+
+class Probe(NamedTuple):
+    """A training with that batch size: what it took."""
+
+    batch: int
+    """Examples of the greatest batch that was seen."""
+    bytes: float | None
+    fits: bool
+    samples_per_s: float | None = None
+
+
+def probe_of(trial: Trial, limit: float) -> Probe | None:
+    """None: it never showed a batch."""
+    seen = trial.own_end.get("batch")
+    taken = peak(trial)
+    rates = trial.values("samples_per_s") or trial.values("tokens_per_s")
+    fits = trial.end == "finished" and (taken is None or taken <= limit)
+    if trial.end == "out of memory":
+        return Probe(0, None, False)
+    if not isinstance(seen, int) or not seen:
+        return None
+    return Probe(seen, taken, fits, statistics.median(rates) if rates else None)
+
+
+def next_batch(probes: Sequence[Probe], limit: float, most: int) -> int | None:
+    """The batch to try next, by a straight line through what was measured; None: there is nothing to gain.
+
+    Memory is taken to grow evenly with the batch; the proposal is then proved by a training of its own.
+    """
+    good = [probe for probe in probes if probe.fits and probe.bytes is not None]
+    if not good or len(probes) > 4:
+        return None
+    first, last = good[0], max(good)
+    if last.batch >= most:
+        return None
+    if len(probes) == 1:
+        return min(most, 4 * first.batch)
+    if not probes[-1].fits:
+        halved = last.batch * max(1, int(math.sqrt(probes[-1].batch / last.batch))) if probes[-1].batch else 0
+        return halved if halved > last.batch else None
+    slope = max(0.0, float(last.bytes or 0) - float(first.bytes or 0)) / max(1, last.batch - first.batch)
+    room = limit - float(last.bytes or 0)
+    reach = most if slope <= 0 else min(most, last.batch + int(room / slope))
+    if reach < most:
+        reach = first.batch * 2 ** int(math.log2(max(1, reach / first.batch)))
+    return reach if reach > last.batch and len(probes) < 3 else None
+
+
+def judge_batch_size(probes: Sequence[Probe], limit: float, most: int, where: str) -> Item:
+    """The largest batch that fits, with the head-room that ``limit`` leaves. ``most``: the whole of train."""
+    name = "batch-size"
+    if not probes:
+        return Item(
+            name, "unknown", "no batch of the training was seen", "take batches from run.steps(loader)"
+        )
+    good = [probe for probe in probes if probe.fits]
+    numbers = {"probes": [probe._asdict() for probe in probes], "limit_bytes": limit, "most": most}
+    if not good or not probes[0].fits:
+        return Item(name, "fail", f"a batch of {probes[0].batch} takes more than {_size(limit)} {where}",
+                    "a smaller batch with run.steps(accumulate=n), or --memory", numbers)  # fmt: skip
+    best = max(good)
+    numbers["largest"] = best.batch
+    whole = " (all of train)" if best.batch >= most else ""
+    tried = ", ".join(_probe(probe) for probe in sorted(set(probes)))
+    text = f"batches up to {best.batch}{whole} fit into {_size(limit)} {where}: {tried}"
+    return Item(name, "pass", text, numbers=numbers)
+
+
+def _probe(probe: Probe) -> str:
+    if not probe.fits:
+        return f"{probe.batch or 'more'} does not fit"
+    rate = f", {probe.samples_per_s:,.0f}/s" if probe.samples_per_s else ""
+    return f"{probe.batch} takes {_size(probe.bytes or 0)}{rate}"
+
+
+def _size(count: float) -> str:
+    return f"{count / 1024 / _MB:.1f} GB" if count >= 1024 * _MB else f"{count / _MB:.0f} MB"
+
+
+# -- data
+
+
+def judge_data(trial: Trial, leakage: bool) -> Item:
+    """What ``run.data`` found in the data: leaks across splits, or everything else."""
+    name = "leakage" if leakage else "data"
+    if not trial.data:
+        if (found := troubles(name, trial)) is not None:
+            return found
+        return Item(
+            name, "unknown", "no data passed through guard", 'run.data("train", …) and run.data("val", …)'
+        )
+    found_here = [one for one in trial.findings if (one.get("id") in LEAKS) == leakage]
+    acts = [one for one in found_here if one.get("severity") == "act"]
+    numbers: dict[str, Any] = {"findings": [_short(one) for one in found_here[:20]]}
+    if acts:
+        more = f" (and {len(acts) - 1} more)" if len(acts) > 1 else ""
+        return Item(name, "fail", f"{acts[0].get('message')}{more}", str(acts[0].get("next") or ""), numbers)
+    names = [str(one.get("name")) for one in trial.data]
+    numbers["splits"] = names
+    if leakage:
+        return _leakage_free(trial, names, found_here, numbers)
+    seen = [f"{one.get('name')} {one['count']}" for one in trial.data if one.get("count") is not None]
+    text = (
+        f"{', '.join(seen) or ', '.join(names)}: nothing is wrong with it"
+        if not found_here
+        else _told(found_here)
+    )
+    return Item(name, "pass", text, str(found_here[0].get("next") or "") if found_here else "", numbers)
+
+
+def _leakage_free(
+    trial: Trial, names: list[str], found: list[Mapping[str, Any]], numbers: dict[str, Any]
+) -> Item:
+    compared = [one for one in trial.data if one.get("duplicates_with") is not None]
+    if len(names) < 2:
+        return Item("leakage", "unknown", f"only {', '.join(names)} passed through guard",
+                    'run.data("val", …) as well: shared examples would not show', numbers)  # fmt: skip
+    if not compared:
+        text = "the splits could not be compared example by example"
+        streams = all(_is_stream(trial, name) for name in names)
+        if streams:
+            return Item("leakage", "pass", f"{', '.join(names)} are rows of tokens; their hashes differ",
+                        numbers=numbers)  # fmt: skip
+        return Item("leakage", "unknown", text, "hand arrays or data sets to run.data", numbers)
+    if found:
+        return Item("leakage", "pass", _told(found), str(found[0].get("next") or ""), numbers)
+    return Item("leakage", "pass", f"{', '.join(names)} share no example; no feature gives the label away",
+                numbers=numbers)  # fmt: skip
+
+
+def _is_stream(trial: Trial, name: str) -> bool:
+    labels = trial.told_of(name.lower()).get("labels")
+    return isinstance(labels, Mapping) and labels.get("kind") == "tokens"
+
+
+def _told(found: Sequence[Mapping[str, Any]]) -> str:
+    return "; ".join(str(one.get("message")) for one in found[:2])
+
+
+def _short(one: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: one.get(key) for key in ("id", "severity", "message", "next")}
