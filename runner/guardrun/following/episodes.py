@@ -13,7 +13,8 @@ _ACTIONS: dict[str, Action] = {
 }  # fmt: skip
 _SEVERITIES: dict[str, Severity] = {"info": "info", "warn": "warn", "act": "act"}
 _MOST: int = 1000
-"""Episodes kept; a run that flaps for days must not fill the memory."""
+"""Episodes of information kept; a run that flaps for days must not fill the memory. Warnings still find
+room after as many, and what is to be acted on after as many of these."""
 
 
 class Episodes:
@@ -30,7 +31,7 @@ class Episodes:
             self._acknowledge(place, signal)
             return
         if place is None:
-            if len(self._episodes) >= _MOST:
+            if len(self._episodes) >= _MOST * (1 + SEVERITY_ORDER[signal.severity]):
                 return
             place = len(self._episodes)
             self._episodes.append(signal)
