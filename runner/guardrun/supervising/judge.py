@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -29,14 +30,16 @@ class Judge:
     """
 
     def __init__(
-        self, config: Mapping[str, Any], recorded: set[tuple[str, str, int, bool]],
+        self, config: Mapping[str, Any], recorded: Iterable[tuple[str, str, int, bool]],
         beginning: Sequence[Point] = (), *, spent_before: float = 0.0, began: float = 0.0,
     ) -> None:  # fmt: skip
         # What came of these is history; the rules only learn from them how an untrained model does.
         self._beginning = tuple(replace(point, t=0.0) for point in beginning)
-        self._recorded = recorded
+        self._recorded = Counter(recorded)
+        """What history has and this judge has not come to yet; a trouble that comes back is told again."""
         self._began = began
         self._step = 0
+        self._trained = False
         self._untold: list[Signal] = []
         self._siblings: tuple[Sibling, ...] = ()
         self._judge_by(settings_of(config, spent_before))
@@ -71,8 +74,7 @@ class Judge:
         if rank == 0 and event["kind"] == RUN_START and isinstance(event.get("monitor"), str):
             # The training has the last word on its monitor; no point has come before its start.
             mode = "max" if event.get("mode") == "max" else "min"
-            self._judge_by(replace(self._settings, monitor=event["monitor"], mode=mode))
-            return []
+            return self._started(replace(self._settings, monitor=event["monitor"], mode=mode))
         if event["kind"] == RESUME:
             return self._fresh(self._engine.resumed()) if rank == 0 else []
         point = point_of(event, rank=rank, last_step=self._step)
@@ -80,7 +82,17 @@ class Judge:
             return []
         if rank == 0:
             self._step = point.step
+            self._trained = self._trained or point.kind == "metrics"
         return self._fresh(self._engine.feed(point))
+
+    def _started(self, settings: EngineSettings) -> list[Signal]:
+        """The training started; within one attempt it does so again when its launcher restarts it."""
+        over = self._engine.resumed() if self._trained else []
+        if settings != self._settings:
+            held = [each for each in self._engine.active if each not in self._untold]
+            self._recorded.update(_key(each) for each in held)
+            self._judge_by(settings)
+        return self._fresh(over)
 
     def sample(self, t: float, values: Mapping[str, float]) -> list[Signal]:
         """The machine was looked at; new transitions."""
@@ -98,11 +110,16 @@ class Judge:
         fresh = []
         untold, self._untold = self._untold, []
         for signal in (*untold, *transitions):
-            key = (signal.id, signal.severity, signal.raised_at, signal.cleared_at is not None)
-            if key not in self._recorded:
-                self._recorded.add(key)
+            key = _key(signal)
+            if self._recorded[key] > 0:
+                self._recorded[key] -= 1
+            else:
                 fresh.append(signal)
         return fresh
+
+
+def _key(signal: Signal) -> tuple[str, str, int, bool]:
+    return signal.id, signal.severity, signal.raised_at, signal.cleared_at is not None
 
 
 def first_points(events: Path, attempt: int) -> list[Point]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from guardrun.events.decode import as_number, decode
 from guardrun.events.paths import RunPaths
 from guardrun.events.schema import HEADER, NOTE, RUN_START, SIGNAL, Event
@@ -20,7 +22,7 @@ class PastAttempts:
         """The training process that it had started."""
         self.here = False
         """Whether that supervisor ran on this host since its last boot."""
-        self.signals: set[tuple[str, str, int, bool]] = set()
+        self.signals: Counter[tuple[str, str, int, bool]] = Counter()
         """(id, severity, raised_at, cleared) of this attempt's recorded signals."""
         self.answered: set[str] = set()
         """Ids of this attempt's acknowledgements that were answered."""
@@ -66,4 +68,4 @@ class PastAttempts:
             raised_at = event.get("raised_at")
             step = raised_at if isinstance(raised_at, int) else 0
             cleared = event.get("state") == "cleared"
-            self.signals.add((str(event.get("id")), str(event.get("severity")), step, cleared))
+            self.signals[str(event.get("id")), str(event.get("severity")), step, cleared] += 1
