@@ -164,3 +164,43 @@ def test_no_prefix_of_a_healthy_run_is_said_to_learn_nothing(noise: float, seed:
 def test_no_numbers_raise(rows: list[tuple[float, float, float]]):
     losses, accuracies, train = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [])
     judged(losses, {"val/accuracy": accuracies}, train, length=40)
+
+
+@pytest.mark.parametrize("accuracy", [False, True])
+def test_learning_all_at_once_clears_it(accuracy: bool):
+    late = [2.303] * 25 + [1.15] * 25
+    others = {"val/accuracy": [0.1] * 25 + [0.5] * 25} if accuracy else None
+    engine = judged(late, others, length=50)
+    assert told(engine) == [15]
+    assert RULE not in [signal.id for signal in engine.active]
+    assert [s.cleared_at for s in engine.history if s.id == RULE and s.cleared_at is not None] == [28]
+
+
+def test_a_training_loss_that_falls_at_once_clears_it():
+    levels = noisy(2.303, 5000) + noisy(1.15, 5000)
+    engine = judge(
+        (metrics(i, loss=level) for i, level in enumerate(levels)), EngineSettings(total_steps=10_000)
+    )
+    assert len(told(engine)) == 1
+    assert RULE not in [signal.id for signal in engine.active]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_resume_at_a_trained_level_is_no_beginning(begun: bool):
+    """A run that had learnt, taken up half-way: by this judge, or by one that knows only what comes."""
+    engine = Judged(EngineSettings(total_steps=LENGTH))
+    for i in range(50) if begun else ():
+        engine.feed(evaluation(i, {"val/loss": 0.5 + 2 * math.exp(-i / 8)}))
+    engine.resumed()
+    for i, value in enumerate(noisy(0.5, 50), start=50):
+        engine.feed(evaluation(i, {"val/loss": value}))
+    assert told(engine) == []
+
+
+def test_a_run_that_has_learnt_nothing_is_told_of_after_its_resume_as_well():
+    engine = Judged(EngineSettings(total_steps=LENGTH))
+    for i, value in enumerate(noisy(6.908, 80)):
+        if i == 25:
+            engine.resumed()
+        engine.feed(evaluation(i, {"val/loss": value}))
+    assert told(engine) == [30]

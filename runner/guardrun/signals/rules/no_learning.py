@@ -86,11 +86,11 @@ class NoLearning:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self.reset()
-
-    def reset(self) -> None:
-        self._levels = Levels(self._context)
+        self._levels = Levels(context)
         self._course = Course()
+        self._resumed = False
+        self._began_here = True
+        """Whether the course began where the run did; else nobody knows what an untrained model does."""
         self._measured = False
         self._first_step = 0
         self._share: float | None = None
@@ -100,11 +100,18 @@ class NoLearning:
         self._lr: float | None = None
         self._lr_before: float | None = None
         self._warming_up = False
-        self._learnt = False
-        """It has learnt something, and what comes later is the business of other rules."""
+        self._learnt = 0
+        """Values since it has learnt something. After as many as clear the signal what comes is the business
+        of other rules."""
+
+    def reset(self) -> None:
+        # Nothing is forgotten: a resumed run goes on at a trained level, which is no beginning.
+        self._resumed = True
+        if not self._course.count:
+            self._began_here = False
 
     def update(self, point: Point) -> bool:
-        if self._learnt and (self._measured or point.kind != "eval"):
+        if self._over and (self._measured or point.kind != "eval"):
             return False
         self._lr = learning_rate(point.values) or self._lr
         self._train.take(point)
@@ -112,8 +119,9 @@ class NoLearning:
         if point.kind == "eval":
             self._metrics.take(point, self._levels.name)
             if self._levels.measured and not self._measured:
-                self._measured, self._learnt = True, False
+                self._measured, self._learnt = True, 0
                 self._course = Course()
+                self._began_here = not self._resumed
             if self._train.level is not None:
                 self._train_levels.append(self._train.level)
         if level is None:
@@ -128,7 +136,12 @@ class NoLearning:
         self._share = level.share
         self._warming_up = bool(self._lr and self._lr_before and self._lr > RISING * self._lr_before)
         self._lr_before = self._lr
-        self._learnt = self._course.count >= FEWEST and self._has_learnt()
+        if self._learnt or (self._course.count >= FEWEST and self._has_learnt()):
+            self._learnt += 1
+
+    @property
+    def _over(self) -> bool:
+        return self._learnt >= self.about.clear_after
 
     def _has_gained(self) -> bool:
         """By 1 %, or by more than its noise up to 3 %."""
@@ -147,7 +160,7 @@ class NoLearning:
         return bool(self._metrics) or not self._measured or self._levels.sign < 0 or not never_better
 
     def skim(self, block: Block) -> bool:
-        if self._learnt:
+        if self._over:
             return True
         levels, left = self._levels.peek(block)
         if levels:
@@ -159,9 +172,11 @@ class NoLearning:
         return True
 
     def finding(self) -> Finding | None:
-        if not self._due() or self._warming_up:
+        if self._learnt or not self._due() or self._warming_up:
             return None
-        verdict = self._guessing() or self._still() or self._not_gained()
+        verdict = self._guessing()
+        if self._began_here:
+            verdict = verdict or self._still() or self._not_gained()
         return None if verdict is None else self._report(verdict)
 
     def _due(self) -> bool:
