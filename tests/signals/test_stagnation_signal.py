@@ -134,3 +134,10 @@ def test_no_prefix_of_a_healthy_run_is_warned_of(noise: float, seed: int, length
 def test_no_numbers_raise(rows: list[tuple[float, float, float]]):
     losses, accuracies, rates = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [])
     judged(losses, {"val/accuracy": accuracies}, lr=rates, length=40)
+
+
+def test_what_would_change_it_is_better_than_anything_it_has_seen():
+    engine = judged(noisy(2.303, 60, noise=0.003))
+    signal = raised(engine, RULE, "info")[0]
+    limit = float(signal.would_change.removeprefix("val/loss below "))
+    assert limit < signal.evidence["best"] < signal.evidence["level"]

@@ -257,6 +257,6 @@ class Stagnation:
             )
         else:
             advice = "Watching: plateaus break, and most do when the learning rate decays."
-        limit = sign * (raw.anchor - raw.least())
+        limit = sign * (raw.anchor - max(raw.least(), NOISE_SIGMAS * self._course.noise()))
         change = f"{name} {'below' if sign > 0 else 'above'} {number(limit)}"
         return Finding(severity, self._gain_step, f"{message}.", evidence, advice, change)
