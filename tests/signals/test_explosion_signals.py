@@ -140,3 +140,15 @@ def test_a_rising_training_loss_alone_never_acts_while_the_validation_is_better_
             judged.feed(evaluation(step, {"val/accuracy": step / 1000}))
     assert raised(judged, "loss_explosion", "warn")
     assert raised(judged, "loss_explosion") == []
+
+
+def test_layers_that_start_at_zero_have_hardly_any_gradient_at_first():
+    norms = [0.001, 0.004, 0.02, *noisy(0.6, 300)]
+    engine = judge(metrics(i, loss=1.0, grad_norm=norm) for i, norm in enumerate(norms))
+    assert not [signal for signal in engine.history if signal.id == "grad_explosion"]
+
+
+def test_norms_that_rise_after_ten_steps_are_a_rise():
+    norms = [*noisy(0.6, 10), *noisy(60.0, 30)]
+    engine = judge(metrics(i, loss=1.0, grad_norm=norm) for i, norm in enumerate(norms))
+    assert len(raised(engine, "grad_explosion", "warn")) == 1

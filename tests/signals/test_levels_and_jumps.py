@@ -124,3 +124,16 @@ def test_values_that_are_not_numbers_move_no_level():
     for step, value in enumerate([1.0, math.nan, 1.0, math.inf, -math.inf, 1.0, 1.0]):
         level.take(step, value)
     assert (level.best, level.above) == (1.0, 0)
+
+
+@pytest.mark.parametrize("monitor", ["val/fid", "val/loss"])
+def test_a_training_loss_that_rises_while_the_monitor_is_at_its_best_is_only_told(monitor: str):
+    """A generator's loss rises as its discriminator learns; what counts is the quality of its images."""
+    judged = Judged(EngineSettings(monitor=monitor))
+    rng = random.Random(0)
+    for step in range(4000):
+        judged.feed(metrics(step, loss=0.7 + 2 * step / 4000 + 0.1 * rng.gauss(0, 1)))
+        if step % 100 == 99:
+            judged.feed(evaluation(step, {monitor: 20 + 250 * math.exp(-step / 1500)}))
+    assert raised(judged, "collapse", "info")
+    assert not raised(judged, "collapse", "warn")

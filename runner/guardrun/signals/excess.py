@@ -46,10 +46,14 @@ class Excess:
 class SustainedExcess:
     """Feeds on one value at a time; ``current`` is the excess that lasts, if any."""
 
-    __slots__ = ("_early", "_factor", "_length", "_recent", "_start", "_threshold", "base", "initial")
+    __slots__ = (
+        "_early", "_factor", "_fewest", "_length", "_recent", "_start", "_threshold", "base", "initial",
+    )  # fmt: skip
 
-    def __init__(self, factor: float) -> None:
+    def __init__(self, factor: float, *, fewest: int = 1) -> None:
         self._factor = factor
+        self._fewest = fewest
+        """Values of the base before anything counts as above it."""
         self._recent: deque[float] = deque(maxlen=RECENT)
         self._early = 0
         self._start = 0
@@ -112,6 +116,8 @@ class SustainedExcess:
         self._recent.append(value)
 
     def _limit(self) -> float:
+        if len(self.base) < self._fewest:
+            return math.inf
         base, noise = self.base.median, self.base.scaled_mad()
         if not base and not noise:
             return math.inf  # nothing but zeros so far: no scale to measure by

@@ -37,8 +37,9 @@ class Collapse:
     values since the one before where it is not measured in evaluation mode) stays above its best by a
     quarter of that best, by a quarter of all that the training had gained, and by five times the noise of a
     value, for a hundred values (ten evaluations) in a row, and is not falling. Where no training loss is
-    logged, the validation loss is judged. When another metric of the validation is fresh at its best, or kept
-    what it had gained, it is only told.
+    logged, the validation loss is judged. When another metric of the validation (the validation loss too,
+    where the training loss is judged) is fresh at its best, or another one kept what it had gained, it is
+    only told.
 
     Defaults: a quarter, a hundred values or ten evaluations; warns and never stops a run.
 
@@ -54,6 +55,8 @@ class Collapse:
         monitor = context.settings.monitor
         named = monitor is not None and monitor.startswith("val/") and context.settings.mode == "min"
         self._val_name = monitor if monitor is not None and named else "val/loss"
+        declared = monitor is not None and monitor.startswith("val/")
+        self._modes = {"val/loss": "min"} | ({monitor: context.settings.mode} if declared and monitor else {})
         self.reset()
 
     def reset(self) -> None:
@@ -66,7 +69,9 @@ class Collapse:
         self._evals = 0
         self._steps: deque[int] = deque(maxlen=BETWEEN)
         """Steps of the last evaluations."""
-        self._others = BestMetrics(self._val_name, {})
+        self._others = BestMetrics(self._val_name, self._modes)
+        self._all = BestMetrics("", self._modes)
+        """With the validation loss: a new best of it speaks for the run whose training loss rises."""
         self._lr: float | None = None
 
     def update(self, point: Point) -> bool:
@@ -81,6 +86,7 @@ class Collapse:
         self._evals += 1
         self._steps.append(point.step)
         self._others.take(point, self._evals)
+        self._all.take(point, self._evals)
         if train is not None:
             self._evaluated.take(point.step, train)
         if val is not None:
@@ -139,7 +145,8 @@ class Collapse:
         change = f"a level below {number(shift.threshold)}"
         since = sum(step > shift.best_step for step in self._steps)
         fresh = max(FRESH, math.ceil(FRESH_SHARE * self._evals))
-        better = self._others.better_after(self._evals - min(since, fresh))
+        fresher = self._others if name == self._val_name else self._all
+        better = fresher.better_after(self._evals - min(since, fresh))
         better = better or self._others.kept_after(self._evals - since)
         if better:
             evidence["improved"] = better

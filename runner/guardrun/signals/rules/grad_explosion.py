@@ -14,6 +14,8 @@ from guardrun.signals.rules.points import GRAD_NORM, number
 FACTOR: Final = 10.0
 """Absolute limits fail: a healthy fine-tuning run has norms of 1e6 throughout."""
 LASTING: Final = 10
+FEWEST: Final = 10
+"""Norms before a rise."""
 
 
 class GradExplosion:
@@ -21,6 +23,7 @@ class GradExplosion:
 
     Definition: ten values in a row are above ten times the running median of the 50 values before the rise,
     and above it by more than eight times their noise (MAD). The median stands still while the rise lasts.
+    The first ten norms are never a rise: layers that start at zero have hardly any gradient at first.
 
     Defaults: ten times, ten values; warns and never stops a run.
 
@@ -38,7 +41,7 @@ class GradExplosion:
         self.reset()
 
     def reset(self) -> None:
-        self._excess = SustainedExcess(FACTOR)
+        self._excess = SustainedExcess(FACTOR, fewest=FEWEST)
         self._lr: float | None = None
 
     def update(self, point: Point) -> bool:
