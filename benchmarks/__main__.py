@@ -12,6 +12,8 @@ PARTS = {
     "import": "benchmarks.import_time",
     "load": "benchmarks.load_cost",
     "draw": "benchmarks.draw_cost",
+    "audit": "benchmarks.audit_cost",
+    "fingerprint": "benchmarks.fingerprint",
 }
 """Each module's ``measure()`` returns a list of results."""
 

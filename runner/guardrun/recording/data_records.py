@@ -76,6 +76,7 @@ class DataRecords:
             _refuse_other(name, record, sha256)
 
     def _look(self, name: str, obj: Any, labels: Any, record: dict[str, Any]) -> None:
+        from guardrun.provenance.data.examine import examine
         from guardrun.provenance.data.table import NotATable, table_of
 
         begun = time.monotonic()
@@ -86,38 +87,17 @@ class DataRecords:
         except NotATable as reason:
             record["statistics_rule"] = f"none: {reason}"
         else:
-            self._examine(name, table, record, begun + seconds)
+            left = begun + seconds - time.monotonic()
+            examine(name, table, record, self.examples, seconds=left)
         self.known[name] = record
         self._compare(name, record)
         record["statistics_seconds"] = time.monotonic() - begun
 
-    def _examine(self, name: str, table: Any, record: dict[str, Any], deadline: float) -> None:
-        """Statistics, duplicates and leaks of one data set."""
-        from guardrun.provenance.data.duplicates import example_hashes, judge_duplicates
-        from guardrun.provenance.data.findings import judge_columns
-        from guardrun.provenance.data.leakage import judge_leaks
-        from guardrun.provenance.data.statistics import table_statistics
-
-        record.update(table_statistics(table), count=table.count)
-        findings = record["findings"]
-        findings += judge_columns(name, record, table.count)
-        hashes = example_hashes(table, seconds=max(0.2, (deadline - time.monotonic()) / 2))
-        record["examples_compared"] = 0 if hashes is None else len(hashes)
-        self.examples.pop(name, None)
-        if hashes is not None:
-            record["duplicates_with"], found = judge_duplicates(name, hashes, self.examples)
-            findings += found
-            self.examples[name] = hashes
-        findings += judge_leaks(name, table, seconds=max(0.2, deadline - time.monotonic()))
-
     def _compare(self, name: str, record: dict[str, Any]) -> None:
         """With the other splits of this run, and with the same data set of earlier ones."""
-        from guardrun.provenance.data.findings import judge_classes
-        from guardrun.provenance.data.normalisation import judge_normalisation
+        from guardrun.provenance.data.examine import between
 
-        others = {other: facts.get("classes") for other, facts in self.known.items() if other != name}
-        found = judge_classes(name, record.get("classes"), others)
-        found += self._once(judge_normalisation(self.known))
+        found = self._once(between(name, self.known))
         for fitted, hashes in self._fits:
             found += self._judged_fit(fitted, hashes)
         if self._session.paths is not None and not under_check():

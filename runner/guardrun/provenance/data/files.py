@@ -212,11 +212,11 @@ def _folder(path: Path) -> Table:
         raise NotATable(f"it has more than {FOLDER_FILES} files")
     names = [one.relative_to(path).as_posix() for one in files]
     classes = [one.parent.name for one in files]
-    columns: dict[str, Any] = {"file": names, "bytes": [one.stat().st_size for one in files]}
+    columns: dict[str, Any] = {"file": names, "bytes": _typed([one.stat().st_size for one in files])}
     if files and all("/" in name for name in names) and len(set(classes)) > 1:
         columns["label"] = classes
     table = Table(columns if files else {}, len(files))
-    table.notes.append("folder")
+    table.files = files
     return table
 
 

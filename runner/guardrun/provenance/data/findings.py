@@ -47,17 +47,21 @@ def judge_columns(name: str, statistics: Mapping[str, Any], count: int | None) -
             kind = "NaN" if "float" in str(facts.get("dtype")) else "missing"
             found.append(finding(
                 "labels_missing" if label else "values_missing", severity,
-                f"{name}: {missing} values of {what} are {kind}",
+                f"{name}: {_are(missing, what)} {kind}",
                 "drop these examples, or fill them with a value that is computed from train alone",
                 column=column, missing=missing, of=_numbers(facts),
             ))  # fmt: skip
         if infinite:
             found.append(finding(
-                "values_infinite", "act", f"{name}: {infinite} values of {what} are infinite",
+                "values_infinite", "act", f"{name}: {_are(infinite, what)} infinite",
                 "look for a division by zero or a logarithm of zero in the preprocessing",
                 column=column, infinite=infinite, of=_numbers(facts),
             ))  # fmt: skip
     return found
+
+
+def _are(count: int, what: str) -> str:
+    return f"{count} value of {what} is" if count == 1 else f"{count} values of {what} are"
 
 
 def _numbers(facts: Mapping[str, Any]) -> int:

@@ -46,6 +46,8 @@ class Table:
     random: bool = False
     """The items are random (an augmentation): what they hold is one draw."""
     notes: list[str] = field(default_factory=list)
+    files: list[Path] | None = None
+    """Of a folder: the file that each example is."""
 
     @property
     def seen(self) -> int:
