@@ -53,7 +53,7 @@ def unit_of(comparison: Comparison) -> Unit:
         spreads = [abs(pair.difference.mean) for pair in comparison.pairs if pair.difference.mean]
     scale = min(spreads, default=max(map(abs, values), default=1.0) / 100) or 1.0
     scale *= 100 if share else 1
-    decimals = 1 - math.floor(math.log10(scale))
+    decimals = 1 - math.floor(math.log10(float(f"{scale:.1e}")))
     return Unit(share, min(_MOST_DECIMALS, max(1 if share else 0, decimals)))
 
 
@@ -215,10 +215,10 @@ def claim_sentence(comparison: Comparison, unit: Unit) -> str:
 def money(amount: float) -> str:
     """Two decimals, or two digits of a small amount.
 
-    >>> [money(a) for a in (12.345, 0.0158, 0.0)]
-    ['12.35', '0.016', '0.00']
+    >>> [money(a) for a in (12.345, 0.5, 0.0158, 0.0)]
+    ['12.35', '0.50', '0.016', '0.00']
     """
-    return f"{amount:.2g}" if 0 < amount < 0.995 and f"{amount:.2f}" != f"{amount:.2g}" else f"{amount:.2f}"
+    return f"{amount:.2g}" if 0 < amount < 0.095 else f"{amount:.2f}"
 
 
 def duration(hours: float) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from guardrun.judging.aspects import ASPECTS, MOST_NAMED, SHOULD_BE_KNOWN, Level, by_value, listed, sha_of
 from guardrun.judging.facts import RunFacts
 from guardrun.judging.groups import Group, settings_of
+from guardrun.series.store import Series
 
 _MUCH: Final = 1.1
 """Two numbers this far apart differ."""
@@ -153,31 +154,26 @@ def _letters(groups: Sequence[Group], holds: Callable[[RunFacts], bool]) -> str:
 
 
 def _seed_unreached(groups: Sequence[Group]) -> Iterator[Finding]:
+    """By the training loss, where runs have one: a coarse validation metric may be equal by chance."""
     for group in groups:
-        for name in ("train/loss", *dict.fromkeys(run.monitor.name for run in group.runs if run.monitor)):
-            seeds = _seeds_alike(group.runs, name)
-            if seeds is not None:
+        seen: dict[tuple[str, bytes], int] = {}
+        for run in group.runs:
+            curve = run.curves.get("train/loss") or run.curves.get(run.monitor.name if run.monitor else "")
+            if run.seed is None or curve is None or len(curve) < _FEWEST_POINTS or _flat(curve):
+                continue
+            mark = (curve.name, hashlib.sha256(curve.value.tobytes()).digest())
+            known = seen.setdefault(mark, run.seed)
+            if known != run.seed:
                 text = (
-                    f"{group.letter}: seeds {seeds[0]} and {seeds[1]} give the same {name}, value by value: "
-                    "the seed does not reach the script, so these are no repeats"
+                    f"{group.letter}: seeds {known} and {run.seed} give the same {curve.name}, value by "
+                    "value: the seed does not reach the script, so these are no repeats"
                 )
                 yield Finding("seed_unreached", "unfair", text, blocks=True)
                 break
 
 
-def _seeds_alike(runs: Sequence[RunFacts], name: str) -> tuple[int, int] | None:
-    """Two seeds whose curves of that name are equal in every value; None when there are none."""
-    seen: dict[bytes, int] = {}
-    for run in runs:
-        curve = run.curves.get(name)
-        if run.seed is None or curve is None or len(curve) < _FEWEST_POINTS:
-            continue
-        if curve.value.min() == curve.value.max():
-            continue
-        known = seen.setdefault(hashlib.sha256(curve.value.tobytes()).digest(), run.seed)
-        if known != run.seed:
-            return known, run.seed
-    return None
+def _flat(curve: Series) -> bool:
+    return bool(curve.value.min() == curve.value.max())
 
 
 def _seeds(groups: Sequence[Group]) -> Iterator[Finding]:
