@@ -26,7 +26,9 @@ def roles(kit: Trained) -> tuple[str, str]:
 
 
 def test_the_metadata_says_where_the_checkpoint_comes_from(tmp_path: Path) -> None:
-    kit = Trained(tmp_path / "run-1", facts={"commit": "abc", "dirty": True, "config_sha256": "c0"})
+    kit = Trained(
+        tmp_path / "run-1", facts={"commit": "abc", "dirty": True, "code_sha256": "k0", "config_sha256": "c0"}
+    )
     kit.store.data["train"] = "d0"
     kit.place.advance()
 
@@ -49,6 +51,7 @@ def test_the_metadata_says_where_the_checkpoint_comes_from(tmp_path: Path) -> No
     wanted = {
         "schema": 1, "step": 12, "epoch": 0, "attempt": 1, "run_id": "run-1", "metrics": {"val/loss": 0.5},
         "monitor": {"name": "val/loss", "mode": "min"}, "metric": 0.5, "commit": "abc", "dirty": True,
+        "code_sha256": "k0",
         "config_sha256": "c0", "data": {"train": "d0"}, "world_size": 1,
     }  # fmt: skip
     assert wanted == {key: meta[key] for key in wanted}

@@ -57,6 +57,13 @@ def _facts(meta: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if words(meta.get("commit")):
         dirty = " with uncommitted changes" if meta.get("dirty") else ""
         yield "commit", plain(words(meta.get("commit")))[:12] + dirty
+    else:
+        yield "commit", "none recorded"
+    for label, key in (("code", "code_sha256"), ("config", "config_sha256")):
+        if words(meta.get(key)):
+            yield label, f"sha256 {plain(words(meta.get(key)))[:12]}"
+    if not table(meta.get("data")):
+        yield "data", "none recorded: run.data(name, …) tells what the weights were trained on"
     for name, sha in table(meta.get("data")).items():
         yield "data", f"{plain(str(name))} · sha256 {plain(str(sha))[:12]}"
     ranks = whole(meta.get("world_size"))

@@ -56,14 +56,16 @@ def seal(folder: str, writable: list[str]) -> bool:
 
 
 def _beside(folder: str) -> list[str]:
-    """Every entry of every parent of the folder that does not lead to it."""
+    """Every entry of every parent of the folder that does not lead to it. A link may lead into it; what it
+    leads to elsewhere is beside the folder by itself.
+    """
     found = []
     while (parent := os.path.dirname(folder)) != folder:
         try:
-            found += [os.path.join(parent, name) for name in os.listdir(parent)]
-            found.remove(folder)
-        except (OSError, ValueError):
-            pass
+            entries = [os.path.join(parent, name) for name in os.listdir(parent)]
+        except OSError:
+            entries = []
+        found += [entry for entry in entries if entry != folder and not os.path.islink(entry)]
         folder = parent
     return found
 

@@ -292,6 +292,7 @@ class CheckpointStore:
             "metric": only_finite(values).get(self.monitor or ""),
             "commit": self._facts.get("commit"),
             "dirty": self._facts.get("dirty"),
+            "code_sha256": self._facts.get("code_sha256"),
             "config_sha256": self._facts.get("config_sha256"),
             "data": dict(self.data),
             "world_size": self._world_size,
