@@ -76,7 +76,7 @@ def _table(comparison: Comparison, unit: Unit, width: int) -> Iterator[str]:
     ]
     widths = {column: max(cells(text[column]) for text in (_HEADS, *rows)) for column in shown}
     spare = width - sum(widths.values()) - len(_GAP) * (len(shown) - 1)
-    widths[1] = max(_NARROWEST_LABEL, min(widths[1], widths[1] + spare))
+    widths[1] = max(min(widths[1], _NARROWEST_LABEL), min(widths[1], widths[1] + spare))
     yield styled(_row(_HEADS, shown, widths), "dim")
     for row in rows:
         yield _row(row, shown, widths)

@@ -126,6 +126,9 @@ def _config(follower: RunFollower, launch: Mapping[str, Any]) -> tuple[dict[str,
     flat, flat_launched = flattened(effective), flattened(launched)
     if told:
         known = {key: cast("Origin", value) for key, value in told.items() if value in _ORIGINS}
+        # A resume starts from what was written for the earlier attempt, its overrides included.
+        typed = {str(each).partition("=")[0] for each in _list(launch.get("overrides"))}
+        known.update((key, "override") for key in known if key in typed)
         return effective, {
             key: known[key] if key in known and flat_launched.get(key) == value else "script"
             for key, value in flat.items()
