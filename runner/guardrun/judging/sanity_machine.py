@@ -57,8 +57,8 @@ def judge_determinism(first: Trial, second: Trial, forced: Sequence[Trial]) -> I
         text = f"{text}; with deterministic: true they are equal{price}"
         return Item(name, "fail", text, "deterministic: true", numbers)
     way = (
-        "run.seed() before anything random is made, **run.loader_kwargs() for the loader; look for generators "
-        "of other libraries, and for time or hash order in the data"
+        "run.seed() before anything random is made, **run.loader_kwargs() for the loader; look for "
+        "generators of other libraries, and for time or hash order in the data"
     )
     return Item(name, "fail", text, way, numbers)
 

@@ -151,9 +151,14 @@ def _changed_stream(source: Source, train: bool, mode: str, options: dict[str, A
     data = source.original if not shuffle and count == source.count else source.build(rows, rows)
     facts: dict[str, Any] = {
         "count": source.count, "examples": count, "distinct": count, "shuffled": shuffle,
-        "labels": {**_class_facts(source.counts()), "kind": "tokens"},
+        "labels": {**_class_facts(source.counts()), "kind": "tokens", "highest": _highest(source.counts())},
     }  # fmt: skip
     return Changed(data, facts)
+
+
+def _highest(counts: dict[Any, int]) -> int:
+    """The vocabulary has at least so many tokens, whatever few of them are in the text."""
+    return max(counts, default=0) + 1
 
 
 # -- what labels are
