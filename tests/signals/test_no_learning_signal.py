@@ -204,3 +204,8 @@ def test_a_run_that_has_learnt_nothing_is_told_of_after_its_resume_as_well():
             engine.resumed()
         engine.feed(evaluation(i, {"val/loss": value}))
     assert told(engine) == [30]
+
+
+def test_a_loss_that_begins_at_zero_is_judged_alike_in_any_unit():
+    losses = [0.0, -1.0, *[0.0] * 8, *[1e7] * 10]
+    assert told(judged(losses, length=None)) == told(judged([2.0**-20 * x for x in losses], length=None))

@@ -117,3 +117,13 @@ def test_a_run_that_explodes_into_nan_ends_with_one_trouble():
     assert [signal.id for signal in judged.active] == ["nan"]
     ended = {s.id: s.superseded_by for s in judged.history if s.superseded_by}
     assert ended == {"loss_spike": "loss_explosion", "loss_explosion": "nan"}
+
+
+def test_what_was_hidden_by_a_signal_that_another_replaces_is_told_again():
+    precedence = Precedence()
+    for id in ("collapse", "oscillation"):
+        precedence.take(raised(id, "info", 1), 1)
+    told = precedence.take(raised("nan", "info", 2), 2)
+    assert [(s.id, s.cleared_at is None) for s in told] == [
+        ("nan", True), ("collapse", False), ("oscillation", True)
+    ]  # fmt: skip

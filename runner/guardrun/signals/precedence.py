@@ -59,9 +59,11 @@ class Precedence:
         if self._stronger(signal) is not None:
             self._withheld[signal.id] = signal
             told = self._told.pop(signal.id, None)
-            return (
-                [] if told is None else [replace(told, cleared_at=step, superseded_by=self._stronger(signal))]
-            )
+            if told is None:
+                return []
+            return [
+                replace(told, cleared_at=step, superseded_by=self._stronger(signal)), *self._released(step)
+            ]  # fmt: skip
         self._withheld.pop(signal.id, None)
         self._told[signal.id] = signal
         out = [signal]
@@ -69,21 +71,22 @@ class Precedence:
             del self._told[weaker.id]
             self._withheld[weaker.id] = weaker
             out.append(replace(weaker, cleared_at=step, superseded_by=signal.id))
-        return out
+        return out + self._released(step) if len(out) > 1 else out
 
     def _released(self, step: int) -> list[Signal]:
         """Withheld signals that still hold, now that what was stronger is gone."""
-        free = [each for each in self._withheld.values() if self._stronger(each) is None]
+        free = {id: each for id, each in self._withheld.items() if self._stronger(each) is None}
         out = []
-        for signal in free:
-            del self._withheld[signal.id]
-            self._told[signal.id] = replace(signal, raised_at=step)
-            out.append(self._told[signal.id])
-        return out
+        for signal in free.values():
+            if self._stronger(signal, free) is None:
+                del self._withheld[signal.id]
+                self._told[signal.id] = replace(signal, raised_at=step)
+                out.append(self._told[signal.id])
+        return out + self._released(step) if out else out
 
-    def _stronger(self, signal: Signal) -> str | None:
+    def _stronger(self, signal: Signal, among: Mapping[str, Signal] | None = None) -> str | None:
         for id in STRONGER.get(signal.id, ()):
-            other = self._told.get(id)
+            other = (self._told if among is None else among).get(id)
             if other is not None and SEVERITY_ORDER[other.severity] >= SEVERITY_ORDER[signal.severity]:
                 return id
         return None

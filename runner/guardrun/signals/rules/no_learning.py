@@ -145,10 +145,15 @@ class NoLearning:
 
     def _has_gained(self) -> bool:
         """By 1 %, or by more than its noise up to 3 %."""
-        course = self._course
-        if not gained(course, GAIN):
-            return False
-        return gained(course, NOISY_GAIN) or course.gain > NOISE_SIGMAS * course.noise()
+        return self._gained(GAIN) and (
+            self._gained(NOISY_GAIN) or self._course.gain > NOISE_SIGMAS * self._course.noise()
+        )
+
+    def _gained(self, share: float) -> bool:
+        """Only a metric of which more is better may be a share of a whole; a loss below zero is none."""
+        if self._levels.sign < 0:
+            return gained(self._course, share)
+        return self._course.gain > share * abs(self._course.start)
 
     def _has_learnt(self) -> bool:
         if not self._has_gained():
