@@ -91,12 +91,24 @@ def _file(name: str) -> str:
 
 
 def _earlier_runs(runs: Path, own: str) -> list[str]:
-    """Runs of the same name, the latest first; a run id begins with its time and ends with chance."""
+    """Runs of the same name, the latest first; those of one second by when their data was recorded."""
     with os.scandir(runs) as entries:
         names = [entry.name for entry in entries]
-    mine = _name_of(own)
-    found = [name for name in names if name < own and _name_of(name) == mine]
-    return sorted(found, reverse=True)[:RUNS_TRIED]
+    mine, now = _name_of(own), _time_of(own)
+    found = [name for name in names if name != own and _name_of(name) == mine and _time_of(name) <= now]
+    latest = sorted(found, key=_time_of, reverse=True)[:RUNS_TRIED]
+    return sorted(latest, key=lambda name: (_time_of(name), _recorded(runs / name)), reverse=True)
+
+
+def _recorded(run: Path) -> int:
+    try:
+        return (run / "data").stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _time_of(run_id: str) -> str:
+    return "_".join(run_id.split("_")[:2])
 
 
 def _name_of(run_id: str) -> str:
