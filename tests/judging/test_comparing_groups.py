@@ -12,6 +12,7 @@ from compared_runs import finished_run, seeded
 from guardrun.errors import UserError
 from guardrun.judging.compare import Comparison, Wishes, compare_runs, find_group
 from guardrun.judging.compare_words import claim_sentence, cost_sentence, fixed, pair_sentence, unit_of
+from guardrun.judging.config_difference import differences
 from guardrun.judging.gathering import gather_facts
 
 WIDE = {1: 0.50, 2: 0.52, 3: 0.51}
@@ -176,6 +177,7 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "budget": ("budget: ", {"config": {"budget": {"time": 60}}}),
     "dirty": ("uncommitted changes: B", {"git": {"commit": "a" * 40, "dirty": True}}),
     "code": ("code: ", {"git": {"commit": "b" * 40, "dirty": False}}),
+    "sources": ("code: ", {"git": {"commit": None, "code_sha256": "c" * 64}}),
     "software": ("software: ", {"environment": {"python": "3.12.1", "torch": {"version": "2.9.0"}}}),
     "test": ("test metrics were looked at more than once: B", {"more": [{"test/loss": 1.0}] * 3}),
 }
@@ -193,7 +195,7 @@ def test_each_thing_that_is_not_the_same_is_named(tmp_path: Path, fault: str) ->
     seeded(tmp_path, NARROW, params={"width": 8}, **{**same, **other, "told": list(told.items())})
     found = compared(tmp_path)
 
-    assert ids(found) == [fault]
+    assert ids(found) == ["code" if fault == "sources" else fault]
     assert found.findings[0].text.startswith(text)
 
 
@@ -307,6 +309,35 @@ def test_checkpoints_chosen_by_test_data_measure_nothing(tmp_path: Path) -> None
     assert found.claim is not None
     assert not found.claim.supported
     assert found.findings[0].id == "test"
+
+
+def test_a_dirty_tree_is_told_apart_by_its_code(tmp_path: Path) -> None:
+    for width, code in ((64, "1" * 64), (8, "2" * 64)):
+        git = {"commit": "a" * 40, "dirty": True, "code_sha256": code}
+        seeded(tmp_path, WIDE if width == 64 else NARROW, params={"width": width}, git=git)
+    texts = [finding.text for finding in compared(tmp_path).findings]
+
+    assert texts[:2] == [
+        "code: aaaaaaaaaa+1111111111 (A); aaaaaaaaaa+2222222222 (B)",
+        "uncommitted changes: A, B (each run's git.diff)",
+    ]
+
+
+def test_settings_that_only_the_training_knows_are_part_of_the_difference(tmp_path: Path) -> None:
+    runs = []
+    for decay in (0.0, 0.1):
+        group = {"lr": 0.1, "weight_decay": decay}
+        optimizers = {"optimizer": {"type": "SGD", "groups": [group]}}
+        told = [
+            ("settings", {"optimizers": optimizers, "metric_definitions": {}}),
+            ("preprocessing", {"name": "train", "sha256": "1" * 64, "text": f"Crop({decay})"}),
+        ]
+        runs.append(gather_facts(finished_run(tmp_path, told=told), judge=False))
+
+    assert [(each.key, each.values) for each in differences(runs)] == [
+        ("optimizers.optimizer.groups.0.weight_decay", (0.0, 0.1)),
+        ("preprocessing.train", ("Crop(0.0)", "Crop(0.1)")),
+    ]
 
 
 def test_quality_for_its_cost(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as some
 
 from compared_runs import finished_run
 from guardrun.errors import UserError
+from guardrun.judging.check_records import code_of, config_fingerprint, save_check
 from guardrun.judging.efficiency import (
     energy_kwh,
     margin,
@@ -194,6 +196,19 @@ def test_a_baseline_is_kept_and_beaten_or_not(tmp_path: Path) -> None:
     assert margin(worse) == pytest.approx(-0.1)
     assert efficiency_lines(better)[-1] == "0.3 better than the baseline (mean), val/loss 0.8"
     assert "worse than the baseline" in efficiency_lines(worse)[-1]
+
+
+def test_the_baseline_of_guard_check_is_the_run_s_too(tmp_path: Path) -> None:
+    path = finished_run(tmp_path / "runs", (2.0, 0.5), params={"lr": 1})
+    launch = json.loads((path / "attempts/1.json").read_text())
+    evidence = {"text": "…", "metric": "val/loss", "value": 0.6, "model": "logistic regression"}
+    items = [{"id": "baseline", "seed_item": 5, "verdict": "pass", "evidence": evidence, "next": None}]
+    result = {"verdict": "pass", "items": items}
+    save_check(config_fingerprint(launch["config"]), code_of(launch["git"]), result, tmp_path)
+    facts = gather_facts(path)
+
+    assert facts.baseline == ("val/loss", 0.6, "logistic regression")
+    assert margin(facts) == pytest.approx(0.1)
 
 
 def test_quality_against_hours_and_money(tmp_path: Path) -> None:

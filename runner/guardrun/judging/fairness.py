@@ -104,11 +104,13 @@ def _code(groups: Sequence[Group]) -> Iterator[Finding]:
 
 
 def _version(run: RunFacts) -> str | None:
-    for key in ("commit", "sources_sha256"):
-        told = run.git.get(key)
-        if isinstance(told, str) and told:
-            return told[:10]
-    return None
+    """The commit, and behind a plus the hash of code that no commit holds."""
+    commit, code = run.git.get("commit"), run.git.get("code_sha256")
+    clean = run.git.get("dirty") is not True
+    parts = [commit[:10] if isinstance(commit, str) and commit else ""]
+    if isinstance(code, str) and code and not (parts[0] and clean):
+        parts.append(code[:10])
+    return "+".join(filter(None, parts)) or None
 
 
 # -- amounts

@@ -11,8 +11,20 @@ import numpy as np
 
 from guardrun.errors import UserError
 from guardrun.events.paths import is_run_directory
-from guardrun.events.schema import DATA, ENV, RUN_START, SANITY, SEEDS, TEST_USE, Event
+from guardrun.events.schema import (
+    CHECKPOINT,
+    DATA,
+    ENV,
+    PREPROCESSING,
+    RUN_START,
+    SANITY,
+    SEEDS,
+    SPLIT,
+    TEST_USE,
+    Event,
+)
 from guardrun.following.run_follower import RunFollower
+from guardrun.judging.baselines import BASELINE, checked_baseline, told_baseline
 from guardrun.judging.efficiency import (
     energy_kwh,
     highest,
@@ -21,7 +33,6 @@ from guardrun.judging.efficiency import (
     peak_flops_of,
 )
 from guardrun.judging.facts import (
-    Baseline,
     Curves,
     Deciding,
     Mark,
@@ -36,10 +47,7 @@ from guardrun.series.store import SYSTEM
 from guardrun.state.model import RunState
 from guardrun.state.values import real, table, whole, words
 
-PREPROCESSING: Final = "preprocessing"
-SPLIT: Final = "split"
-BASELINE: Final = "baseline"
-_OWN_FIELDS: Final = frozenset((DATA, PREPROCESSING, SPLIT, SANITY, TEST_USE, SEEDS, "checkpoint"))
+_OWN_FIELDS: Final = frozenset((DATA, PREPROCESSING, SPLIT, SANITY, TEST_USE, SEEDS, CHECKPOINT))
 _ORIGINS: Final = frozenset(("default", "file", "override"))
 
 
@@ -88,7 +96,8 @@ def facts_of(follower: RunFollower) -> RunFacts:
         told={kind: tuple(told) for kind, told in follower.all_told.items() if kind not in _OWN_FIELDS},
         curves=curves,
         system=Curves(follower.series, SYSTEM),
-        baseline=_baseline([*follower.told(SANITY), *follower.told(BASELINE)]),
+        baseline=told_baseline([*follower.told(SANITY), *follower.told(BASELINE)])
+        or checked_baseline(launch, follower.path),
         precision=words(environment.get("precision")) or None,
         accumulate=_accumulate(follower),
         **_quality(state, curves),
@@ -185,17 +194,6 @@ def _last_attempt(follower: RunFollower, kind: str) -> tuple[dict[str, Any], ...
     return _plain(
         event for event in follower.told(kind) if since is None or (real(event.get("t")) or since) >= since
     )
-
-
-def _baseline(events: Iterable[Event]) -> Baseline | None:
-    """The strongest claim comes last: a newer baseline replaces an older one."""
-    found = None
-    for event in events:
-        metric, value = words(event.get("metric")), real(event.get("value"))
-        about = event.get("kind") == BASELINE or event.get("mode") == BASELINE
-        if about and metric and value is not None:
-            found = Baseline(metric, value, words(event.get("model")))
-    return found
 
 
 # -- how good
