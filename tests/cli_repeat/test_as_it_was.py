@@ -90,7 +90,7 @@ def test_the_first_number_that_differs_is_named(project: Path) -> None:
 
 
 def test_the_original_is_read_only_for_the_repeat(project: Path) -> None:
-    """The script opens its data for writing, too: the kernel refuses it where it can, and says if it can't."""
+    """The script opens its data for writing, too: the kernel refuses that where it can; else it is said."""
     text = (project / "train.py").read_text()
     greedy = text.replace('open("data/numbers.txt")', 'open("data/numbers.txt", "r+")')
     (project / "train.py").write_text(greedy)

@@ -130,11 +130,14 @@ class Secrets:
             content = content.replace(os.fsencode(secret), self._places[secret].encode())
         return content
 
+    @property
+    def known(self) -> dict[str, str]:
+        """Placeholder -> value, for ``reveal``."""
+        return {place: value for value, place in self._places.items()}
+
     def variables(self) -> dict[str, str]:
         """What the training's environment must hold so that ``reveal`` works there; {} without secrets."""
-        if not self._places:
-            return {}
-        return {VARIABLE: json.dumps({place: value for value, place in self._places.items()})}
+        return {VARIABLE: json.dumps(self.known)} if self._places else {}
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -204,7 +204,10 @@ def _alone(
         if run is None:
             say(f"rank {rank.rank} found no run of rank 0 within {_wait_s():g} s; it records nothing")
             return Target(None, 1, {})
-        return Target(RunPaths(run), 1, _read_launch(RunPaths(run)))
+        launch = _read_launch(RunPaths(run))
+        # Each rank has the script's own secrets; rank 0 found them in the same order.
+        launch["config"] = reveal(launch.get("config") or {}, _secrets_of(config).known)
+        return Target(RunPaths(run), 1, launch)
     try:
         paths = create_run(runs_dir, config["name"], group=config["group"], parent=parent)
     except UserError as error:
@@ -247,6 +250,7 @@ def _read_launch(paths: RunPaths) -> dict[str, Any]:
 
 def _write_launch(paths: RunPaths, config: dict[str, Any]) -> dict[str, Any]:
     """attempts/1.json, as far as this process can know it, and the differences to the commit."""
+    secrets = _secrets_of(config, _command())
     git: dict[str, Any] = {}
     surroundings: dict[str, Any] = {}
     try:
@@ -257,17 +261,17 @@ def _write_launch(paths: RunPaths, config: dict[str, Any]) -> dict[str, Any]:
         surroundings = environment()
         found = git_facts(_script_folder(), exclude=paths.root.parent)
         git = found.as_json()
-        keep_code(paths, found, Secrets())
+        keep_code(paths, found, secrets)
     except Exception as error:  # provenance is worth recording, not worth a training
         say(f"the environment could not be recorded: {brief(error)}")
     launch = {
-        "attempt": 1, "created": time.time(), "config": hidden(config), "config_source": None,
-        "config_text_sha256": None, "overrides": [], "command": hidden(_command()), "workdir": os.getcwd(),
+        "attempt": 1, "created": time.time(), "config": config, "config_source": None,
+        "config_text_sha256": None, "overrides": [], "command": _command(), "workdir": os.getcwd(),
         "python": sys.executable, "environment": surroundings, "git": git, "host": host_name(), "cli": [],
         "resume_from": None, "library": True,
     }  # fmt: skip
     try:
-        write_atomic(paths.attempt(1), _as_json(launch, indent=1), sync=False)
+        write_atomic(paths.attempt(1), _as_json(secrets.hide(launch), indent=1), sync=False)
     except OSError as error:
         say(f"{paths.attempt(1)} could not be written: {brief(error)}")
     return launch
@@ -283,9 +287,14 @@ def _as_json(value: Mapping[str, Any], **style: Any) -> bytes:
 
 def hidden(value: Any) -> Any:
     """A copy for the record: secrets that the launcher handed on, and what looks like one, are replaced."""
+    return _secrets_of(value).hide(value)
+
+
+def _secrets_of(*values: Any) -> Secrets:
     secrets = Secrets(from_environment())
-    secrets.look_into(value)
-    return secrets.hide(value)
+    for value in values:
+        secrets.look_into(value)
+    return secrets
 
 
 def _command() -> list[str]:
