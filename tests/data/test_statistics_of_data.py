@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch.utils.data import Subset, TensorDataset
 
-from guardrun.provenance.data import statistics, table
-from guardrun.provenance.data.hashing import RULE_TABLE, fingerprint
+from guardrun.provenance.data import files, hashing, statistics, table
+from guardrun.provenance.data.hashing import RULE_ROWS, RULE_TABLE, fingerprint
 from guardrun.provenance.data.statistics import class_counts, numeric_statistics, table_statistics
 from guardrun.provenance.data.table import NotATable, Table, table_of
 
@@ -276,3 +276,36 @@ def test_ids_are_no_part_of_what_an_example_is() -> None:
 
     assert set(found.inputs()) == {"x", "row_id"}
     assert set(Table({"id": np.arange(4)}, 4).inputs()) == {"id"}
+
+
+def test_a_text_file_too_large_to_be_read_to_its_end_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.csv").write_text("x,label\n" + "1,0\n2,1\n" * 50)
+    monkeypatch.setattr(files, "TEXT_BYTES", 100)
+    monkeypatch.setattr(files, "TEXT_ROWS", 20)
+
+    found = table_of(tmp_path / "a.csv")
+
+    assert not found.complete
+    assert found.rule == "the first 19 examples: the file is too large to be read to its end"
+
+
+def test_wide_rows_are_sampled_by_a_rule_that_names_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = pl.DataFrame({"x": np.arange(2000.0), "text": [str(i) * 10 for i in range(2000)]})
+    monkeypatch.setattr(hashing, "WHOLE_BYTES", 20_000)
+    monkeypatch.setattr(table, "FRAME_BYTES", 20_000)
+
+    found = fingerprint(frame)
+
+    assert found["rule"] == RULE_ROWS.format(256)
+    assert found["sha256"] == fingerprint(frame.clone())["sha256"]
+    assert not table_of(frame).complete
+
+
+def test_an_array_on_the_disk_is_seen_by_a_few_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save(tmp_path / "a.npy", np.arange(20_000.0).reshape(10_000, 2))
+    monkeypatch.setattr(table, "FRAME_BYTES", 1000)
+
+    for obj in (tmp_path / "a.npy", np.load(tmp_path / "a.npy", mmap_mode="r")):
+        assert table_of(obj).seen == 4096

@@ -24,9 +24,9 @@ def examine(
     ``examples`` holds the hashes of the examples of the splits before it, and takes this one's.
     """
     deadline = time.monotonic() + seconds
-    record.update(table_statistics(table), count=table.count)
+    record.update(table_statistics(table), count=None if table.uncounted else table.count)
     findings: list[Finding] = record.setdefault("findings", [])
-    findings += judge_columns(name, record, table.count)
+    findings += judge_columns(name, record, record["count"])
     left = (deadline - time.monotonic()) / 2
     hashes = example_hashes(table, seconds=max(LEAST_SECONDS, left))
     record["examples_compared"] = 0 if hashes is None else len(hashes)

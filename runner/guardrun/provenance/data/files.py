@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from guardrun.provenance.data.hashing import spaced_rows
-from guardrun.provenance.data.table import ELEMENTS, ROWS, NotATable, Table
+from guardrun.provenance.data.table import ELEMENTS, MAPPED_ROWS, ROWS, NotATable, Table, is_large_map
 
 TEXT_ROWS = 200_000
 """Lines of a text table that are read: a second or two; the rest is counted."""
 TEXT_BYTES = 256 * 1024 * 1024
 FOLDER_FILES = 1_000_000
 _MISSING = frozenset(("", "na", "n/a", "nan", "null", "none"))
+_LINES = frozenset((".csv", ".tsv", ".jsonl", ".ndjson", ".txt"))
 _LONGEST_LINE = 16 * 1024 * 1024
 
 
@@ -32,7 +33,9 @@ def read_table(path: Path) -> Table:
             f"guard reads no columns of a {path.suffix or 'file without suffix'} (it reads {known})"
         )
     try:
-        return reader(path)
+        table = reader(path)
+        table.uncounted = path.suffix.lower() in _LINES and path.stat().st_size > TEXT_BYTES
+        return table
     except (ValueError, EOFError, csv.Error, RecursionError) as error:
         raise NotATable(f"{path.name} can't be read: {error}") from error
 
@@ -65,6 +68,8 @@ def _from_arrays(arrays: dict[str, Any]) -> Table:
     count = len(next(iter(arrays.values())))
     width = sum(int(np.prod(array.shape[1:])) for array in arrays.values())
     most = min(ROWS, max(1, ELEMENTS // max(1, width)))
+    if any(is_large_map(array) for array in arrays.values()):
+        most = MAPPED_ROWS
     rows = spaced_rows(count, most) if count > most else None
     columns = {name: np.asarray(array if rows is None else array[rows]) for name, array in arrays.items()}
     return Table(columns, count, rows=rows)
@@ -81,10 +86,12 @@ def _lines(path: Path) -> Iterator[str]:
             yield line
 
 
-def _first(rows: Iterable[Any]) -> tuple[list[Any], int]:
-    """Rows of a text file up to the limit, and how many there are in all."""
+def _first(path: Path, rows: Iterable[Any]) -> tuple[list[Any], int]:
+    """Rows of a text file up to the limit, and how many there are in all (or were read of a large file)."""
     walk = iter(rows)
     kept = list(islice(walk, TEXT_ROWS))
+    if path.stat().st_size > TEXT_BYTES:
+        return kept, len(kept)
     return kept, len(kept) + sum(1 for _ in walk)
 
 
@@ -128,7 +135,7 @@ def _delimited(path: Path) -> Table:
     csv.field_size_limit(_LONGEST_LINE)
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     rows = (row for row in csv.reader(_lines(path), delimiter=delimiter) if row)
-    kept, count = _first(rows)
+    kept, count = _first(path, rows)
     if not kept:
         return Table({}, 0)
     header = kept[0]
@@ -146,7 +153,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _json_lines(path: Path) -> Table:
-    kept, count = _first(json.loads(line) for line in _lines(path) if line.strip())
+    kept, count = _first(path, (json.loads(line) for line in _lines(path) if line.strip()))
     return _records(kept, count)
 
 
@@ -173,7 +180,7 @@ def _records(records: list[Any], count: int) -> Table:
 
 
 def _text(path: Path) -> Table:
-    kept, count = _first(line.rstrip("\r\n") for line in _lines(path))
+    kept, count = _first(path, (line.rstrip("\r\n") for line in _lines(path)))
     return Table({"text": kept} if kept else {}, count, rows=None if count == len(kept) else range(len(kept)))
 
 

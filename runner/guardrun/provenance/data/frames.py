@@ -24,6 +24,26 @@ def frame_types(obj: Any) -> list[tuple[str, str]]:
     return [(field.name, str(field.type)) for field in obj.features.arrow_schema]
 
 
+_NUMBERS = ("int", "uint", "float", "double", "bool", "halffloat")
+
+
+def text_columns(obj: Any) -> int:
+    """How many columns hold Python values rather than numbers: those cost most to look at."""
+    return sum(not kind.lower().startswith(_NUMBERS) for _, kind in frame_types(obj))
+
+
+def bytes_of_row(obj: Any) -> int:
+    """Bytes of a row on average, as the library counts them; at least 1."""
+    kind, count = frame_kind(obj), max(1, len(obj))
+    if kind == "pandas":
+        total = int(obj.memory_usage(index=False).sum())
+    elif kind == "polars":
+        total = int(obj.estimated_size())
+    else:
+        total, count = int(obj.data.nbytes), max(1, int(obj.data.num_rows))
+    return max(1, total // count)
+
+
 def _pandas(obj: Any, rows: list[int] | None) -> dict[str, Any]:
     import numpy as np
 

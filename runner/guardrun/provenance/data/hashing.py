@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from guardrun.provenance.data.frames import frame_columns, frame_types
+from guardrun.provenance.data.frames import bytes_of_row, frame_columns, frame_types
 from guardrun.provenance.data.values import as_array, frame_kind, is_tensor_dataset, length_of
 
 WHOLE_BYTES = 256 * 1024 * 1024
@@ -37,7 +37,7 @@ RULE_BLOCKS = f"sha256 of the size and {BLOCKS} evenly spaced blocks of 1 MiB, f
 RULE_ITEMS = f"sha256 of the count and {ITEMS} evenly spaced items, first and last included"
 RULE_NAMES = "sha256 of names and sizes"
 RULE_TABLE = "sha256 of the columns, with names and types"
-RULE_ROWS = f"sha256 of names, types, the count and {FRAME_ROWS} evenly spaced rows, first and last included"
+RULE_ROWS = "sha256 of names, types, the count and {} evenly spaced rows, first and last included"
 
 _SCALARS = frozenset((
     str, bytes, int, float, bool, type(None), datetime.datetime, datetime.date, datetime.time,
@@ -158,8 +158,11 @@ def _feed_array(digest: Any, value: Any, whole: bool) -> None:
 
 def _frame(obj: Any, always: bool) -> dict[str, Any]:
     count, types = len(obj), frame_types(obj)
-    whole = always or count * max(1, len(types)) <= CELLS
-    rows = None if whole else spaced_rows(count, FRAME_ROWS)
+    each = bytes_of_row(obj)
+    whole = always or (count * max(1, len(types)) <= CELLS and count * each <= WHOLE_BYTES)
+    # A power of two: the number of rows follows the size of a row only in steps.
+    most = min(FRAME_ROWS, 1 << max(6, (WHOLE_BYTES // each).bit_length() - 1))
+    rows = None if whole else spaced_rows(count, most)
     digest = hashlib.sha256(repr((count, types)).encode("utf-8", "replace"))
     for values in frame_columns(obj, rows).values():
         if hasattr(values, "dtype"):
@@ -170,7 +173,7 @@ def _frame(obj: Any, always: bool) -> dict[str, Any]:
         else:
             _size(values, 0)
             _feed(digest, values, True, 0)
-    return {"sha256": digest.hexdigest(), "rule": RULE_TABLE if whole else RULE_ROWS}
+    return {"sha256": digest.hexdigest(), "rule": RULE_TABLE if whole else RULE_ROWS.format(most)}
 
 
 def spaced_rows(count: int, most: int) -> list[int]:

@@ -22,6 +22,8 @@ FEW = 8
 """A column with fewer values than an eighth of its examples is one of kinds, not of amounts."""
 NEAR_PERFECT = 0.98
 PERFECT = 0.995
+SUSPICIOUS = 0.95
+"""For columns that by their name only say what an example is called, or when it came."""
 EASY = 0.9
 """A majority class of this share is right so often that no column can be told from it."""
 CORRELATED = 0.9999
@@ -73,9 +75,10 @@ def _spread(count: int) -> list[int]:
 def _tell(
     name: str, column: str, position: int | None, values: Any, score: float, base: float, classes: bool
 ) -> Finding | None:
-    if score < (NEAR_PERFECT if classes else CORRELATED):
-        return None
     suspicious = _NAMED.search(column) is not None or is_id(column, values)
+    enough = CORRELATED if not classes else SUSPICIOUS if suspicious else NEAR_PERFECT
+    if score < enough:
+        return None
     severity: Severity = "act" if suspicious or not classes or score >= PERFECT else "warn"
     where = (
         column if position is None else f"position {position} of {'the inputs' if column == '0' else column}"

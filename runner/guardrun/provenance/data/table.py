@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from guardrun.provenance.data.frames import frame_columns
+from guardrun.provenance.data.frames import bytes_of_row, frame_columns, text_columns
 from guardrun.provenance.data.hashing import Around, items_are_random, spaced_rows
 from guardrun.provenance.data.values import as_numbers, frame_kind, is_subset, is_tensor_dataset, length_of
 
@@ -21,6 +21,11 @@ ROWS = 1_000_000
 """More rows of a table are looked at by evenly spaced ones."""
 ELEMENTS = 32_000_000
 """More numbers of an array as well: about half a second of statistics."""
+TEXT_CELLS = 1_000_000
+"""Cells that hold Python values: about a second of statistics."""
+FRAME_BYTES = 512 * 1024 * 1024
+MAPPED_ROWS = 4096
+"""Of an array that stays on the disk: each row may be a read of its own."""
 _ID_NAME = re.compile(
     r"(^|[_\W])(id|ids|uuid|guid|index|idx|key|rowid|row|unnamed: 0)($|[_\W])", re.IGNORECASE
 )
@@ -43,6 +48,8 @@ class Table:
     """Positions of the examples in the columns; None: all of them."""
     all_labels: Any = None
     """The labels of all examples where the columns are a sample."""
+    uncounted: bool = False
+    """The file is so large that only its beginning was read: ``count`` is of that."""
     random: bool = False
     """The items are random (an augmentation): what they hold is one draw."""
     notes: list[str] = field(default_factory=list)
@@ -55,11 +62,13 @@ class Table:
 
     @property
     def complete(self) -> bool:
-        return self.rows is None
+        return self.rows is None and not self.uncounted
 
     @property
     def rule(self) -> str:
         """In words, from which examples the statistics are."""
+        if self.uncounted:
+            return f"the first {self.count} examples: the file is too large to be read to its end"
         return "all examples" if self.complete else f"{self.seen} of {self.count} evenly spaced examples"
 
     @property
@@ -171,11 +180,21 @@ def _arrays(columns: dict[str, Any], rows: list[int] | None) -> Table:
     count = full if rows is None else len(rows)
     width = sum(_width(values) for values in columns.values())
     most = min(ROWS, max(1, ELEMENTS // max(1, width)))
+    if any(is_large_map(values) for values in columns.values()):
+        most = MAPPED_ROWS
     chosen = spaced_rows(count, most) if count > most else None
     if rows is not None or chosen is not None:
         at = rows if chosen is None else chosen if rows is None else [rows[i] for i in chosen]
         columns = {name: take(values, at or []) for name, values in columns.items()}
     return Table(columns, count, rows=chosen)
+
+
+def is_large_map(values: Any) -> bool:
+    """Whether an array is a map of a file that is too large to be read whole in passing."""
+    import numpy as np
+
+    base = values if isinstance(values, np.memmap) else getattr(values, "base", None)
+    return isinstance(base, np.memmap) and values.nbytes > FRAME_BYTES
 
 
 def _width(values: Any) -> int:
@@ -194,7 +213,8 @@ def take(values: Any, rows: Sequence[int]) -> Any:
 
 def _frame(obj: Any, rows: list[int] | None) -> Table:
     count = len(obj) if rows is None else len(rows)
-    chosen = spaced_rows(count, ROWS) if count > ROWS else None
+    most = min(ROWS, TEXT_CELLS // max(1, text_columns(obj)), FRAME_BYTES // bytes_of_row(obj))
+    chosen = spaced_rows(count, max(2, most)) if count > most else None
     at = rows if chosen is None else chosen if rows is None else [rows[i] for i in chosen]
     return Table(frame_columns(obj, at), count, rows=chosen)
 
