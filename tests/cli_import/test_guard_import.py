@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -89,7 +92,7 @@ def test_one_line_is_printed_for_each_run(log: Path, capsys: pytest.CaptureFixtu
     assert run(["import", "logs", "--group", "mine"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if "Lightning CSV" in line and line.startswith("runs/")] == lines[:2]
-    assert lines[2] == "  1 lines are not Lightning CSV and were skipped"
+    assert lines[2] == "  1 line is not Lightning CSV and was skipped"
     assert {each["group"] for each in shown(capsys, "ls")["runs"]} == {"mine"}
 
 
@@ -231,3 +234,30 @@ def test_restarts_in_one_log_are_attempts_of_one_run(capsys: pytest.CaptureFixtu
     (found,) = imported(capsys, "log.csv")
     state = shown(capsys, "show", found["run_id"])
     assert (state["attempt"], state["step"], state["status"]) == (2, 40, "finished")
+
+
+def test_of_two_imports_at_once_the_second_finds_what_the_first_made(tmp_path: Path) -> None:
+    for number in range(40):
+        path = tmp_path / f"logs/run{number}/metrics.csv"
+        path.parent.mkdir(parents=True)
+        path.write_text(CSV)
+    line = [sys.executable, "-m", "guardrun.cli.main", "import", "logs", "--json"]
+    both = [subprocess.Popen(line, stdout=subprocess.PIPE) for _ in range(2)]
+    outcomes = [{each["outcome"] for each in json.loads(p.communicate()[0])["runs"]} for p in both]
+    assert sorted(outcomes, key=sorted) == [{"imported"}, {"unchanged"}]
+    assert len(runs()) == 40
+
+
+def test_an_import_does_not_wait_for_ever_for_another(
+    log: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("guardrun.cli.importing._WAIT_S", 0.1)
+    Path("runs").mkdir()
+    other = os.open("runs", os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    try:
+        assert run(["import", str(log)]) == 2
+    finally:
+        os.close(other)
+    assert "another import is writing into runs" in capsys.readouterr().err
+    assert run(["import", str(log)]) == 0

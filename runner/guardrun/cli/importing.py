@@ -7,11 +7,13 @@ are the same, and else its run gets the new events under its old id.
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -34,6 +36,9 @@ _ABANDONED_S: Final = 86400.0
 """After so long a folder that an import left behind is nobody's any more."""
 _TAKEN: Final = frozenset((errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR))
 _MOST_IDS: Final = 100
+_WAIT_S: Final = 60.0
+"""How long one import waits for another that writes into the same folder."""
+_LOOK_S: Final = 0.05
 _BUFFER: Final = 1024 * 1024
 _SEED_NAMES: Final = ("random_seed", "seed")
 _ROWS_WITH_TIME: Final = 1000
@@ -69,17 +74,50 @@ def import_logs(logs: Sequence[ForeignLog], place: Place) -> Iterator[Imported]:
     """
     try:
         place.runs_dir.mkdir(parents=True, exist_ok=True)
-        _sweep(place.runs_dir)
-        known = _imported_before(place.runs_dir)
-        for log in logs:
-            several = place.name is not None and len(logs) > 1
-            name = f"{place.name}-{log.name}" if several else place.name or log.name
-            yield _import(log, name, place, known.get(_key(log.source)))
+        with _alone(place.runs_dir):
+            _sweep(place.runs_dir)
+            known = _imported_before(place.runs_dir)
+            for log in logs:
+                several = place.name is not None and len(logs) > 1
+                name = f"{place.name}-{log.name}" if several else place.name or log.name
+                yield _import(log, name, place, known.get(_key(log.source)))
     except OSError as error:
         raise UserError(
             f"cannot write a run into {place.runs_dir}: {error.strerror or error}",
             hint="choose another folder with --to, or make room in that one",
         ) from error
+
+
+@contextmanager
+def _alone(runs_dir: Path) -> Iterator[None]:
+    """No other import writes into the folder meanwhile: of two at once the second finds what the first made.
+
+    A file system that cannot lock a folder goes without.
+    """
+    folder = os.open(runs_dir, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        deadline = time.monotonic() + _WAIT_S
+        while not _locked(folder):
+            if time.monotonic() >= deadline:
+                raise UserError(
+                    f"another import is writing into {runs_dir}",
+                    hint="wait until it is done, or choose another folder with --to",
+                )
+            time.sleep(_LOOK_S)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _locked(folder: int) -> bool:
+    """Whether there is no need to wait any longer."""
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _import(log: ForeignLog, name: str, place: Place, held: _Held | None) -> Imported:
