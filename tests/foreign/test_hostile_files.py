@@ -129,7 +129,7 @@ def test_a_line_beyond_all_measure_is_skipped_and_said(tmp_path: Path) -> None:
     data = b"step,loss\n1,0.5\n" + b"x" * (LONGEST_LINE + 3_000_000) + b"\n2,0.25\n"
     log = log_of(tmp_path / "log.csv", data)
     assert losses(log) == [0.5, 0.25]
-    assert log.notes == ("1 lines longer than 8 MiB were skipped",)
+    assert log.notes == ("1 line longer than 8 MiB was skipped",)
 
 
 def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ from guardrun.reading.foreign import event_lines, read_foreign
 import orjson
 room = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + 180 * 1024
 (log,) = read_foreign(Path(sys.argv[1]))
-assert log.notes == ("1 lines longer than 8 MiB were skipped",), log.notes
+assert log.notes == ("1 line longer than 8 MiB was skipped",), log.notes
 assert sum(1 for _ in event_lines(log)) > 300_000
 used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 assert used < room, (used, room)
@@ -219,3 +219,15 @@ assert used < room, (used, room)
         [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_header_without_rows_is_told_from_an_unknown_format(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="it holds one line and no more, “epoch,loss,val_loss”"):
+        log_of(tmp_path / "log", "epoch,loss,val_loss\n")
+
+
+def test_json_lines_may_begin_with_a_line_too_long_to_read(tmp_path: Path) -> None:
+    long = '{"step": 0, "loss": 1, "config": "' + "a" * (9 * 2**20) + '"}\n'
+    log = log_of(tmp_path / "log", long + '{"step": 1, "loss": 0.5}\n{"step": 2, "loss": 0.25}\n')
+    assert losses(log) == [0.5, 0.25]
+    assert log.notes == ("1 line longer than 8 MiB was skipped",)

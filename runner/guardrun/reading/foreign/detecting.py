@@ -191,7 +191,10 @@ class Detector:
 
     def describe(self) -> str:
         """What was found, for a file that ended before that was decided; "" for an empty one."""
-        return self.problem or ("" if self._first is None else _described(self._first))
+        if self.problem or self._first is None:
+            return self.problem
+        only = "one line and no more, " if self._lines == 1 else ""
+        return f"{only}{_described(self._first)}"
 
 
 def is_header(cells: list[str]) -> bool:

@@ -86,8 +86,11 @@ def _document_in(file: ForeignFile, head: str, mapping: Names | None) -> Documen
             f"{MAX_DOCUMENT / 2**20:.0f} MiB are read",
             hint="save its rows as JSON lines or CSV, which may be of any size",
         )
-    whole = json_of(file.whole())
+    text = file.whole()
+    whole = json_of(text)
     if whole is None:
+        if not newline and "\n" in text.strip():
+            return None  # lines, of which the first is too long to be read
         if newline and not first.rstrip().endswith(("{", "[", ",", ":")):
             return None
         raise UserError(
@@ -207,9 +210,13 @@ def _columns_hint(columns: set[str]) -> str:
 def _remarks(file: ForeignFile, rows: ForeignRows) -> list[str]:
     notes = []
     if rows.bad_lines:
-        notes.append(f"{rows.bad_lines} lines are not {rows.format} and were skipped")
+        are = "line is" if rows.bad_lines == 1 else "lines are"
+        skipped = "was skipped" if rows.bad_lines == 1 else "were skipped"
+        notes.append(f"{rows.bad_lines} {are} not {rows.format} and {skipped}")
     if file.skipped:
-        notes.append(f"{file.skipped} lines longer than {LONGEST_LINE / 2**20:.0f} MiB were skipped")
+        longer = "line longer" if file.skipped == 1 else "lines longer"
+        skipped = "was skipped" if file.skipped == 1 else "were skipped"
+        notes.append(f"{file.skipped} {longer} than {LONGEST_LINE / 2**20:.0f} MiB {skipped}")
     if file.encoding:
         notes.append(f"read as {file.encoding}")
     return notes
