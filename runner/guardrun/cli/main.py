@@ -21,7 +21,7 @@ COMMANDS: dict[str, str] = {
     "show": "Show one run: status, progress, signals, checkpoints.",
     "stop": "Stop a run safely and show each stage.",
     "ack": "Acknowledge signals of a run: they stay, and count no more.",
-    "check": "Try a training for a minute: can it learn, and from the right thing?",
+    "check": "Try a training briefly: can it learn, and from the right thing?",
     "signals": "Judge a run, or a log of another tool, offline.",
     "import": "Make run directories of logs that other tools wrote.",
     "sweep": "Run a grid of settings as a group.",
