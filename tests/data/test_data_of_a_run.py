@@ -45,6 +45,17 @@ def test_the_record_of_a_data_set_is_one_event_with_all_its_facts(begin: Begin, 
     assert [event["findings"] for event in events(run, "data")] == [[], [], []]
 
 
+def test_a_loader_is_recorded_as_what_it_loads(begin: Begin, events: Events) -> None:
+    data = digits()["val"]
+    loader = torch.utils.data.DataLoader(data, batch_size=7)
+    with begin() as run:
+        run.data("val", data)
+        assert run.data("val2", loader) is loader
+
+    one, other = events(run, "data")
+    assert (one["sha256"], one["count"]) == (other["sha256"], other["count"])
+
+
 def test_duplicates_nan_and_a_class_that_train_lacks_are_told(begin: Begin, told: Told) -> None:
     x, y = np.arange(300.0).reshape(100, 3), np.arange(100) % 3
     bad = x[70:].copy()

@@ -23,6 +23,11 @@ from guardrun.provenance.data.table import table_of
 RNG = np.random.default_rng(7)
 
 
+@pytest.fixture(autouse=True)
+def _the_same_numbers_in_any_order() -> None:
+    RNG.bit_generator.state = np.random.default_rng(7).bit_generator.state
+
+
 def records(**splits: Any) -> dict[str, dict[str, Any]]:
     return {name: {"name": name, **table_statistics(table_of(data))} for name, data in splits.items()}
 
@@ -107,6 +112,25 @@ def test_many_repeated_examples_are_told_and_few_are_not() -> None:
 
     assert judge_duplicates("train", example_hashes(table_of(few)), {})[1] == []
     assert ids(judge_duplicates("train", example_hashes(table_of(many)), {})[1]) == ["duplicates_within"]
+
+
+def test_the_numbers_of_a_stream_are_no_examples() -> None:
+    """Two parts of one text share most of their tokens, and leak nothing by that."""
+    assert example_hashes(table_of(np.arange(100, dtype=np.uint16))) is None
+    assert example_hashes(table_of([1, 2, 3])) is None
+    assert example_hashes(table_of(["one", "two"])) is not None
+
+
+def test_examples_of_which_there_are_few_possible_ones_share_by_chance() -> None:
+    train, test = RNG.integers(0, 2, (500, 3)), RNG.integers(0, 2, (100, 3))
+    hashes = [example_hashes(table_of(data)) for data in (train, test)]
+
+    found = judge_duplicates("test", hashes[1], {"train": hashes[0]})[1]
+
+    assert [(one["id"], one["severity"]) for one in found] == [
+        ("duplicates_across_splits", "warn"),
+        ("duplicates_within", "info"),
+    ]
 
 
 def test_hashing_examples_ends_with_its_time() -> None:

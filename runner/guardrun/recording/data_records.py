@@ -59,6 +59,9 @@ class DataRecords:
         sha256: str | None = None,
     ) -> None:
         """Write the ``data`` event of a data set. Raises UserError when its hash is not ``sha256``."""
+        from guardrun.provenance.data.values import unwrapped
+
+        obj = unwrapped(obj)
         record: dict[str, Any] = {"name": name, **fingerprint(obj)}
         if version is not None:
             record["version"] = str(version)

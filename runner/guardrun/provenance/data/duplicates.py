@@ -14,12 +14,15 @@ from guardrun.provenance.data.table import Table
 
 _EVERY = 4096
 """Examples between two looks at the clock."""
+BY_CHANCE = 0.2
 TOLD_WITHIN = 0.01
 """A larger share of repeated examples within one split is told."""
 
 
 def example_hashes(table: Table, *, seconds: float = 2.0) -> Any:
     """One uint64 for the inputs of each example (labels and unique ids left out); None when it takes longer.
+
+    None as well for a plain series of numbers (a stream of tokens): its numbers are no examples.
 
     Two different examples share a hash with a probability of about n²/2⁶⁵: 10⁻⁷ for a million.
     """
@@ -28,7 +31,7 @@ def example_hashes(table: Table, *, seconds: float = 2.0) -> Any:
     if table.files is not None:
         return _file_hashes(table.files, seconds)
     columns = table.inputs()
-    if not columns or table.random:
+    if not columns or table.random or _is_series(columns):
         return None
     packed, lists = _packed(columns)
     count = len(packed) if packed is not None else len(next(iter(lists.values())))
@@ -42,6 +45,15 @@ def example_hashes(table: Table, *, seconds: float = 2.0) -> Any:
         if index % _EVERY == 0 and time.monotonic() > deadline:
             return None
     return found
+
+
+def _is_series(columns: Mapping[str, Any]) -> bool:
+    (first, *others) = columns.values()
+    if others or getattr(first, "ndim", 1) != 1:
+        return False
+    if hasattr(first, "dtype"):
+        return bool(first.dtype.kind in "biufcmM")
+    return all(value is None or isinstance(value, int | float) for value in first)
 
 
 def _file_hashes(files: list[Path], seconds: float) -> Any:
@@ -132,14 +144,17 @@ def _across(name: str, other: str, hashes: Any, theirs: Any) -> Finding:
     """One finding a pair, told from the side that is measured on."""
     order = {TRAIN: 0, VAL: 1, TEST: 2}
     if order[role_of(name)] > order[role_of(other)]:
-        measured, learned, count, of = name, other, shared(hashes, theirs), len(hashes)
+        measured, learned, later, earlier = name, other, hashes, theirs
     else:
-        measured, learned, count, of = other, name, shared(theirs, hashes), len(theirs)
+        measured, learned, later, earlier = other, name, theirs, hashes
+    count, of = shared(later, earlier), len(later)
+    # Where so many examples repeat within one split there are few possible ones: chance shares them, too.
+    chance = repeated(earlier) > BY_CHANCE * len(earlier)
     examples = "example" if count == 1 else "examples"
     verb = "is" if count == 1 else "are"
     return finding(
-        "duplicates_across_splits", "act" if role_of(learned) == TRAIN else "warn",
+        "duplicates_across_splits", "act" if role_of(learned) == TRAIN and not chance else "warn",
         f"{count} {examples} of {measured} ({100 * count / max(1, of):.2g} %) {verb} in {learned}, too",
         f"drop them from {learned}, or split by groups so that copies stay together",
-        splits=[learned, measured], count=count, of=of,
+        splits=[learned, measured], count=count, of=of, repeated_in_train=repeated(earlier),
     )  # fmt: skip

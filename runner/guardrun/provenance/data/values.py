@@ -41,6 +41,12 @@ def is_subset(obj: Any) -> bool:
     return module is not None and type(obj) is module.Subset
 
 
+def unwrapped(obj: Any) -> Any:
+    """The data set that a DataLoader loads; anything else as it is."""
+    module = sys.modules.get("torch.utils.data")
+    return obj.dataset if module is not None and isinstance(obj, module.DataLoader) else obj
+
+
 def frame_kind(obj: Any) -> str:
     """ "pandas", "polars" or "datasets" (Hugging Face) for a table of one of these; "" for anything else."""
     for module, name in (("pandas", "DataFrame"), ("polars", "DataFrame"), ("datasets", "Dataset")):
