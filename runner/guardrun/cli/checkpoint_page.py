@@ -52,6 +52,11 @@ def _facts(meta: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         number = real(value)
         if number is not None and name != monitor.get("name"):
             yield "", f"{plain(str(name))} {formatting.number(number)}"
+    yield from _origin(meta)
+
+
+def _origin(meta: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What the weights come from: run, code, configuration, data."""
     if words(meta.get("run_id")):
         yield "run", plain(words(meta.get("run_id")))
     if words(meta.get("commit")):
