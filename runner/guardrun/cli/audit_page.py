@@ -8,7 +8,7 @@ from typing import Final
 
 from guardrun.cli.output import cells, padded, screen_width, shortened, shortened_middle
 from guardrun.cli.terminal import styled
-from guardrun.judging.audit import QUESTIONS, Answered, Audit, worst_state
+from guardrun.judging.audit import QUESTIONS, Answered, Audit, ways_out, worst_state
 from guardrun.judging.checklist import Judged
 from guardrun.judging.checklist_model import Answer, State
 from guardrun.reading.plain_text import plain
@@ -26,7 +26,6 @@ _STYLES: Final[dict[State, tuple[str, ...]]] = {
 }
 _HEADS: Final = ("config", "sanity", "leak", "best", "seeds", "cost")
 _COLUMN: Final = 7
-_CHECK: Final = "guard check CONFIG --only "
 _LEAST_NAME: Final = 18
 _BESIDE: Final = 13
 _COLUMN_WIDEST: Final = 32
@@ -62,7 +61,8 @@ def _full(audit: Audit, glyphs: Glyphs, width: int) -> Iterator[str]:
     for answer in audit.answers:
         yield ""
         yield from _question(answer, glyphs, width)
-    ways = _ways(audit)
+    answers = (part for answered in audit.answers for _, _, part in answered.parts)
+    ways = ways_out(answers, facts.config_source)
     if ways:
         yield ""
         yield styled("to turn it green", "bold")
@@ -74,19 +74,6 @@ def _full(audit: Audit, glyphs: Glyphs, width: int) -> Iterator[str]:
                 subsequent_indent="    ",
                 break_on_hyphens=False,
             )
-
-
-def _ways(audit: Audit) -> list[str]:
-    """What to do about everything that is not green, the worst first, each once; one check for all."""
-    config = audit.facts.config_source or "CONFIG"
-    parts = [part for answered in audit.answers for _, _, part in answered.parts if part.state != "pass"]
-    ways: dict[str, None] = {}
-    only = [part.next for part in parts if part.next.startswith(_CHECK)]
-    for part in sorted(parts, key=lambda answer: answer.state != "fail"):
-        way = "guard check CONFIG" if len(set(only)) > 1 and part.next in only else part.next
-        if way:
-            ways[way.replace("CONFIG", config)] = None
-    return list(ways)
 
 
 def _question(answered: Answered, glyphs: Glyphs, width: int) -> Iterator[str]:

@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "sweep": "Run a grid of settings as a group.",
     "repeat": "Run again: over seeds, or exactly as it was.",
     "audit": "Ask what must hold before a result is declared.",
+    "report": "Write one HTML page about runs: numbers, curves, audit.",
     "compare": "Compare repeated runs: spread over seeds, tests, costs, fairness.",
     "data": "Hash and statistics of data, splits, duplicates.",
     "demo": "Train a small network for half a minute, in the dashboard.",

@@ -11,6 +11,7 @@ from guardrun.judging.checklist_model import WORSE, Answer, Around, Proof, State
 from guardrun.judging.facts import RunFacts
 
 AUDIT_ITEM: Final = 16
+_CHECK: Final = "guard check CONFIG --only "
 FAILED: Final = 4
 """Exit code of an audit whose answer is no."""
 
@@ -103,6 +104,18 @@ def audit(facts: RunFacts, around: Around) -> Audit:
     own = ITEMS[AUDIT_ITEM - 1].judge(facts, replace(around, audited_now=verdict))
     items = tuple(each._replace(answer=own) if each.item.id == AUDIT_ITEM else each for each in judged)
     return Audit(facts, tuple(answers), items)
+
+
+def ways_out(answers: Iterable[Answer], config: str | None) -> list[str]:
+    """What to do about all that is not green, the worst first, each once; one `guard check` for several."""
+    parts = [answer for answer in answers if answer.state != "pass"]
+    only = {answer.next for answer in parts if answer.next.startswith(_CHECK)}
+    ways: dict[str, None] = {}
+    for part in sorted(parts, key=lambda answer: answer.state != "fail"):
+        way = "guard check CONFIG" if len(only) > 1 and part.next in only else part.next
+        if way:
+            ways[way.replace("CONFIG", config or "CONFIG")] = None
+    return list(ways)
 
 
 def _proved(facts: RunFacts, proof: Proof | None) -> Answer:
