@@ -15,6 +15,7 @@ MOST_METRICS: Final = 32
 RECENT: Final = 10
 CHANGES: Final = 30
 SMOOTHING: Final = 5
+GAIN_SIGMAS: Final = 3.0
 
 
 class Course:
@@ -105,7 +106,12 @@ class MetricCourses:
 
     def gained(self, share: float) -> bool:
         """Whether any has gained that share of what it had left."""
-        return any(gained(course, share) for _, course in self._courses.values())
+        return any(clearly_gained(course, share) for _, course in self._courses.values())
+
+
+def clearly_gained(course: Course, share: float, whole: float = 1.0) -> bool:
+    """The same, and by more than the noise of a value: an accuracy over few examples moves by itself."""
+    return gained(course, share, whole) and course.gain > GAIN_SIGMAS * course.noise()
 
 
 def gained(course: Course, share: float, whole: float = 1.0) -> bool:

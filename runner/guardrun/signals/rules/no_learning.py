@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from guardrun.series.robust import median, scaled_mad
 from guardrun.signals.block import Block
 from guardrun.signals.context import Context
-from guardrun.signals.course import RECENT, SMOOTHING, Course, MetricCourses, gained
+from guardrun.signals.course import RECENT, SMOOTHING, Course, MetricCourses, clearly_gained, gained
 from guardrun.signals.levels import Level, Levels
 from guardrun.signals.model import About, Finding, Point
 from guardrun.signals.rates import learning_rate
@@ -63,13 +63,13 @@ class NoLearning:
 
     Definition: at 30 % of the run and after six evaluations (fifteen where its length is not known) the
     validation loss, smoothed by medians of five, has gained less than 1 % of where it began (0.2 % when its
-    trend is clear, 3 % when that is within five times its noise), no other declared metric has gained 2 % of
-    what it had left, and the training loss has gained less than 5 % or than its noise. Or the run guesses:
-    its accuracy has gained nothing and its loss is that of guessing (ln K beside an accuracy of 1/K), or it
-    never was below ln 2 and stays within 1 % of it (twice as long while it still falls). Or its accuracy, of
-    55 % or less, is no better than at first, or the same to the last digit for ten evaluations. Without
-    evaluations medians of 50 training losses count instead, unless they are noise around zero. It waits while
-    the learning rate rises.
+    trend is clear, 3 % when that is within five times its noise), no other declared metric has gained 2 %
+    of what it had left and three times its noise, and the training loss has gained less than 5 % or than
+    its noise. Or the run guesses: its accuracy has gained nothing and its loss is that of guessing (ln K
+    beside an accuracy of 1/K), or it never was below ln 2 and stays within 1 % of it (twice as long while
+    it still falls). Or its accuracy, of 55 % or less, is no better than at first, or the same to the last
+    digit for ten evaluations. Without evaluations medians of 50 training losses count instead, unless they
+    are noise around zero. It waits while the learning rate rises.
 
     Defaults: 30 %, 1 %; warns and never stops a run.
 
@@ -160,7 +160,7 @@ class NoLearning:
             return False
         if self._metrics.accuracy is not None:
             course = self._metrics[self._metrics.accuracy]
-            return gained(course, METRIC_GAIN, _whole(course))
+            return clearly_gained(course, METRIC_GAIN, _whole(course))
         never_better = self._course.best >= (1 - BELOW_CHANCE) * _LN2
         return bool(self._metrics) or not self._measured or self._levels.sign < 0 or not never_better
 
@@ -228,7 +228,7 @@ class NoLearning:
         course = self._metrics[self._metrics.accuracy]
         whole = _whole(course)
         level = -course.level / whole
-        if not 1 / MOST_CLASSES <= level <= CHANCE_ACCURACY or gained(course, METRIC_GAIN, whole):
+        if not 1 / MOST_CLASSES <= level <= CHANCE_ACCURACY or clearly_gained(course, METRIC_GAIN, whole):
             return None
         return level
 
