@@ -32,6 +32,7 @@ LEAKS: Final = frozenset(
         "split_overlap",
         "test_used_twice",
         "test_used_early",
+        "test_every_epoch",
     )
 )
 """Findings about data that are leakage; all others are about its state."""
