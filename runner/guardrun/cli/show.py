@@ -14,6 +14,8 @@ from guardrun.errors import UserError
 
 if TYPE_CHECKING:
     from guardrun.following.run_follower import RunFollower
+    from guardrun.judging.checklist import Judged
+    from guardrun.judging.facts import RunFacts
 
 
 @click.command("show")
@@ -53,13 +55,28 @@ def command(
     from guardrun.judging.gathering import facts_of
 
     facts = facts_of(follower)
-    document = {**show_json(state), "efficiency": json_ready(efficiency_json(facts))}
+    items = _checklist(facts)
+    document = {
+        **show_json(state),
+        "efficiency": json_ready(efficiency_json(facts)),
+        "checklist": json_ready([judged.as_json() for judged in items]),
+    }
     write_json(document, to_stdout=as_json, file=json_file)
     if not as_json:
+        from guardrun.cli.audit_page import checklist_block
         from guardrun.cli.run_page import run_page
 
-        click.echo("\n".join(run_page(state, efficiency=efficiency_lines(facts))))
+        page = run_page(state, efficiency=efficiency_lines(facts), checklist=checklist_block(items))
+        click.echo("\n".join(page))
     return exit_code_for([state], fail_on)
+
+
+def _checklist(facts: RunFacts) -> tuple[Judged, ...]:
+    """The sixteen items; the best checkpoint as it was proved last, without hashing it again."""
+    from guardrun.judging.audit_gathering import around_one
+    from guardrun.judging.checklist import judge_items
+
+    return judge_items(facts, around_one(facts))
 
 
 def _followed(path: Path) -> RunFollower:

@@ -191,7 +191,7 @@ def quality_curve(facts: RunFacts, metric: str | None = None, mode: Mode | None 
     kept = np.isfinite(series.value) & np.isfinite(seconds)
     value = np.where(kept, series.value, -math.inf if way == "max" else math.inf)
     running = np.maximum.accumulate(value) if way == "max" else np.minimum.accumulate(value)
-    improved = kept & (np.diff(running, prepend=-math.inf if way == "max" else math.inf) != 0)
+    improved = kept & np.concatenate((np.isfinite(running[:1]), running[1:] != running[:-1]))
     curve = []
     for index in np.flatnonzero(improved).tolist():
         hours, step = float(seconds[index]) / 3600, float(series.step[index])

@@ -13,6 +13,8 @@ from guardrun.judging.sanity_model import Item, Trial, troubles
 
 _TIMES: Final = frozenset(("step_time", "data_time", "samples_per_s", "tokens_per_s"))
 _MB: Final = 1024 * 1024
+_NEVER_MERELY_ODD: Final = frozenset(("label_leak",))
+"""Findings that a check takes for a failure even where a recorded run is only warned of them."""
 
 
 # -- determinism
@@ -168,8 +170,13 @@ def next_batch(probes: Sequence[Probe], limit: float, most: int) -> int | None:
     return reach if reach > last.batch and len(probes) < 3 else None
 
 
-def judge_batch_size(probes: Sequence[Probe], limit: float, most: int, where: str) -> Item:
-    """The largest batch that fits, with the head-room that ``limit`` leaves. ``most``: the whole of train."""
+def judge_batch_size(
+    probes: Sequence[Probe], limit: float, most: int, where: str, *, whole: bool = True
+) -> Item:
+    """The largest batch that fits, with the head-room that ``limit`` leaves.
+
+    ``most`` is the largest that was worth trying: ``whole``: all of train.
+    """
     name = "batch-size"
     if not probes:
         return Item(
@@ -182,9 +189,9 @@ def judge_batch_size(probes: Sequence[Probe], limit: float, most: int, where: st
                     "a smaller batch with run.steps(accumulate=n), or --memory", numbers)  # fmt: skip
     best = max(good)
     numbers["largest"] = best.batch
-    whole = " (all of train)" if best.batch >= most else ""
+    reach = "" if best.batch < most else " (all of train)" if whole else " (no more was tried)"
     tried = ", ".join(_probe(probe) for probe in sorted(set(probes)))
-    text = f"batches up to {best.batch}{whole} fit into {_size(limit)} {where}: {tried}"
+    text = f"batches up to {best.batch}{reach} fit into {_size(limit)} {where}: {tried}"
     return Item(name, "pass", text, numbers=numbers)
 
 
@@ -212,7 +219,7 @@ def judge_data(trial: Trial, leakage: bool) -> Item:
             name, "unknown", "no data passed through guard", 'run.data("train", …) and run.data("val", …)'
         )
     found_here = [one for one in trial.findings if (one.get("id") in LEAKS) == leakage]
-    acts = [one for one in found_here if one.get("severity") == "act"]
+    acts = [one for one in found_here if one.get("severity") == "act" or one.get("id") in _NEVER_MERELY_ODD]
     numbers: dict[str, Any] = {"findings": [_short(one) for one in found_here[:20]]}
     if acts:
         more = f" (and {len(acts) - 1} more)" if len(acts) > 1 else ""
@@ -238,16 +245,25 @@ def _leakage_free(
         return Item("leakage", "unknown", f"only {', '.join(names)} passed through guard",
                     'run.data("val", …) as well: shared examples would not show', numbers)  # fmt: skip
     if not compared:
+        if all(_is_stream(trial, name) for name in names):
+            return _streams_differ(trial, names, numbers)
         text = "the splits could not be compared example by example"
-        streams = all(_is_stream(trial, name) for name in names)
-        if streams:
-            return Item("leakage", "pass", f"{', '.join(names)} are rows of tokens; their hashes differ",
-                        numbers=numbers)  # fmt: skip
         return Item("leakage", "unknown", text, "hand arrays or data sets to run.data", numbers)
     if found:
         return Item("leakage", "pass", _told(found), str(found[0].get("next") or ""), numbers)
     return Item("leakage", "pass", f"{', '.join(names)} share no example; no feature gives the label away",
                 numbers=numbers)  # fmt: skip
+
+
+def _streams_differ(trial: Trial, names: list[str], numbers: dict[str, Any]) -> Item:
+    """Rows of tokens have no examples to compare: only whether one is the other can be told."""
+    hashes = [one.get("sha256") for one in trial.data]
+    if None in hashes:
+        return Item("leakage", "unknown", "the splits have no hash to compare", "", numbers)
+    if len(set(hashes)) < len(hashes):
+        text = f"two of {', '.join(names)} are the same tokens"
+        return Item("leakage", "fail", text, "cut the text into parts that do not overlap", numbers)
+    return Item("leakage", "pass", f"{', '.join(names)} are rows of tokens, each another", "", numbers)
 
 
 def _is_stream(trial: Trial, name: str) -> bool:
