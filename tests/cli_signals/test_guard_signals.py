@@ -187,6 +187,7 @@ def test_a_broken_file_among_several_is_told_and_the_others_are_judged(
         (["{run}", "--map", "train/loss=loss"], "is a run directory"),
         (["{log}", "--format", "run"], "is no run directory"),
         (["{text}"], "in no format that guard reads"),
+        ([""], "a PATH is empty"),
     ],
 )
 def test_mistakes_are_told_in_words_with_exit_code_2(

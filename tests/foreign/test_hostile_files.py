@@ -125,6 +125,13 @@ def test_ten_thousand_columns_are_read_up_to_a_limit(tmp_path: Path) -> None:
     assert losses(log_of(tmp_path / "wide.jsonl", f"{wide}\n")) == [0.5]
 
 
+def test_a_log_with_ever_new_names_is_read_without_a_column_for_each(tmp_path: Path) -> None:
+    lines = "".join(f'{{"step": {n}, "loss": 0.5, "k{n}": {n}}}\n' for n in range(2000))
+    log = log_of(tmp_path / "log.jsonl", lines)
+    assert losses(log) == [0.5] * 2000
+    assert len({name for row in log.rows for name in row.values}) <= 512
+
+
 def test_a_line_beyond_all_measure_is_skipped_and_said(tmp_path: Path) -> None:
     data = b"step,loss\n1,0.5\n" + b"x" * (LONGEST_LINE + 3_000_000) + b"\n2,0.25\n"
     log = log_of(tmp_path / "log.csv", data)

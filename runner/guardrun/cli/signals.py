@@ -85,6 +85,8 @@ def command(
     problems: list[Problem] = []
     for path in paths:
         try:
+            if not path:
+                raise UserError("a PATH is empty", hint="perhaps a variable of the script was not set")
             for found in _cases(path, choices, form, runs_dir):
                 if isinstance(found, Problem):
                     problems.append(found)

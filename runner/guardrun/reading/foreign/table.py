@@ -17,7 +17,8 @@ _EVALUATIONS: Final = {
 """Values of a split column under which a bare ``loss`` is none of the training."""
 _AXES: Final = frozenset((*STEP_NAMES, *EPOCH_NAMES))
 _MAPPED_AXES: Final = ("step", "epoch", "time")
-_MOST_NAMES: Final = 4096
+_MOST_NAMES: Final = 512
+"""Names of one log that become columns: a log with ever new keys must not fill the memory."""
 _MOST_PLANS: Final = 256
 _SUMMARY: Final = "train_runtime"
 """Hugging Face's Trainer ends its log with one row of totals, whose train_loss is the mean of all steps."""
@@ -126,7 +127,9 @@ class Table:
             else:
                 into += [lowered[name] for name in names if name in lowered]
         for raw in record:
-            if len(self.met) < _MOST_NAMES:
+            if raw not in self.met:
+                if len(self.met) >= _MOST_NAMES and raw not in self._mapped:
+                    continue
                 self.met.add(raw)
             if not self._is_axis(raw):
                 name = self._name(raw, split)
