@@ -8,7 +8,7 @@ from guardrun.errors import UserError
 from guardrun.samples import sample_folder
 
 
-@pytest.mark.parametrize("name", ["digits", "bytes", "own_checkpoints", "small", "faults"])
+@pytest.mark.parametrize("name", ["digits", "bytes", "own_checkpoints", "small", "faults", "planted"])
 def test_a_sample_of_the_repository_is_found(name: str):
     folder = sample_folder(name)
     assert (folder / "config.yaml").is_file()

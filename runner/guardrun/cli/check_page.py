@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from guardrun.cli.output import padded, screen_width
+from guardrun.cli.output import padded, screen_width, shortened, shortened_middle
 from guardrun.cli.terminal import styled
 from guardrun.judging.sanity_model import Item
 from guardrun.reading.plain_text import plain
@@ -20,8 +20,9 @@ _STYLES: Final = {"pass": ("green",), "fail": ("red", "bold"), "unknown": ("yell
 
 def head_lines(file: str, steps: int, seconds: float, checks: int) -> list[str]:
     """What is about to happen."""
+    width = screen_width(_WIDEST)
     what = f"{checks} check{'s' if checks != 1 else ''}, trainings of {steps} steps or {seconds:g} s at most"
-    return [f"{styled(plain(file), 'bold')}  {styled(what, 'dim')}"]
+    return [styled(shortened_middle(plain(file), width), "bold"), styled(shortened(what, width), "dim")]
 
 
 def item_lines(item: Item, *, width: int | None = None) -> list[str]:

@@ -209,7 +209,9 @@ class Plan:
                 return Item(name, "unknown", f"{key}={batch} made batches of {probe.batch}",
                             "say which key it is: check: {batch_size: params.…}")  # fmt: skip
             probes.append(probe)
-        return machine.judge_batch_size(probes, limit, most, where)
+        return machine.judge_batch_size(
+            probes, limit, most, where, whole=not stream and bool(told.get("count"))
+        )
 
     def _batch_key(self) -> str | None:
         if self._config.batch_size:

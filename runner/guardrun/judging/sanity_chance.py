@@ -89,6 +89,9 @@ def against_chance(trial: Trial, *, independent: int | None = None) -> Against |
     examples = int(told.get("examples") or labels.get("count") or 0)
     trials = max(1, min(examples, independent or examples))
     accuracy, loss = accuracy_of(trial), loss_of(trial)
+    name = accuracy if labels.get("kind") == "classes" and accuracy is not None else loss
+    if name is not None and not math.isfinite(trial.values(name)[-1]):
+        return f"{name} is NaN or infinite"
     if labels.get("kind") == "classes" and accuracy is not None:
         return _of_accuracy(accuracy, trial.values(accuracy)[-1], float(labels["share"]), examples, trials)
     if loss is None:

@@ -25,7 +25,10 @@ def judge_overfit(trial: Trial) -> Item:
     name = "overfit"
     if (found := troubles(name, trial)) is not None:
         return found
-    losses = [value for value in trial.values(LOSS) if math.isfinite(value)]
+    losses = trial.values(LOSS)
+    if losses and not all(map(math.isfinite, losses[-_FEW:])):
+        text = f"the loss is NaN or infinite after {trial.steps} steps"
+        return Item(name, "fail", text, "a smaller learning rate; a division or a logarithm of zero")
     if len(losses) < 2 * _FEW:
         return Item(
             name, "unknown", f"{len(losses)} training losses were logged", "run.log(loss=loss) in each step"

@@ -194,8 +194,10 @@ class FrameSource:
             return made.assign(**{str(self._label): theirs}) if self.labelled else made
         if self._kind == "polars":
             made = self.original[rows]
-            column = type(self.original[self._label])(self._label, theirs) if self.labelled else None
-            return made if column is None else made.with_columns(column)
+            if not self.labelled:
+                return made
+            column = self.original[self._label]
+            return made.with_columns(type(column)(self._label, theirs, dtype=column.dtype))
         made = self.original.select(rows)
         if not self.labelled or rows == list(labels):
             return made

@@ -1,0 +1,157 @@
+"""`guard check` on real trainings: a sound one passes, each planted mistake fails the check made for it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guard_process import ROOT, guard
+from guardrun.judging.check_records import config_fingerprint, find_check
+from guardrun.judging.sanity_model import CHECKS, OPTIONAL
+from guardrun.provenance.config import load_config
+
+pytestmark = pytest.mark.torch
+
+PLANTED = ROOT / "sample_runs" / "planted"
+FAULTS = {
+    "labels_misaligned": "baseline",
+    "labels_inverted": "baseline",
+    "label_in_a_feature": "leakage",
+    "label_in_an_id": "leakage",
+    "label_in_the_batch": "shuffled-labels",
+    "frozen_layer": "parameters",
+    "validation_on_train": "shuffled-labels",
+    "normalised_on_everything": "leakage",
+    "duplicates": "leakage",
+    "softmax_twice": "overfit",
+    "large_weights": "initial-loss",
+}
+"""Mistake -> the check that finds it."""
+
+
+def copy_of_planted(tmp_path: Path) -> Path:
+    """The configuration in a folder of its own: results are kept beside it."""
+    return (
+        shutil.copytree(PLANTED, tmp_path / "planted", ignore=shutil.ignore_patterns(".guardrun"))
+        / "config.yaml"
+    )
+
+
+def check(config: Path, *words: str, expected: int) -> dict[str, Any]:
+    """The JSON document, which is all that is printed."""
+    done = guard("check", str(config), *words, "--json", cwd=config.parent, timeout=170)
+    assert done.returncode == expected, done.stdout + done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def verdicts(document: dict[str, Any]) -> dict[str, str]:
+    return {item["id"]: item["verdict"] for item in document["items"]}
+
+
+def test_a_sound_training_passes_everything_and_leaves_only_its_result(tmp_path: Path):
+    config = copy_of_planted(tmp_path)
+    result = check(config, "--memory", "1", expected=0)
+    assert result["verdict"] == "pass"
+    assert verdicts(result) == {name: "pass" for name in CHECKS if name not in OPTIONAL}
+    for item in result["items"]:
+        assert item.keys() == {"id", "seed_item", "verdict", "evidence", "next"}
+        assert item["evidence"]["text"]
+    by_name = {item["id"]: item["evidence"] for item in result["items"]}
+    assert by_name["baseline"]["model"] == "logistic regression"
+    assert by_name["baseline"]["metric"] == "val/accuracy"
+    assert by_name["determinism"]["deterministic_cost"] > 0
+    assert by_name["precision"]["speed"] > 0
+    assert by_name["batch-size"]["largest"] == 640
+    kept = find_check(config_fingerprint(load_config(config, []).effective), None, config.parent)
+    assert kept is not None
+    assert kept.result["verdict"] == "pass"
+    assert sorted(path.name for path in config.parent.iterdir() if path.name != "__pycache__") == [
+        ".guardrun", "config.yaml", "train.py",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fault", "name"), FAULTS.items())
+def test_each_planted_mistake_fails_the_check_that_is_made_for_it(fault: str, name: str, tmp_path: Path):
+    config = copy_of_planted(tmp_path)
+    result = check(config, f"params.fault={fault}", "--only", name, expected=4)
+    assert (result["verdict"], verdicts(result)) == ("fail", {name: "fail"})
+    assert result["items"][0]["next"]
+
+
+def test_an_order_that_nobody_seeded_is_told_with_the_step_where_it_shows(tmp_path: Path):
+    config = copy_of_planted(tmp_path)
+    result = check(config, "params.fault=unseeded", "--only", "determinism", "--steps", "30", expected=4)
+    (item,) = result["items"]
+    assert (item["verdict"], item["evidence"]["at_step"]) == ("fail", 1)
+    assert "run.seed()" in item["next"]
+
+
+SILENT = """
+import guardrun, random
+with guardrun.start() as run:
+    for step in run.steps(range(40)):
+        run.log(loss=random.random())
+    run.evaluate({"val/accuracy": 0.1, "val/loss": 2.3})
+"""
+
+
+def test_a_training_that_hands_over_no_data_is_unknown_and_never_passed(tmp_path: Path):
+    (tmp_path / "train.py").write_text(SILENT)
+    config = tmp_path / "config.yaml"
+    config.write_text("entry: train.py\nseed: 1\n")
+    result = check(config, "--only", "overfit,labels,leakage,inputs", expected=4)
+    assert result["verdict"] == "unknown"
+    assert set(verdicts(result).values()) == {"unknown"}
+
+
+def test_a_training_that_fails_or_hangs_is_told_by_its_own_last_words(tmp_path: Path):
+    (tmp_path / "train.py").write_text("raise RuntimeError('no such column: age')\n")
+    config = tmp_path / "config.yaml"
+    config.write_text("entry: train.py\n")
+    done = guard("check", str(config), "--only", "overfit", cwd=tmp_path)
+    assert done.returncode == 4
+    assert "no such column: age" in " ".join(done.stdout.split())
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_trainings_are_kept_when_asked_and_a_baseline_of_ones_own_counts(tmp_path: Path):
+    config = copy_of_planted(tmp_path)
+    (config.parent / "linear.yaml").write_text(config.read_text().replace("width: 32", "width: 2"))
+    words = ["check.baseline=linear.yaml", "--only", "baseline", "--steps", "60", "--keep"]
+    result = check(config, *words, expected=0)
+    baselines = result["items"][0]["evidence"]["baselines"]
+    models = [one["model"] for one in baselines if one["metric"] == "val/accuracy"]
+    assert models == ["majority class", "logistic regression", "linear"]
+    runs = list((config.parent / ".guardrun" / "check-runs").glob("*/runs/*/run.json"))
+    assert len(runs) == 2
+    assert (config.parent / ".guardrun" / ".gitignore").read_text() == "*\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--only", "overfitt"], "there is no check 'overfitt'"),
+        (["--only", ","], "--only names no check"),
+        (["--time", "soon"], "--time"),
+        (["params.lr"], "params.lr"),
+        (["check.step=3"], "check.steps"),
+        (["check.skip=[nonsense]"], "there is no check 'nonsense'"),
+    ],
+)
+def test_what_was_mistyped_is_said_before_anything_is_trained(words: list[str], told: str, tmp_path: Path):
+    done = guard("check", str(PLANTED / "config.yaml"), *words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_a_script_and_a_missing_file_are_no_configuration(tmp_path: Path):
+    for word in (str(PLANTED), str(PLANTED / "train.py"), "nowhere.yaml"):
+        done = guard("check", word, cwd=tmp_path)
+        assert done.returncode == 2, done.stderr
+        assert "Traceback" not in done.stderr
