@@ -49,7 +49,7 @@ def _metrics(groups: Sequence[Repeats]) -> list[str]:
     known = list(dict.fromkeys(name for run in runs for name in run.curves))
     validation = [name for name in known if name.startswith(("val/", "eval/", "valid/"))]
     rest = [name for name in known if name.startswith("train/") and not _partner(name, validation)]
-    extra = [name for name in _EXTRA if any(_varies(run, name) for run in runs)]
+    extra = [name for name in _EXTRA if len(groups) == 1 and any(_varies(run, name) for run in runs)]
     wanted = [*monitors, *sorted(validation, key=lambda name: name.count("/")), *rest, *extra]
     return [name for name in dict.fromkeys(wanted) if not name.startswith(_STANDING)]
 
@@ -136,7 +136,8 @@ def _spans_decades(lines: Sequence[Line], name: str) -> bool:
     """Whether a logarithmic axis shows more: a positive loss that falls by far."""
     values = np.concatenate([line.y for line in lines])
     finite = values[np.isfinite(values)]
-    if not len(finite) or float(finite.min()) <= 0 or "acc" in name:
+    falls = any(word in name for word in ("loss", "error", "perplexity", "grad_norm"))
+    if not falls or not len(finite) or float(finite.min()) <= 0:
         return False
     return float(finite.max()) / float(finite.min()) > 50
 
@@ -159,7 +160,7 @@ def _quality_chart(groups: Sequence[Repeats]) -> Chart | None:
         label = group.label if len(groups) > 1 else "best so far"
         lines.append(Line(label, steps_x, steps_y, number))
     metric = next(run.monitor.name for group, _ in points for run in group.runs if run.monitor is not None)
-    return Chart(f"best {metric} against time", tuple(lines), x_label=f"{unit} of training",
+    return Chart(f"best {metric} against time", tuple(lines), x_label=f"{unit} of training", from_zero=True,
                  log=_spans_decades(lines, metric))  # fmt: skip
 
 

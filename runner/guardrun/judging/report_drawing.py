@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import warnings
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,7 +29,8 @@ _SIZE: Final = (4.7, 2.9)
 """Inches. So narrow that its letters stay readable on a phone, where it fills the width."""
 _FONT: Final = 9.0
 _POINTS: Final = 500
-_LONGEST: Final = 36
+_LONGEST: Final = 40
+_WIDE_LABEL: Final = 28
 _SVG: Final = "http://www.w3.org/2000/svg"
 _LINK: Final = "{http://www.w3.org/1999/xlink}href"
 _REFERENCE: Final = re.compile(r"url\(#([^)]+)\)")
@@ -69,6 +71,8 @@ class Chart:
     marks: tuple[Mark, ...] = ()
     x_label: str = "step"
     log: bool = False
+    from_zero: bool = False
+    """Whether the x axis begins at 0."""
 
 
 def drawing_or_error() -> Any:
@@ -104,7 +108,10 @@ def draw(chart: Chart, number: int) -> str:
         axes.set_xlabel(_shown(chart.x_label))
         file = io.BytesIO()
         nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
-        figure.savefig(file, format="svg", metadata=nothing)
+        with warnings.catch_warnings():
+            # The reader's browser has fonts of its own for what matplotlib's lacks.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            figure.savefig(file, format="svg", metadata=nothing)
     return _cleaned(file.getvalue(), f"c{number}", chart.title)
 
 
@@ -177,6 +184,8 @@ def _scale(axes: Any, chart: Chart) -> None:
         middle = float(finite[0])
         axes.set_ylim(middle - (abs(middle) * 0.1 or 1), middle + (abs(middle) * 0.1 or 1))
     axes.margins(x=0.02)
+    if chart.from_zero:
+        axes.set_xlim(left=0)
 
 
 def _legend(axes: Any) -> None:
@@ -184,8 +193,10 @@ def _legend(axes: Any) -> None:
     by_label = {label: handle for handle, label in zip(handles, labels, strict=True) if label}
     if not by_label:
         return
+    columns = 1 if max(map(len, by_label)) > _WIDE_LABEL else 2
     axes.legend(
-        by_label.values(), by_label.keys(), loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, borderpad=0,
+        by_label.values(), by_label.keys(), loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns,
+        borderpad=0,
         handlelength=1.4, columnspacing=1.2, labelspacing=0.25, borderaxespad=0.3, fontsize=_FONT - 0.5,
     )  # fmt: skip
 

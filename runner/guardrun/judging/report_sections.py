@@ -96,7 +96,7 @@ def _result_cards(groups: Sequence[Repeats], comparison: Comparison | None) -> I
             if len(values) > 1
             else None
         )
-        shown = number(mean) + (f" ± {number(spread)}" if spread is not None else "")
+        shown = number(mean) + (f" ± {spread:.2g}" if spread is not None else "")
         yield text(name, 40), shown, f"test set, {len(values)} {'runs' if len(values) > 1 else 'run'}"
     for run in chosen[:1]:
         by = margin(run)

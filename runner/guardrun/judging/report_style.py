@@ -31,7 +31,7 @@ code { background: var(--soft); border-radius: .25rem; padding: .1em .35em; }
   margin: 1.4rem 0 0; }
 .card { border: 1px solid var(--line); border-radius: .6rem; padding: .8rem 1rem; break-inside: avoid; }
 .card .label { color: var(--muted); font-size: .8rem; }
-.card .value { font-size: 1.45rem; font-weight: 650; line-height: 1.25; margin: .1rem 0;
+.card .value { font-size: 1.35rem; font-weight: 650; line-height: 1.25; margin: .1rem 0;
   font-variant-numeric: tabular-nums; letter-spacing: -.01em; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(27rem, 100%), 1fr));
   gap: 1.25rem; }
@@ -65,7 +65,7 @@ footer { margin-top: 3rem; padding-top: .8rem; border-top: 1px solid var(--line)
   main { padding: 1rem .9rem 2rem; }
   h1 { font-size: 1.5rem; }
   .cards { grid-template-columns: 1fr 1fr; gap: .5rem; }
-  .card { padding: .6rem .7rem; } .card .value { font-size: 1.15rem; }
+  .card { padding: .6rem .7rem; } .card .value { font-size: 1.02rem; }
   .question li { grid-template-columns: 1.3rem 1fr; } .question li > :nth-child(3) { grid-column: 2; }
   .facts, .facts tbody, .facts tr, .facts th, .facts td { display: block; width: auto; }
   .facts th { border: 0; padding: .5rem 0 0; } .facts td { padding: 0 0 .45rem; }
@@ -74,10 +74,12 @@ footer { margin-top: 3rem; padding-top: .8rem; border-top: 1px solid var(--line)
 @media print {
   body { font-size: 10.5pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   main { max-width: none; padding: 0; }
-  h2 { margin-top: 1.6rem; } h2, h3 { break-after: avoid; }
+  h2 { margin-top: 1.6rem; } h2, h3, h2 + p { break-after: avoid; }
   .charts { grid-template-columns: 1fr 1fr; gap: .8rem; }
-  .cards { grid-template-columns: repeat(4, 1fr); } .card .value { font-size: 1.15rem; }
-  .scroll { overflow: visible; } .wide th, .wide td { white-space: normal; } tr { break-inside: avoid; }
+  .cards { grid-template-columns: repeat(4, 1fr); gap: .5rem; } .card { padding: .5rem .6rem; }
+  .card .value { font-size: 1rem; }
+  .scroll { overflow: visible; } .wide th, .wide td { white-space: normal; }
+  .wide td span { white-space: nowrap; } tr { break-inside: avoid; }
   .wide { font-size: .8rem; }
   .question { padding: .35rem .7rem; margin: .4rem 0; }
 }
