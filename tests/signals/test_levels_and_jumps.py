@@ -93,6 +93,11 @@ def test_a_spike_is_told_as_information_and_cleared_when_it_is_over():
     assert [s for s in judged.history if s.severity != "info"] == []
 
 
+def test_a_loss_near_zero_that_jumps_by_little_of_what_was_gained_is_no_spike():
+    losses = [*decreasing(600, start=2.3, floor=0.003, noise=0.05), 0.04, *noisy(0.003, 50, noise=0.05)]
+    assert judge_losses(losses).history == []
+
+
 def test_a_validation_jump_is_information_and_ends_when_the_loss_is_back():
     values = [*decreasing(30, floor=0.5, noise=0.01), 1.4, 1.3, 0.55, 0.54, 0.53]
     judged = judge(

@@ -11,14 +11,16 @@ from guardrun.signals.model import About, Finding, Point
 from guardrun.signals.rules.points import TRAIN_LOSS, number
 
 FACTOR: Final = 2.0
+GIVEN_BACK: Final = 0.05
+"""A spike undoes at least this share of what the training had gained: a loss near zero jumps for ever."""
 
 
 class LossSpike:
     """The training loss jumped; most such spikes recover by themselves.
 
-    Definition: one value above twice the running median of the 50 values before it, by more than eight times
-    their noise (MAD). It ends when ten values in a row are back. One that lasts becomes ``loss_explosion``
-    or ``collapse``.
+    Definition: one value above twice the running median of the 50 values before it, by more than eight
+    times their noise (MAD) and by a twentieth of all that was gained. It ends when ten values in a row are
+    back. One that lasts becomes ``loss_explosion`` or ``collapse``.
 
     Defaults: twice; tells, and never warns or stops.
 
@@ -46,11 +48,15 @@ class LossSpike:
     def skim(self, block: Block) -> bool:
         return self._excess.skim(block.values(TRAIN_LOSS))
 
+    def _gained(self, base: float) -> float:
+        initial = self._excess.initial
+        return 0.0 if initial is None else max(0.0, initial - base)
+
     def finding(self) -> Finding | None:
         if not self._excess.length:
             return None
         excess = self._excess.current()
-        if excess is None:
+        if excess is None or excess.value - excess.base < GIVEN_BACK * self._gained(excess.base):
             return None
         evidence = {
             "metric": TRAIN_LOSS,
