@@ -29,7 +29,8 @@ def made(runs: Path, number: int) -> RunWriter:
 def test_a_folder_of_runs_becomes_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in (1, 2, 3):
         made(tmp_path / "runs", number)
-    target = tmp_path / "report.html"
+    target = tmp_path / "page/report.html"
+    target.parent.mkdir()
 
     assert run(["report", str(tmp_path / "runs"), "-o", str(target), "--title", "Digits <3"]) == 0
 
@@ -38,7 +39,7 @@ def test_a_folder_of_runs_becomes_one_file(tmp_path: Path, capsys: pytest.Captur
     assert "3 seeds, mean ± std" in html
     assert html.rstrip().endswith("</html>")
     assert "3 runs" in capsys.readouterr().out
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "runs"]
+    assert [path.name for path in target.parent.iterdir()] == ["report.html"]
 
 
 @pytest.mark.parametrize("name", ["overfitting", "crashed", "nan", "killed", "resumed"])

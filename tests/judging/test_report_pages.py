@@ -25,77 +25,17 @@ from guardrun.judging.report_drawing import Mark as Marked
 from guardrun.signals.model import Signal
 from guardrun.state.model import Status
 
-ALLOWED = frozenset(
-    [
-        "html",
-        "head",
-        "meta",
-        "title",
-        "style",
-        "body",
-        "main",
-        "header",
-        "footer",
-        "section",
-        "div",
-        "span",
-        "p",
-        "h1",
-        "h2",
-        "h3",
-        "strong",
-        "br",
-        "code",
-        "ul",
-        "li",
-        "table",
-        "thead",
-        "tbody",
-        "tr",
-        "th",
-        "td",
-        "figure",
-        "figcaption",
-        "svg",
-        "g",
-        "path",
-        "defs",
-        "use",
-        "text",
-        "tspan",
-        "clippath",
-        "rect",
-        "image",
-    ]
-)
-ATTRIBUTES = frozenset(
-    [
-        "lang",
-        "charset",
-        "name",
-        "content",
-        "http-equiv",
-        "class",
-        "scope",
-        "id",
-        "d",
-        "style",
-        "x",
-        "y",
-        "width",
-        "height",
-        "transform",
-        "viewbox",
-        "version",
-        "xmlns",
-        "xmlns:xlink",
-        "xlink:href",
-        "clip-path",
-        "role",
-        "aria-label",
-        "type",
-    ]
-)
+ALLOWED = frozenset((
+    "html", "head", "meta", "title", "style", "body", "main", "header", "footer", "section", "div",
+    "span", "p", "h1", "h2", "h3", "strong", "br", "code", "ul", "li", "table", "thead", "tbody", "tr",
+    "th", "td", "figure", "figcaption", "svg", "g", "path", "defs", "use", "text", "tspan", "clippath",
+    "rect", "image",
+))  # fmt: skip
+ATTRIBUTES = frozenset((
+    "lang", "charset", "name", "content", "http-equiv", "class", "scope", "id", "d", "style", "x", "y",
+    "width", "height", "transform", "viewbox", "version", "xmlns", "xmlns:xlink", "xlink:href",
+    "clip-path", "role", "aria-label", "type",
+))  # fmt: skip
 
 
 class Page(HTMLParser):
