@@ -30,7 +30,7 @@ def kept_check(*, same_code: bool = True, **verdicts: str) -> Check:
     """A kept `guard check` that passed everything, but for the ids given."""
     known = {"baseline": 5, "shuffled_labels": 6, "overfit": 7, "determinism": 1}
     items = [
-        {"id": name, "seed_item": number, "verdict": verdicts.get(name, "pass"),
+        {"id": name.replace("_", "-"), "seed_item": number, "verdict": verdicts.get(name, "pass"),
          "evidence": {"text": "measured"}, "next": f"look at {name}"}
         for name, number in known.items()
     ]  # fmt: skip

@@ -143,6 +143,15 @@ def test_a_check_that_failed_fails_its_item_and_one_that_was_not_acknowledged_le
     assert states(facts, sound_around(check=None))[number] == "unknown"
 
 
+def test_a_check_beside_the_one_that_an_item_asks_for_does_not_stand_for_it() -> None:
+    """A first loss of ln K is no proof that a batch can be learnt by heart, though both are of item 7."""
+    kept = kept_check()
+    others = [item for item in kept.result["items"] if item["seed_item"] != 7]
+    first_loss = {"id": "initial-loss", "seed_item": 7, "verdict": "pass", "evidence": {"text": "ln 10"}}
+    kept.result["items"] = [first_loss, *others]
+    assert states(sound_facts(), sound_around(check=kept))[7] == "unknown"
+
+
 def test_a_check_of_other_code_proves_nothing() -> None:
     around = sound_around(check=kept_check(same_code=False))
 

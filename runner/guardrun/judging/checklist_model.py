@@ -91,10 +91,11 @@ def of_check(around: Around, seed_item: int, only: str, about: str) -> Answer | 
     if check is None:
         return None
     items = [item for item in check.items() if item.get("seed_item") == seed_item]
-    if not items:
+    failing = any(item.get("verdict") == "fail" for item in items)
+    if not failing and all(item.get("id") != only for item in items):
         return None
     again = f"guard check CONFIG --only {only}"
-    item = max(items, key=lambda each: WORSE.get(each.get("verdict"), 1))  # type: ignore[arg-type]
+    item = max(items, key=lambda each: (_weight(each), each.get("id") == only))
     name, file = str(item.get("id") or about), str(check.path)
     what, way = _said(item), str(item.get("next") or "")
     if item.get("verdict") == "fail":
@@ -104,6 +105,10 @@ def of_check(around: Around, seed_item: int, only: str, about: str) -> Answer | 
     if not check.same_code:
         return unknown(f"{name} passed, but with other code than this run's", again, file, check.commit)
     return passed(f"{name}: {what}", file, item.get("evidence"))
+
+
+def _weight(item: Mapping[str, Any]) -> int:
+    return {"pass": 0, "fail": 2}.get(str(item.get("verdict")), 1)
 
 
 def _said(item: Mapping[str, Any]) -> str:
