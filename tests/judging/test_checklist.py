@@ -159,6 +159,26 @@ def test_a_check_of_other_code_proves_nothing() -> None:
     assert "other code" in text(sound_facts(), around, 6)
 
 
+def test_a_baseline_that_was_checked_names_its_file_and_counts_for_its_code_alone() -> None:
+    evidence = {"metric": "val/loss", "value": 1.2, "model": "majority class", "text": "measured"}
+    item = {"id": "baseline", "seed_item": 5, "verdict": "pass", "evidence": evidence}
+    check = kept_check()._replace(result={"items": [item]})
+
+    judged = judge_items(sound_facts(), sound_around(check=check))[4].answer
+    stale = judge_items(sound_facts(), sound_around(check=check._replace(same_code=False)))[4].answer
+
+    assert (judged.state, judged.file) == ("pass", "/p/check.json")
+    assert stale.state == "unknown"
+    assert "other code" in stale.text
+
+
+def test_a_metric_whose_better_side_nobody_told_is_left_open() -> None:
+    curves = {**sound_facts().curves, "val/zeal": curve("val/zeal", [1, 2, 3])}
+    facts = sound_facts(curves=curves, baseline=Baseline("val/zeal", 0.5, "mean"))
+
+    assert states(facts, sound_around())[5] == "unknown"
+
+
 def test_one_seed_is_no_and_its_way_out_names_the_command() -> None:
     found = audit(sound_facts(), sound_around(siblings=()))
     seeds = next(each for each in found.answers if each.question.id == "seeds")

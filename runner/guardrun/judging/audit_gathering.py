@@ -12,7 +12,7 @@ from guardrun.errors import UserError
 from guardrun.events.atomic import write_atomic
 from guardrun.events.paths import RunPaths, is_run_directory
 from guardrun.following.small_files import read_json
-from guardrun.judging.check_records import Check, code_of, config_fingerprint, find_check
+from guardrun.judging.baselines import kept_check
 from guardrun.judging.checklist_model import Around, Proof, State
 from guardrun.judging.checklist_origin import twins
 from guardrun.judging.checklist_results import sanity_mode
@@ -73,7 +73,7 @@ def around_of(
     return Around(
         siblings=None if siblings is None else tuple(siblings),
         twin=twins([facts, *siblings]).get(facts.run_id) if siblings else None,
-        check=_check(facts, launch),
+        check=kept_check(launch, paths.root),
         proof=prove_best(paths) if prove_now else recorded_proof(facts, paths),
         kept_diff=_has_content(paths.git_diff),
         audited=kept,
@@ -118,18 +118,6 @@ def _with_neighbours(paths: Sequence[Path]) -> list[Path]:
             continue
     wanted = set(own)
     return sorted(each for each in found if each in wanted or is_run_directory(each))
-
-
-def _check(facts: RunFacts, launch: Mapping[str, Any]) -> Check | None:
-    """The kept result of `guard check`: beside the configuration, in the working folder, by the runs."""
-    config = table(launch.get("config"))
-    if not config:
-        return None
-    source, workdir = words(launch.get("config_source")), words(launch.get("workdir"))
-    folders = [Path(source).parent] if source else []
-    folders += [Path(workdir)] if workdir else []
-    folders.append(Path(facts.path).resolve().parent.parent)
-    return find_check(config_fingerprint(config), code_of(facts.git), list(dict.fromkeys(folders)))
 
 
 # -- the best checkpoint

@@ -98,13 +98,14 @@ def of_check(around: Around, seed_item: int, only: str, about: str) -> Answer | 
     item = max(items, key=lambda each: (_weight(each), each.get("id") == only))
     name, file = str(item.get("id") or about), str(check.path)
     what, way = _said(item), str(item.get("next") or "")
+    told = what if len(items) == 1 else f"{name}: {what}"
     if item.get("verdict") == "fail":
-        return failed(f"{name}: {what}", way or again, file, item.get("evidence"))
+        return failed(told, way or again, file, item.get("evidence"))
     if item.get("verdict") != "pass":
-        return unknown(f"{name}: {what}", way or again, file, item.get("evidence"))
+        return unknown(told, way or again, file, item.get("evidence"))
     if not check.same_code:
         return unknown(f"{name} passed, but with other code than this run's", again, file, check.commit)
-    return passed(f"{name}: {what}", file, item.get("evidence"))
+    return passed(told, file, item.get("evidence"))
 
 
 def _weight(item: Mapping[str, Any]) -> int:

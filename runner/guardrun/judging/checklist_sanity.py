@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from guardrun.judging.check_records import Check
 from guardrun.judging.checklist_model import (
     EVENTS,
     Answer,
@@ -17,27 +19,30 @@ from guardrun.judging.checklist_model import (
     worst,
 )
 from guardrun.judging.checklist_origin import LEAKS, findings_of
-from guardrun.judging.facts import Baseline, RunFacts, best_index
+from guardrun.judging.efficiency import mode_of_metric
+from guardrun.judging.facts import Baseline, Mode, RunFacts, best_index
 
 
 def baseline(facts: RunFacts, around: Around) -> Answer:
     """5: a simple baseline first, and the run beats it."""
-    known = facts.baseline or _baseline_of_check(around)
+    known = facts.baseline
     checked = of_check(around, 5, "baseline", "baseline")
     if known is None:
         return checked or unknown("no baseline was measured", "guard check CONFIG --only baseline", EVENTS)
-    file = EVENTS if facts.baseline is not None or around.check is None else str(around.check.path)
-    reached = _reached(facts, known)
-    name = known.model or "the baseline"
-    if reached is None:
+    measured = around.check is not None and _measured(around.check) == known
+    if measured and around.check is not None and not around.check.same_code:
+        return checked or unknown("measured with other code", "guard check CONFIG --only baseline")
+    file = str(around.check.path) if measured and around.check is not None else EVENTS
+    name, reached, mode = known.model or "the baseline", _reached(facts, known), _mode(facts, known)
+    if reached is None or mode is None:
+        what = "never logged it" if reached is None else "does not tell whether less or more of it is better"
         return unknown(
-            f"{name} reaches {known.metric} {known.value:.4g}; this run never logged {known.metric}",
-            f"log {known.metric} in run.evaluate()",
+            f"{name} reaches {known.metric} {known.value:.4g}; this run {what}",
+            f"log {known.metric} in run.evaluate(), or make it the monitor",
             file,
             known.value,
         )
-    less = known.metric.rsplit("/", 1)[-1] in ("loss", "error", "perplexity", "mse", "mae", "rmse")
-    gain = (known.value - reached) if less else (reached - known.value)
+    gain = reached - known.value if mode == "max" else known.value - reached
     text = f"{known.metric} {reached:.4g} against {known.value:.4g} of {name}"
     if gain <= 0:
         return failed(
@@ -49,18 +54,22 @@ def baseline(facts: RunFacts, around: Around) -> Answer:
     return passed(text, file, {"run": reached, "baseline": known.value, "margin": gain})
 
 
-def _baseline_of_check(around: Around) -> Baseline | None:
-    """The strongest baseline that `guard check` measured."""
-    if around.check is None or not around.check.same_code:
+def _measured(check: Check) -> Baseline | None:
+    """The baseline that a kept `guard check` holds."""
+    item = next((item for item in check.items() if item.get("seed_item") == 5), {})
+    evidence = item.get("evidence")
+    if not isinstance(evidence, Mapping):
         return None
-    for item in around.check.items():
-        evidence = item.get("evidence")
-        if item.get("seed_item") != 5 or not isinstance(evidence, dict):
-            continue
-        metric, value = evidence.get("metric"), evidence.get("value", evidence.get("baseline"))
-        if isinstance(metric, str) and metric and isinstance(value, int | float):
-            return Baseline(metric, float(value), str(evidence.get("model") or ""))
-    return None
+    metric, value, model = evidence.get("metric"), evidence.get("value"), evidence.get("model")
+    if not isinstance(metric, str) or not isinstance(value, int | float):
+        return None
+    return Baseline(metric, float(value), model if isinstance(model, str) else "")
+
+
+def _mode(facts: RunFacts, known: Baseline) -> Mode | None:
+    if facts.monitor is not None and facts.monitor.name == known.metric:
+        return facts.monitor.mode
+    return mode_of_metric(known.metric)
 
 
 def _reached(facts: RunFacts, known: Baseline) -> float | None:
@@ -74,7 +83,7 @@ def _reached(facts: RunFacts, known: Baseline) -> float | None:
         at = np.flatnonzero(series.step == facts.best.step)
         if len(at) and np.isfinite(series.value[at[-1]]):
             return float(series.value[at[-1]])
-    index = best_index(series, "min" if known.metric.endswith("loss") else "max")
+    index = best_index(series, _mode(facts, known) or "max")
     return None if index is None else float(series.value[index])
 
 
