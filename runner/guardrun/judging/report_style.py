@@ -29,9 +29,9 @@ code { background: var(--soft); border-radius: .25rem; padding: .1em .35em; }
 .badge.unknown { background: var(--open-soft); }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: .75rem;
   margin: 1.4rem 0 0; }
-.card { border: 1px solid var(--line); border-radius: .6rem; padding: .8rem 1rem; break-inside: avoid; }
+.card { border: 1px solid var(--line); border-radius: .6rem; padding: .8rem .9rem; break-inside: avoid; }
 .card .label { color: var(--muted); font-size: .8rem; }
-.card .value { font-size: 1.15rem; font-weight: 650; line-height: 1.25; margin: .1rem 0;
+.card .value { font-size: 1.08rem; font-weight: 650; line-height: 1.25; margin: .1rem 0;
   font-variant-numeric: tabular-nums; letter-spacing: -.01em; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(27rem, 100%), 1fr));
   gap: 1.25rem; }
@@ -76,8 +76,8 @@ footer { margin-top: 3rem; padding-top: .8rem; border-top: 1px solid var(--line)
   main { max-width: none; padding: 0; }
   h2 { margin-top: 1.6rem; } h2, h3, h2 + p { break-after: avoid; }
   .charts { grid-template-columns: 1fr 1fr; gap: .8rem; }
-  .cards { grid-template-columns: repeat(auto-fit, minmax(7.4rem, 1fr)); gap: .5rem; } .card { padding: .5rem .6rem; }
-  .card .value { font-size: 1rem; }
+  .cards { grid-template-columns: repeat(auto-fit, minmax(7.4rem, 1fr)); gap: .5rem; }
+  .card { padding: .5rem .6rem; } .card .value { font-size: 1rem; }
   .scroll { overflow: visible; } .wide th, .wide td { white-space: normal; }
   .wide td span { white-space: nowrap; } tr { break-inside: avoid; }
   .wide { font-size: .8rem; }
