@@ -43,6 +43,17 @@ def test_outside_git_the_sources_are_hashed_and_kept_and_nothing_else(tmp_path: 
     assert git_facts(project, exclude=project / "runs").code_sha256 not in (None, facts.code_sha256)
 
 
+def test_a_log_beside_the_code_is_no_other_code(tmp_path: Path) -> None:
+    """`guard run … > out.txt` in the project: the log is kept, and grows from run to run."""
+    project = make_project(tmp_path / "toy")
+    clean = git_facts(project).code_sha256
+    (project / "out.txt").write_text("step 1\n")
+    facts = git_facts(project)
+
+    assert facts.untracked == ("out.txt",)
+    assert facts.code_sha256 == clean
+
+
 def test_nobodys_whole_home_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "here.py").write_text("")

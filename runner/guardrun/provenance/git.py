@@ -63,7 +63,7 @@ class GitFacts(NamedTuple):
     remote: str | None = None
     """Where ``origin`` lies, without what may be a password."""
     code_sha256: str | None = None
-    """One hash of commit, diff and untracked sources, of the sources alone outside git: equal code, equal
+    """One hash of commit, diff and untracked code, of the sources alone outside git: equal code, equal
     hash. None: not everything could be read."""
 
     @property
@@ -76,7 +76,7 @@ class GitFacts(NamedTuple):
             changed = sorted(set(_CHANGED.findall(self.diff.decode("utf-8", "replace"))))
             more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
             parts.append(f"changes in {', '.join(changed[:3]) or 'tracked files'}{more}")
-        code = [name for name in self.untracked if Path(name).suffix.lower() in CODE]
+        code = _code(self.untracked)
         if code:
             more = f" and {len(code) - 3} more" if len(code) > 3 else ""
             parts.append(f"untracked {', '.join(code[:3])}{more}")
@@ -90,6 +90,11 @@ class GitFacts(NamedTuple):
             **facts, "untracked": list(self.untracked), "submodules": list(self.submodules),
             "diff_bytes": len(self.diff),
         }  # fmt: skip
+
+
+def _code(names: Iterable[str]) -> list[str]:
+    """Without the texts that are kept beside the code: a log that grows is no other code."""
+    return [name for name in names if Path(name).suffix.lower() in CODE]
 
 
 class _GitProblem(Exception):
@@ -122,7 +127,9 @@ def git_facts(folder: str | Path, *, exclude: Path | None = None, deadline_s: fl
         return GitFacts(commit, branch, None, root, b"", False, (), 0, str(error))
     problem = "" if commit else "the repository has no commit yet"
     dirty = bool(diff) if commit else None
-    code = None if truncated else hash_of(Path(root), untracked, (commit or "").encode() + b"\0" + diff)
+    code = (
+        None if truncated else hash_of(Path(root), _code(untracked), (commit or "").encode() + b"\0" + diff)
+    )
     return GitFacts(
         commit, branch, dirty, root, diff, truncated, untracked, skipped, problem, submodules, remote, code
     )
