@@ -274,3 +274,14 @@ def test_a_run_that_goes_on_has_facts_too(tmp_path: Path) -> None:
     path = finished_run(tmp_path, (1.0, 0.9), end=None, t=time.time() - 5)
 
     assert gather_facts(path).best is not None
+
+
+def test_a_process_that_had_gone_is_no_measurement_of_memory(tmp_path: Path) -> None:
+    """A training shorter than the first look at it leaves one row of zeros."""
+    run = RunWriter(tmp_path)
+    run.launch(config={})
+    run.start()
+    run.event("system", file="system.jsonl", **{"tree/rss_bytes": 0.0, "tree/processes": 0.0})
+    run.end()
+
+    assert gather_facts(run.paths.root).peak_host_bytes is None

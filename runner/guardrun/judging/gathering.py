@@ -245,7 +245,8 @@ def _costs(
         "peak_gpu_bytes": reserved
         if reserved is not None
         else highest(system.get(f"gpu{index}/memory_bytes") for index in used),
-        "peak_host_bytes": highest([system.get("tree/rss_bytes")]),
+        # No process is without memory: a zero was read after the training had gone.
+        "peak_host_bytes": highest([system.get("tree/rss_bytes")]) or None,
         "mfu": _mfu(config, environment, measured.step_time, measured.tokens_per_s, gpus),
     }
 
