@@ -373,6 +373,41 @@ def test_a_group_is_found_by_letter_label_name_and_run(tmp_path: Path) -> None:
         assert find_group(groups, name) is groups[1], name
 
 
+def test_a_run_and_its_repeats_are_called_after_the_run(tmp_path: Path) -> None:
+    """`guard repeat wide --seeds 2,3` names its runs wide-seed2 and wide-seed3, in a group wide-seeds."""
+    for kind, values in {"wide": WIDE, "narrow": NARROW}.items():
+        for seed, value in values.items():
+            first = seed == 1
+            finished_run(
+                tmp_path, [1.0, value], seed=seed, params={"kind": kind, "long": "x" * 70 + kind},
+                name=kind if first else f"{kind}-seed{seed}", group=None if first else f"{kind}-seeds",
+            )  # fmt: skip
+    found = compared(tmp_path, claim="wide > narrow")
+
+    assert [len(group.results) for group in found.groups] == [3, 3]
+    assert found.claim is not None
+    assert found.claim.supported
+    alone = [path for path in sorted(tmp_path.iterdir()) if "wide" in path.name]
+    only = compare_runs([gather_facts(path, judge=False) for path in alone], Wishes())
+    assert only.groups[0].label == "wide"
+
+
+def test_equal_differences_are_not_called_equal_seeds(tmp_path: Path) -> None:
+    found = compared(two_groups(tmp_path, {1: 0.5, 2: 0.25}, {1: 1.5, 2: 1.25}))
+    assert "every seed gives the same difference" in pair_sentence(found.pairs[0], unit_of(found))
+
+    same = compared(two_groups(tmp_path / "same", {1: 0.5, 2: 0.5}, {1: 1.5, 2: 1.5}))
+    assert "the seeds make no difference" in pair_sentence(same.pairs[0], unit_of(same))
+
+
+def test_worse_than_a_mean_of_zero_is_not_called_better(tmp_path: Path) -> None:
+    """No share can be told of zero."""
+    two_groups(tmp_path, {1: 0.5, 2: 0.6}, {1: 0.0, 2: 0.0})
+    found = compared(tmp_path, against="width=64")
+    assert "A's mean is" not in cost_sentence(found.pairs[0], unit_of(found))
+    assert "B's mean is worse at" in cost_sentence(found.pairs[0], unit_of(found))
+
+
 @pytest.mark.parametrize(
     ("number", "decimals", "text"),
     [(-0.001, 2, "0.00"), (1e12, 2, "1.00e12"), (0.5, 0, "0"), (-2.5, 1, "−2.5")],

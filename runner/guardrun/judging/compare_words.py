@@ -126,10 +126,17 @@ def _outcome(pair: Pair) -> str:
     if pair.verdict == "unfounded":
         return "not shown (" + next(finding.text for finding in pair.findings if finding.blocks) + ")"
     if pair.difference.constant:
-        return "not shown (no spread at all: the seeds make no difference)"
+        return f"not shown ({_why_constant(pair)})"
     if pair.difference.shown and pair.comparisons > 1:
         return f"not shown (one of {pair.comparisons} comparisons; alone it would be)"
     return "not shown"
+
+
+def _why_constant(pair: Pair) -> str:
+    """Equal differences are not equal runs: the same random numbers may be in both sides of each pair."""
+    if pair.seeds and any(len({group.seeds[seed] for seed in pair.seeds}) > 1 for group in (pair.a, pair.b)):
+        return "every seed gives the same difference: no spread to test it by"
+    return "no spread at all: the seeds make no difference"
 
 
 def pair_details(pair: Pair) -> str:
@@ -161,16 +168,14 @@ def cost_sentence(pair: Pair, unit: Unit) -> str:
 
 
 def _how_good(pair: Pair) -> str:
-    if pair.relative is None or not pair.gain:
-        return (
-            f"{pair.a.letter} is as good as {pair.b.letter}"
-            if not pair.gain
-            else f"{pair.a.letter} is better"
-        )
-    percent = abs(pair.relative) * 100
-    text = f"{percent:.0f}" if percent >= 10 else f"{percent:.2g}"
+    if not pair.gain:
+        return f"{pair.a.letter} is as good as {pair.b.letter}"
     word = "better" if pair.gain > 0 else "worse"
     who = f"{pair.a.letter} is" if pair.verdict == "shown" else f"{pair.a.letter}'s mean is"
+    if pair.relative is None:
+        return f"{who} {word}"
+    percent = abs(pair.relative) * 100
+    text = f"{percent:.0f}" if percent >= 10 else f"{percent:.2g}"
     return f"{who} {text} % {word}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -24,6 +25,8 @@ _TOLD_APART_BY: Final = ("params.", "data.", "env.", "args", "command", "entry",
 _MOST_KEYS: Final = 3
 """Differing keys that still make a readable name."""
 _MOST_LABEL: Final = 60
+_REPEAT: Final = re.compile(r"-(?:seed\d+|repeat)$")
+"""What `guard repeat` and `guard sweep` put behind a run's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +228,9 @@ def _named(parts: Sequence[Sequence[Result]], by: str | None) -> list[Group]:
     for number, (part, setting) in enumerate(zip(parts, settings, strict=True)):
         letter = _letter(number)
         label = labels[number] if labels.count(labels[number]) == 1 else f"{labels[number]} ({letter})"
-        common = {name for name in (_shared(part, "name"), _shared(part, "group")) if name}
+        common = {
+            name for name in (_shared_name(part), _shared(part, "name"), _shared(part, "group")) if name
+        }
         groups.append(
             Group(
                 letter=letter,
@@ -253,12 +258,18 @@ def _keys_apart(settings: Sequence[Mapping[str, Any]]) -> list[str]:
 def _label(part: Sequence[Result], setting: Mapping[str, Any], apart: Sequence[str], by: str | None) -> str:
     if by is not None:
         return f"{by.removeprefix('params.')}={_short(_told(part[0].run, by))}"
-    name = _shared(part, "name")
+    name = _shared_name(part)
     if apart and len(apart) <= _MOST_KEYS:
         text = " ".join(f"{key.removeprefix('params.')}={_short(setting.get(key))}" for key in apart)
         if len(text) <= _MOST_LABEL:
             return text
     return name or part[0].run.run_id
+
+
+def _shared_name(part: Sequence[Result]) -> str | None:
+    """A run and its repeats by `guard repeat` are called after the run."""
+    found = {_REPEAT.sub("", result.run.name or "") for result in part}
+    return (found.pop() or None) if len(found) == 1 else None
 
 
 def _shared(part: Sequence[Result], what: str) -> str | None:
