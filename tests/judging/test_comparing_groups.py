@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from compared_runs import finished_run, seeded
+from guardrun.cli.main import run
 from guardrun.errors import UserError
 from guardrun.judging.compare import Comparison, Wishes, compare_runs, find_group
 from guardrun.judging.compare_words import claim_sentence, cost_sentence, fixed, pair_sentence, unit_of
@@ -42,6 +43,16 @@ def test_runs_that_differ_only_in_their_seed_are_one_group(tmp_path: Path) -> No
     ]  # fmt: skip
     assert found.groups[0].summary.mean == pytest.approx(0.51)
     assert found.groups[0].summary.std == pytest.approx(0.01)
+
+
+def test_imported_logs_are_no_repeats_of_one_another(tmp_path: Path) -> None:
+    """Nothing is known of how they were made, so that no interval may be drawn over them."""
+    for name in ("one", "two"):
+        rows = "".join(f"{n},{1 / (n + 1)},{1 / (n + 1)}\n" for n in range(10))
+        (tmp_path / f"{name}.csv").write_text(f"epoch,loss,val_loss\n{rows}")
+    runs = tmp_path / "runs"
+    assert run(["import", str(tmp_path / "one.csv"), str(tmp_path / "two.csv"), "--to", str(runs)]) == 0
+    assert [group.summary.n for group in compared(runs).groups] == [1, 1]
 
 
 def test_the_same_seeds_are_paired_and_a_clear_difference_is_shown(tmp_path: Path) -> None:

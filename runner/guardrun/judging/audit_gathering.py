@@ -18,7 +18,7 @@ from guardrun.judging.checklist_origin import twins
 from guardrun.judging.checklist_results import sanity_mode
 from guardrun.judging.facts import RunFacts
 from guardrun.judging.gathering import gather_facts
-from guardrun.provenance.recipes import recipe_of
+from guardrun.provenance.recipes import recipe_of, tells_a_recipe
 from guardrun.recording.checkpoints.load import NoSuchCheckpoint
 from guardrun.recording.checkpoints.prove import prove
 from guardrun.state.values import table, words
@@ -104,7 +104,7 @@ def launch_of(path: Path) -> Mapping[str, Any]:
 
 def _recipe(launch: Mapping[str, Any]) -> str:
     """What its siblings have alike; "" when it says nothing by which they could be told."""
-    return recipe_of(launch) if table(launch.get("config")) else ""
+    return recipe_of(launch) if tells_a_recipe(launch) else ""
 
 
 def _with_neighbours(paths: Sequence[Path]) -> list[Path]:

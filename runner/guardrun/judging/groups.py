@@ -15,7 +15,7 @@ from guardrun.errors import UserError
 from guardrun.judging.efficiency import mode_of_metric
 from guardrun.judging.facts import Mode, RunFacts, best_index, flattened
 from guardrun.judging.statistics import Summary, summary
-from guardrun.provenance.recipes import recipe_of
+from guardrun.provenance.recipes import recipe_of, tells_a_recipe
 from guardrun.state.model import Status
 
 At = Literal["best", "last"]
@@ -180,7 +180,8 @@ def _key(run: RunFacts, by: str | None) -> str:
         command = list(run.command)
         if command:
             command[0] = PurePath(command[0]).name
-        return recipe_of({"config": run.config, "command": command})
+        launch = {"config": run.config, "command": command}
+        return recipe_of(launch) if tells_a_recipe(launch) else f"unknown: {run.run_id}"
     return repr(_told(run, by))
 
 

@@ -9,6 +9,14 @@ from typing import Any, Final
 _PARTS: Final = ("params", "data", "env", "launcher", "nproc_per_node")
 
 
+def tells_a_recipe(launch: Mapping[str, Any]) -> bool:
+    """Whether anything is known of how a run was made: a log of another tool tells neither command nor
+    parameters, and nothing says that two of them are repeats."""
+    config = launch.get("config")
+    settings = config if isinstance(config, Mapping) else {}
+    return bool(launch.get("command")) or any(settings.get(part) for part in ("params", "entry", "command"))
+
+
 def recipe_of(launch: Mapping[str, Any]) -> str:
     """A run's settings (of its attempts/<n>.json) without the seed, as a text to compare.
 
