@@ -102,12 +102,23 @@ def test_a_hook_between_two_starts_that_calls_the_one_before_is_called_once(scri
     assert done.stderr.rstrip().endswith("KeyError: 1")
 
 
-@pytest.mark.parametrize(("code", "status"), [("", "finished"), ("0", "finished"), ("3", "failed")])
-def test_sys_exit_within_the_run_keeps_its_code(script: Any, code: str, status: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "end"),
+    [("", ("finished", "completed")), ("0", ("finished", "completed")), ("3", ("failed", "exit code 3")),
+     ("'no data'", ("failed", "exit code 1"))],
+)  # fmt: skip
+def test_sys_exit_within_the_run_keeps_its_code_and_is_the_reason(
+    script: Any, code: str, end: tuple[str, str]
+) -> None:
     done = script.run(f"import sys, guardrun\nwith guardrun.start() as run:\n    sys.exit({code})\n")
 
-    assert done.returncode == int(code or 0)
-    assert [end[0] for end in ends(script)] == [status]
+    assert done.returncode == (int(end[1].split()[-1]) if end[0] == "failed" else 0)
+    assert ends(script) == [end]
+    if end[0] == "failed":
+        assert (
+            script.events("run_end")[0]["error"]
+            == f"sys.exit({code.strip(chr(39))}) in the middle of the run"
+        )
 
 
 def test_sigkill_leaves_whole_lines_and_every_number_that_log_returned_from(script: Any) -> None:

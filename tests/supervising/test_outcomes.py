@@ -64,6 +64,16 @@ def test_a_keyboard_interrupt_that_was_ours_is_a_forced_stop_and_one_that_was_no
     assert (theirs.status, theirs.guard_exit) == ("failed", 1)
 
 
+def test_an_exit_code_of_a_script_that_had_not_ended_its_run_is_told_as_such():
+    end = {"status": "finished", "reason": "completed"}
+    open_still = outcome_of(EndFacts(exit_code=3, training_end={**end, "at_exit": True}, library=True))
+    assert (open_still.status, open_still.reason) == ("failed", "exit code 3")
+    assert open_still.error == "the script ended with exit code 3 before it had ended its run"
+    ended = outcome_of(EndFacts(exit_code=3, training_end=end, library=True))
+    assert ended.error == "after the run itself had finished"
+    assert outcome_of(EndFacts(exit_code=0, training_end={**end, "at_exit": True})).status == "finished"
+
+
 def test_exit_codes_in_words():
     assert [exit_words(code) for code in (1, -9, -200, None)] == [
         "exit code 1", "SIGKILL", "signal 200", "unknown exit code",

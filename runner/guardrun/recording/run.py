@@ -17,7 +17,7 @@ from guardrun.recording.metric_log import MetricLog
 from guardrun.recording.opening import hidden
 from guardrun.recording.sanity import from_environment
 from guardrun.recording.saving import Saver
-from guardrun.recording.session import brief
+from guardrun.recording.session import failure_of
 from guardrun.recording.stopping import Control, SignalFlags, StopRun, StopWish, status_of
 from guardrun.recording.surroundings import Surroundings
 
@@ -45,6 +45,7 @@ class Run(DataCalls):
         self._session: Session = session
         self._on_end = on_end
         self._open = True
+        self._with_process = False
         self._seeded: int | None = None
         self._metric_log = MetricLog(session)
         self._gradients = GradientWatch(self._norm_wanted, self._optimizer_stepped)
@@ -255,6 +256,11 @@ class Run(DataCalls):
 
     # -- the end
 
+    def _process_ends(self) -> None:
+        """No end was told before: whether this is one, only the exit code says, which nobody here knows."""
+        self._with_process = True
+        self.finish()
+
     def finish(self, error: BaseException | None = None) -> None:
         """End the run: what is pending is written, then run_end. Later calls do nothing."""
         if not self._open:
@@ -348,9 +354,9 @@ class Run(DataCalls):
         reason = self._wish.reason if self._wish.agreed else "completed"
         fields: dict[str, Any] = {"status": status_of(reason), "reason": reason}
         if error is not None:
-            text = brief(error)
-            name = type(error).__name__
-            fields = {"status": "failed", "reason": "exception", "error": f"{name}: {text}" if text else name}
+            fields = failure_of(error)
+        elif self._with_process:
+            fields["at_exit"] = True
         self._surroundings.tell_environment()
         session.emit(PHASE, phase="done", step=session.progress.step, epoch=session.progress.epoch)
         if session.writer.dropped:

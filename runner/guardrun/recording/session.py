@@ -139,3 +139,21 @@ def brief(error: BaseException, most: int = 400) -> str:
     except Exception:
         text = ""
     return text if len(text) <= most else f"{text[:most]}…"
+
+
+def failure_of(error: BaseException) -> dict[str, Any]:
+    """``run_end``'s fields for an error that ended the script.
+
+    >>> failure_of(ValueError("no data")) == {
+    ...     "status": "failed", "reason": "exception", "error": "ValueError: no data"}
+    True
+    >>> failure_of(SystemExit(3))["reason"]
+    'exit code 3'
+    """
+    text = brief(error)
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else 1
+        told = f"sys.exit({text}) in the middle of the run"
+        return {"status": "failed", "reason": f"exit code {code}", "error": told}
+    name = type(error).__name__
+    return {"status": "failed", "reason": "exception", "error": f"{name}: {text}" if text else name}

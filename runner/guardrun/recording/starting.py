@@ -97,7 +97,7 @@ def _install_hooks() -> None:
 
 def _at_exit() -> None:
     for run in reversed(list(_process.open)):
-        run.finish()
+        run._process_ends()
 
 
 def _recording_before(previous: Callable[..., Any]) -> Callable[..., Any]:

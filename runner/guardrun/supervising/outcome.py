@@ -78,7 +78,12 @@ def _as_told(facts: EndFacts, end: Mapping[str, Any]) -> Outcome:
     if status == "failed":
         return Outcome("failed", reason, FAILED, error)
     if status == "finished" and not facts.signalled and facts.exit_code not in (0, UNKNOWN_EXIT, None):
-        return Outcome("failed", exit_words(facts.exit_code), FAILED, "after the run itself had finished")
+        told = exit_words(facts.exit_code)
+        if end.get("at_exit") is True:
+            return Outcome(
+                "failed", told, FAILED, f"the script ended with {told} before it had ended its run"
+            )
+        return Outcome("failed", told, FAILED, "after the run itself had finished")
     if facts.request is not None and facts.request.reason.startswith("abort:") and status == "stopped":
         return Outcome("aborted", facts.request.reason, ABORTED)
     return Outcome(status, reason, ABORTED if status == "aborted" else DONE, error)
