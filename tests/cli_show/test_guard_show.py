@@ -67,7 +67,7 @@ def test_the_page_says_what_a_person_wants_to_know(
         "Python 3.11.7",
         "0123456789ab on main · uncommitted changes, kept in git.diff",
         "python train.py",
-        "0.01 USD",
+        "0.010 USD",
         "guard stop",
     ):
         assert words in page, page
@@ -90,6 +90,37 @@ def test_a_stopped_run_says_why_and_how_to_go_on(
     assert "asked for by `guard stop`" in page
     assert "requested 0.0s · gone 0.2s" in page
     assert f"guard run --resume {writer.paths.root.name}" in page
+
+
+def test_a_failed_run_says_what_failed_and_tells_its_exit_code_once(
+    writer: RunWriter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    writer.end("failed", "exit code 3", error="sys.exit(3) in the middle \x1b[2J of the run", attempt=1)
+    writer.event(
+        "run_end", file="supervisor.jsonl", status="failed", reason="exit code 3", exit_code=3, attempt=1
+    )
+
+    page = shown(capsys, str(writer.paths.root))
+
+    assert page.count("exit code 3") == 1
+    assert "sys.exit(3) in the middle" in page
+    assert "\x1b[2J" not in page
+
+
+@pytest.mark.parametrize(
+    ("price", "told"), [(0.15, "0.0004 USD"), (0.00001, "below 0.0001 USD"), (0, "0.00 USD")]
+)
+def test_a_small_cost_does_not_look_like_none(
+    tmp_path: Path, price: float, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = RunWriter(tmp_path / "runs", suffix="cheap_0001")
+    made.launch(config={"name": "cheap", "cost": {"per_hour": price, "currency": "USD"}})
+    made.start(total_steps=200)
+    made.train(200)
+    made.evaluate(**{"val/loss": 0.5})
+    made.end()
+
+    assert f"cost         {told}" in shown(capsys, str(made.paths.root))
 
 
 def test_attempts_are_listed_once_there_are_several(

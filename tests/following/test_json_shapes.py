@@ -34,6 +34,7 @@ def test_show() -> None:
         "status": "stopped",
         "reason": "stop:cli",
         "exit_code": 0,
+        "error": None,
         "attempt": 1,
         "step": 500,
         "total_steps": 1000,

@@ -139,7 +139,15 @@ def test_the_trainings_reason_stands_where_both_agree_on_the_end() -> None:
         training_end=end("stopped", "stop:watch"), supervisor_end=end("stopped", "asked", exit_code=0)
     )
 
-    assert derive_status(evidence, Facts(), NOW) == (Status.STOPPED, "stop:watch", 0)
+    assert derive_status(evidence, Facts(), NOW) == (Status.STOPPED, "stop:watch", 0, "")
+
+
+def test_the_error_of_the_training_stands_where_the_supervisor_tells_none() -> None:
+    crashed = end("failed", "exception", error="ValueError: no data")
+    told = Evidence(training_end=crashed, supervisor_end=end("failed", "exception", exit_code=1))
+    alone = Evidence(training_end=crashed)
+
+    assert [derive_status(each, Facts(), NOW).error for each in (told, alone)] == ["ValueError: no data"] * 2
 
 
 def test_the_supervisors_reason_stands_where_they_differ() -> None:
@@ -147,7 +155,7 @@ def test_the_supervisors_reason_stands_where_they_differ() -> None:
         training_end=end("stopped", "stop:policy"), supervisor_end=end("aborted", "abort:nan", exit_code=-15)
     )
 
-    assert derive_status(evidence, Facts(), NOW) == (Status.ABORTED, "abort:nan", -15)
+    assert derive_status(evidence, Facts(), NOW) == (Status.ABORTED, "abort:nan", -15, "")
 
 
 @pytest.mark.parametrize("facts", [Facts(trainer="dead"), Facts(silent_s=900.0), ALIVE])

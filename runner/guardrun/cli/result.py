@@ -12,6 +12,7 @@ from guardrun.cli.terminal import styled
 from guardrun.events.paths import RunPaths
 from guardrun.provenance.config import format_duration
 from guardrun.reading.plain_text import plain
+from guardrun.state.money import money_words
 
 if TYPE_CHECKING:
     from guardrun.signals.model import Signal
@@ -64,7 +65,7 @@ def result_lines(
     lines.extend(_signals(state))
     lines.extend(("note", note, ("yellow",)) for note in state.notes if note == LOST_END)
     if state.cost is not None:
-        lines.append(("cost", f"{state.cost:.2f} {state.currency}", ()))
+        lines.append(("cost", money_words(state.cost, state.currency), ()))
     lines.append(("directory", folder, ()))
     if status in _RESUMABLE and (state.last or state.best):
         lines.append(("resume", f"guard run --resume {folder}", ("dim",)))

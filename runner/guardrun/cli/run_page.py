@@ -13,6 +13,7 @@ from guardrun.cli.signal_block import signal_block, worst_standing_first
 from guardrun.cli.terminal import styled
 from guardrun.reading.plain_text import plain
 from guardrun.state.model import Attempt, CheckpointRef, RunState
+from guardrun.state.money import money_words
 from guardtui import formatting
 from guardtui.glyphs import Glyphs, choose
 
@@ -21,6 +22,7 @@ _LABEL: Final = 13
 _MOST_CLEARED: Final = 5
 _MOST_ATTEMPTS: Final = 8
 _MOST_NOTES: Final = 8
+_LONGEST_ERROR: Final = 400
 _DOT: Final = " · "
 _SEEDED: Final = ("python", "numpy", "torch", "cuda")
 
@@ -49,9 +51,7 @@ def run_page(
         _block("environment", _environment(state), width),
         _block("git", _git(state), width),
         _block("command", [shortened(plain(" ".join(state.command)), 400)] if state.command else [], width),
-        _block(
-            "cost", [f"{state.cost:.2f} {plain(state.currency)}"] if state.cost is not None else [], width
-        ),
+        _block("cost", _cost(state), width),
         _block("efficiency", map(plain, efficiency), width),
         _ready_made("checklist", checklist),
         _block("attempts", _attempts(state), width),
@@ -65,13 +65,16 @@ def _title(state: RunState, glyphs: Glyphs, width: int) -> list[str]:
     words, styles = status_words(state, glyphs)
     reason = reason_words(state.reason)
     code = f"exit code {state.exit_code}" if state.exit_code not in (None, 0) else ""
-    after = ", ".join(part for part in (reason, code) if part)
+    after = ", ".join(dict.fromkeys(part for part in (reason, code) if part))
     name = plain(state.name)
     group = f"  group {plain(state.group)}" if state.group else ""
     head = f"{styled(words, *styles, 'bold')}  {styled(shortened(name, 40), 'bold')}{styled(group, 'dim')}"
     lines = [head]
     if after:
         lines += [f"  {line}" for line in textwrap.wrap(after, width - 2)]
+    if state.error:
+        told = textwrap.wrap(shortened(plain(state.error), _LONGEST_ERROR), width - 2)
+        lines += [f"  {styled(line, 'red')}" for line in told]
     lines.append(styled(f"  {shortened(plain(state.path), width - 2)}", "dim"))
     lines.append("")
     return lines
@@ -185,6 +188,11 @@ def _stop(state: RunState) -> Iterator[str]:
         role = next((f" {role}" for role in ("best", "last") if stage.text.startswith(f"{role}:")), "")
         parts.append(f"{plain(stage.stage)}{role}{rank} {max(0.0, stage.t - start):.1f}s")
     yield _DOT.join(parts[-12:])
+
+
+def _cost(state: RunState) -> Iterator[str]:
+    if state.cost is not None:
+        yield plain(money_words(state.cost, state.currency))
 
 
 def _seeds(state: RunState) -> Iterator[str]:

@@ -24,6 +24,7 @@ def show_json(state: RunState) -> dict[str, Any]:
         "status": state.status.value,
         "reason": state.reason,
         "exit_code": state.exit_code,
+        "error": state.error or None,
         "attempt": state.attempt,
         "step": state.step,
         "total_steps": state.total_steps,
@@ -41,7 +42,7 @@ def ls_json(states: Iterable[RunState]) -> dict[str, Any]:
     runs = []
     for state in states:
         shown = show_json(state)
-        del shown["checkpoints"], shown["exit_code"]
+        del shown["checkpoints"], shown["exit_code"], shown["error"]
         shown["signals"] = [signal for signal in shown["signals"] if signal["cleared_at"] is None]
         runs.append(shown)
     return {"runs": runs}

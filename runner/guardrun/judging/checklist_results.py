@@ -22,6 +22,7 @@ from guardrun.judging.checklist_model import (
 )
 from guardrun.judging.facts import RunFacts, flattened
 from guardrun.state.model import Status
+from guardrun.state.money import money_words
 
 ENOUGH_SEEDS: Final = 3
 HEADROOM: Final = 0.95
@@ -223,7 +224,7 @@ def efficiency(facts: RunFacts, around: Around) -> Answer:
             absent,
         )
     hours, step = facts.hours or 0.0, facts.step_time or 0.0
-    money = f", {facts.cost:.2f} {facts.currency}" if facts.cost is not None else ""
+    money = f", {money_words(facts.cost, facts.currency)}" if facts.cost is not None else ""
     gpu = f", {facts.gpu_hours:.3g} GPU h" if facts.gpu_hours else ""
     spent = f"{hours:.3g} h" if hours >= 0.1 else f"{hours * 3600:.0f} s"
     return passed(

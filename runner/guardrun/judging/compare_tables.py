@@ -16,7 +16,6 @@ from guardrun.judging.compare_words import (
     group_interval,
     group_value,
     mean_of,
-    money,
     pair_details,
     pair_head,
     pair_sentence,
@@ -27,6 +26,7 @@ from guardrun.judging.compare_words import (
 from guardrun.judging.efficiency import margin
 from guardrun.judging.facts import RunFacts
 from guardrun.judging.groups import Group
+from guardrun.state.money import money_words
 
 MARKS: Final = {"unfair": "!", "unknown": "?", "note": "·"}
 _COSTS: Final = (
@@ -176,4 +176,4 @@ def time_of(group: Group) -> str:
 def cost_of(group: Group) -> str:
     """Mean cost of a run."""
     cost = mean_of([run.cost for run in group.runs])
-    return DASH if cost is None else f"{money(cost)} {group.runs[0].currency}"
+    return DASH if cost is None else money_words(cost, group.runs[0].currency)

@@ -10,6 +10,7 @@ from typing import Final
 
 from guardrun.judging.compare import Comparison, Pair
 from guardrun.judging.groups import Group
+from guardrun.state.money import amount_words
 
 _SHARES: Final = re.compile(
     r"acc|f1|auc|precision|recall|top_?\d|iou|dice|(?:^|[/_])map|exact_match|error_rate|(?:^|[/_])(?:wer|cer)"
@@ -187,7 +188,7 @@ def _how_dear(pair: Pair) -> str:
         return f"at the same {what}"
     times = f"{ratio.ratio:.1f}" if ratio.ratio >= 0.95 else f"{ratio.ratio:.2f}"
     currency = f" {pair.a.runs[0].currency}" if ratio.kind == "cost" else ""
-    spell = money if ratio.kind == "cost" else duration
+    spell = amount_words if ratio.kind == "cost" else duration
     return f"at {times} times the {what} ({spell(ratio.a)} against {spell(ratio.b)}{currency})"
 
 
@@ -215,15 +216,6 @@ def claim_sentence(comparison: Comparison, unit: Unit) -> str:
     if claim.supported and len(comparison.groups) > 2:
         text += f". It is one choice among {len(comparison.groups)} groups: confirm it with fresh seeds"
     return text
-
-
-def money(amount: float) -> str:
-    """Two decimals, or two digits of a small amount.
-
-    >>> [money(a) for a in (12.345, 0.5, 0.0158, 0.0)]
-    ['12.35', '0.50', '0.016', '0.00']
-    """
-    return f"{amount:.2g}" if 0 < amount < 0.095 else f"{amount:.2f}"
 
 
 def duration(hours: float) -> str:

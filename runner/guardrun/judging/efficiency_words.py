@@ -7,6 +7,7 @@ from typing import Any, Final
 from guardrun.judging.compare_words import duration
 from guardrun.judging.efficiency import Quality, margin, quality_curve
 from guardrun.judging.facts import RunFacts
+from guardrun.state.money import money_words
 
 _DOT: Final = " · "
 _MOST_OF_IT: Final = 0.95
@@ -76,7 +77,7 @@ def _quality(facts: RunFacts) -> str:
     rest = 1 - most.hours / total
     money = ""
     if most.cost is not None and facts.cost is not None:
-        money = f" and {max(0.0, facts.cost - most.cost):.2f} {facts.currency}"
+        money = f" and {money_words(max(0.0, facts.cost - most.cost), facts.currency)}"
     return f"{text}; the rest took {rest:.0%} of the time{money}"
 
 

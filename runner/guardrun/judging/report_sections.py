@@ -27,6 +27,7 @@ from guardrun.judging.facts import RunFacts, flattened
 from guardrun.judging.report_charts import Repeats, last_values
 from guardrun.reading.plain_text import plain
 from guardrun.signals.model import Signal
+from guardrun.state.money import money_words
 
 SIGNS: Final[Mapping[State, str]] = {"pass": "✓", "fail": "✗", "unknown": "?"}
 VERDICTS: Final[Mapping[State, str]] = {
@@ -115,7 +116,7 @@ def _cost_cards(audits: Sequence[Audit]) -> Iterator[tuple[str, str, str]]:
         parts = (
             [f"{gpu:.3g} GPU hours"] if gpu else ["on the CPU"] if all(run.gpus == 0 for run in runs) else []
         )
-        parts += [f"{sum(money):.2f} {text(runs[0].currency, 8)}"] if money else []
+        parts += [text(money_words(sum(money), runs[0].currency), 40)] if money else []
         count = f"{len(runs)} runs" if len(runs) > 1 else "one run"
         yield "training time", duration(sum(hours)), ", ".join([count, *parts])
     standing = [signal for run in runs for signal in run.signals if signal.cleared_at is None]

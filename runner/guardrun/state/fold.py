@@ -137,6 +137,7 @@ class RunFold:
             status=verdict.status,
             reason=verdict.reason,
             exit_code=verdict.exit_code,
+            error=verdict.error,
             attempt=attempt,
             attempts=self._attempts(),
             phase=current.phase,

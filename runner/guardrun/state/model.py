@@ -157,3 +157,5 @@ class RunState:
     config: Mapping[str, Any] = field(default_factory=dict)
     git: Mapping[str, Any] = field(default_factory=dict)
     command: tuple[str, ...] = ()
+    error: str = ""
+    """The exception or other cause that the end tells; "" where it tells none."""

@@ -27,6 +27,8 @@ class Verdict(NamedTuple):
     status: Status
     reason: str = ""
     exit_code: int | None = None
+    error: str = ""
+    """What the end says of its cause, beside the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +93,11 @@ def _recorded_end(evidence: Evidence) -> Verdict | None:
             reason = words(training.get("reason"))
         else:
             reason = words(supervisor.get("reason"))
-        return Verdict(status, reason, _exit_code(supervisor))
+        error = words(supervisor.get("error")) or words((training or {}).get("error"))
+        return Verdict(status, reason, _exit_code(supervisor), error)
     if training is not None:
-        return Verdict(_end_status(training), words(training.get("reason")), _exit_code(training))
+        told = words(training.get("reason")), _exit_code(training), words(training.get("error"))
+        return Verdict(_end_status(training), *told)
     return None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from guardrun.state.model import CheckpointRef, RunState
+from guardrun.state.money import money_words
 from guardtui import formatting
 from guardtui.glyphs import Glyphs
 from guardtui.snapshot import RunView
@@ -32,11 +33,11 @@ def info_lines(view: RunView, width: int, g: Glyphs) -> list[Line]:
             ("supervised", "yes" if state.supervised else "no: nothing acts by itself"),
             ("can save", "yes" if state.can_save else "no: a stop loses what the script did not save itself"),
             ("time", formatting.duration(state.elapsed_s) if state.elapsed_s is not None else ""),
-            ("cost", f"{state.cost:.2f} {state.currency}" if state.cost is not None else ""),
+            ("cost", money_words(state.cost, state.currency) if state.cost is not None else ""),
         ),
         width,
     )  # fmt: skip
-    lines += _section("Signals", _signals(state, width, g))
+    lines += _section("Signals", signals_section(state, width, g))
     lines += _section(
         "Checkpoints", _checkpoint("best", state.best, width) + _checkpoint("last", state.last, width)
     )
@@ -82,7 +83,8 @@ def _flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     return pairs[:_MOST]
 
 
-def _signals(state: RunState, width: int, g: Glyphs) -> list[Line]:
+def signals_section(state: RunState, width: int, g: Glyphs) -> list[Line]:
+    """Every signal whole: those that stand, then those that cleared."""
     cleared = [signal for signal in reversed(state.signals) if signal.cleared_at is not None]
     lines: list[Line] = []
     for signal in (*active_signals(state.signals), *cleared):

@@ -6,6 +6,7 @@ import math
 from typing import Final
 
 from guardrun.state.model import CheckpointRef, RunState, Status
+from guardrun.state.money import money_words
 from guardtui import formatting
 from guardtui.glyphs import Glyphs
 from guardtui.snapshot import RunView
@@ -133,7 +134,7 @@ def _kept(state: RunState, g: Glyphs) -> tuple[Line, ...]:
         none = "no checkpoint yet" if state.status.live else "no checkpoint"
         parts = [line((none if state.can_save else "guard cannot save this run", "warn"))]
     if state.cost is not None:
-        parts.append(line((f"{state.cost:.2f} {clean(state.currency)}", "dim")))
+        parts.append(line((clean(money_words(state.cost, state.currency)), "dim")))
     return tuple(parts)
 
 
