@@ -103,6 +103,18 @@ def test_slow_items_cost_no_more_than_their_seconds(begin: Begin, monkeypatch: p
         assert time.monotonic() - begun < 5.0
 
 
+def test_arrays_of_several_lengths_are_told_and_empty_ones_are_no_trouble(
+    begin: Begin, events: Events, told: Told
+) -> None:
+    with begin() as run:
+        run.data("train", (np.ones((5, 2)), np.ones(4)))
+        run.data("val", (np.ones((0, 2)), np.ones(0)))
+
+    assert told(run) == ["lengths_differ", "no_examples"]
+    assert [event["count"] for event in events(run, "data")] == [None, 0]
+    assert events(run, "note") == []
+
+
 def test_a_data_set_that_raises_is_recorded_as_far_as_it_goes(begin: Begin, events: Events) -> None:
     class Broken:
         def __len__(self) -> int:

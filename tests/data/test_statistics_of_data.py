@@ -18,8 +18,9 @@ from torch.utils.data import Subset, TensorDataset
 
 from guardrun.provenance.data import files, hashing, statistics, table
 from guardrun.provenance.data.hashing import RULE_ROWS, RULE_TABLE, fingerprint
+from guardrun.provenance.data.not_a_table import NotATable
 from guardrun.provenance.data.statistics import class_counts, numeric_statistics, table_statistics
-from guardrun.provenance.data.table import NotATable, Table, table_of
+from guardrun.provenance.data.table import Table, table_of
 
 COLUMNS: dict[str, list[Any]] = {
     "size": [1.0, 2.5, None, 4.0],
@@ -162,11 +163,88 @@ def test_slow_items_are_sampled_and_the_record_says_so() -> None:
             time.sleep(0.002)
             return super().__getitem__(index)
 
-    found = table_of(Slow(5000), seconds=0.1)
+    found = table_of(Slow(5000), seconds=0.3)
 
     assert not found.complete
     assert 2 <= found.seen < 200
     assert found.rule == f"{found.seen} of 5000 evenly spaced examples"
+
+
+def test_items_that_take_too_long_are_given_up_after_the_first_one() -> None:
+    import time
+
+    class Slow(Pictures):
+        reads = 0
+
+        def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+            self.reads += 1
+            time.sleep(0.02)
+            return super().__getitem__(index)
+
+    slow = Slow(5000)
+    with pytest.raises(NotATable, match="one item takes"):
+        table_of(slow, seconds=0.05)
+    assert slow.reads == 1
+
+
+def test_items_that_guard_cannot_look_into_have_classes_but_are_not_compared() -> None:
+    class Thing:
+        pass
+
+    class Things(Pictures):
+        def __getitem__(self, index: int) -> Any:
+            return Thing(), index % 2
+
+    found = table_of(Things(10))
+
+    assert table_statistics(found)["classes"] == {"0": 5, "1": 5}
+    assert table_statistics(found)["statistics_rule"] == (
+        "all examples; its examples are not compared: it holds a Thing"
+    )
+    assert fingerprint(Things(10))["rule"] == "not hashed: it holds a Thing"
+
+
+def test_items_of_several_kinds_are_told_as_objects() -> None:
+    class Mixed(Pictures):
+        def __getitem__(self, index: int) -> Any:
+            return torch.ones(2) if index % 2 else (torch.ones(3), index)
+
+    assert of(Mixed(6))["fields"]
+
+
+def test_a_data_set_that_can_only_be_iterated_says_so_whether_or_not_it_has_a_length() -> None:
+    class Stream(torch.utils.data.IterableDataset):  # type: ignore[misc]
+        def __iter__(self) -> Any:
+            yield torch.ones(2), 1
+
+        def __len__(self) -> int:
+            return 1
+
+    with pytest.raises(NotATable, match="it can only be iterated"):
+        table_of(Stream())
+    assert "it can only be iterated" in fingerprint(Stream())["rule"]
+
+
+def test_text_in_an_array_of_objects_has_a_hash_and_other_objects_have_none() -> None:
+    words = np.array(["a", "b", None], dtype=object)
+    assert fingerprint(words)["sha256"] == fingerprint(words.copy())["sha256"] is not None
+    assert fingerprint(words)["sha256"] != fingerprint(words.reshape(1, 3))["sha256"]
+    assert fingerprint(pd.Series(["a", "b"]))["sha256"] != fingerprint(pd.Series(["a", "c"]))["sha256"]
+    assert fingerprint(np.array([object()]))["sha256"] is None
+
+
+def test_dictionaries_within_a_dictionary_are_columns_by_their_path() -> None:
+    found = table_of({"inputs": {"ids": np.ones((4, 2)), "mask": np.ones((4, 2))}, "label": np.arange(4)})
+    assert (list(found.columns), found.count, found.label) == (
+        ["inputs/ids", "inputs/mask", "label"], 4, "label",
+    )  # fmt: skip
+
+
+def test_an_empty_path_and_one_that_is_not_there_are_no_data() -> None:
+    for path in ("", "/nowhere/at/all"):
+        with pytest.raises(NotATable, match="no such file"):
+            table_of(path)
+    assert fingerprint("")["rule"] == "not hashed: the path is empty"
 
 
 def test_large_arrays_are_seen_by_evenly_spaced_rows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -148,7 +148,8 @@ def _records(
 ) -> list[dict[str, Any]]:
     from guardrun.provenance.data.examine import between, examine
     from guardrun.provenance.data.hashing import fingerprint as hashed
-    from guardrun.provenance.data.table import NotATable, table_of
+    from guardrun.provenance.data.not_a_table import NotATable
+    from guardrun.provenance.data.table import table_of
 
     known: dict[str, dict[str, Any]] = {}
     examples: dict[str, Any] = {}
@@ -191,7 +192,8 @@ def _named(paths: Sequence[Path]) -> dict[str, Path]:
 
 
 def _tables(paths: Sequence[Path], labels: str | None) -> dict[str, Any]:
-    from guardrun.provenance.data.table import NotATable, table_of
+    from guardrun.provenance.data.not_a_table import NotATable
+    from guardrun.provenance.data.table import table_of
 
     found = {}
     for name, path in _named(paths).items():

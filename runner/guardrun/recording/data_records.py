@@ -80,7 +80,9 @@ class DataRecords:
 
     def _look(self, name: str, obj: Any, labels: Any, record: dict[str, Any]) -> None:
         from guardrun.provenance.data.examine import examine
-        from guardrun.provenance.data.table import NotATable, table_of
+        from guardrun.provenance.data.findings import judge_lengths
+        from guardrun.provenance.data.not_a_table import NotATable, UnequalColumns
+        from guardrun.provenance.data.table import table_of
 
         begun = time.monotonic()
         seconds = budget_seconds()
@@ -89,6 +91,9 @@ class DataRecords:
             table = table_of(obj, labels=labels, seconds=seconds / 2, around=undisturbed)
         except NotATable as reason:
             record["statistics_rule"] = f"none: {reason}"
+            if isinstance(reason, UnequalColumns):
+                record["count"] = None
+                record["findings"].append(judge_lengths(name, reason.lengths))
         else:
             left = begun + seconds - time.monotonic()
             examine(name, table, record, self.examples, seconds=left)
@@ -155,7 +160,8 @@ class DataRecords:
     def fit(self, obj: Any, name: str, labels: Any, per: str) -> Statistics:
         """Statistics to normalise by; where they came from is remembered and judged. Raises UserError."""
         from guardrun.provenance.data.duplicates import example_hashes
-        from guardrun.provenance.data.table import NotATable, table_of
+        from guardrun.provenance.data.not_a_table import NotATable
+        from guardrun.provenance.data.table import table_of
         from guardrun.recording.fitting import fit, holds_tensors
 
         try:

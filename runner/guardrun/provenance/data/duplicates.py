@@ -31,6 +31,8 @@ def example_hashes(table: Table, *, seconds: float = 2.0) -> Any:
     if table.files is not None:
         return _file_hashes(table.files, seconds)
     columns = table.inputs()
+    if not table.seen:
+        return np.empty(0, dtype=np.uint64)
     if not columns or table.random or _is_series(columns):
         return None
     packed, lists = _packed(columns)

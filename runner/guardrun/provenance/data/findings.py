@@ -60,6 +60,16 @@ def judge_columns(name: str, statistics: Mapping[str, Any], count: int | None) -
     return found
 
 
+def judge_lengths(name: str, lengths: Mapping[str, int]) -> Finding:
+    """Arrays of one data set that do not have one entry for each example."""
+    listed = ", ".join(f"{column}: {length}" for column, length in list(lengths.items())[:FEW])
+    return finding(
+        "lengths_differ", "act", f"the arrays of {name} are of several lengths ({listed})",
+        "make them of the same examples: inputs and labels may not belong together",
+        lengths=dict(list(lengths.items())[:50]),
+    )  # fmt: skip
+
+
 def _are(count: int, what: str) -> str:
     return f"{count} value of {what} is" if count == 1 else f"{count} values of {what} are"
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from guardrun.provenance.data.frames import bytes_of_row, frame_columns, frame_types
-from guardrun.provenance.data.values import as_array, frame_kind, is_tensor_dataset, length_of
+from guardrun.provenance.data.values import as_array, frame_kind, is_stream, is_tensor_dataset, length_of
 
 WHOLE_BYTES = 256 * 1024 * 1024
 """Up to so many bytes of content are hashed whole: about a second."""
@@ -74,6 +74,8 @@ def fingerprint(obj: Any, *, whole: bool = False, around: Around | None = None) 
 
 def _content(obj: Any, whole: bool, around: Around) -> dict[str, Any]:
     if isinstance(obj, str | os.PathLike):
+        if not os.fspath(obj):
+            raise Unknown("the path is empty")
         return _path(Path(obj), whole)
     if frame_kind(obj):
         return _frame(obj, whole)
@@ -82,6 +84,8 @@ def _content(obj: Any, whole: bool, around: Around) -> dict[str, Any]:
         return _values(tensors, whole)
     if isinstance(obj, list | tuple | dict) or as_array(obj) is not None:
         return _values(obj, whole)
+    if is_stream(obj):
+        raise Unknown("it can only be iterated, so that its items can't be chosen by a rule")
     if hasattr(obj, "__getitem__") and length_of(obj) is not None:
         with around(obj):
             return _sampled(obj, len(obj), around)
@@ -141,7 +145,8 @@ def _feed_array(digest: Any, value: Any, whole: bool) -> None:
     if array is None:
         raise Unknown(f"it holds a {type(value).__name__}")
     if array.dtype.hasobject:
-        raise Unknown("it holds an array of Python objects")
+        _feed_objects(digest, array)
+        return
     digest.update(f"array{array.dtype.str}{array.shape};".encode())
     import numpy as np
 
@@ -151,6 +156,15 @@ def _feed_array(digest: Any, value: Any, whole: bool) -> None:
         return
     for start in _spaced(len(raw), BLOCK, BLOCKS):
         digest.update(raw[start : start + BLOCK])
+
+
+def _feed_objects(digest: Any, array: Any) -> None:
+    """An array of text, or of text and numbers, as pandas makes them; not one of anything else."""
+    values = array.reshape(-1).tolist()
+    if not all(kind in _SCALARS for kind in set(map(type, values))):
+        raise Unknown("it holds an array of Python objects")
+    digest.update(f"objects{array.shape};".encode())
+    digest.update(repr(values).encode("utf-8", "replace"))
 
 
 # -- tables

@@ -30,7 +30,7 @@ def table_statistics(table: Table) -> dict[str, Any]:
         "fields": found,
         "classes": class_counts(table.labels),
         "label": table.label,
-        "statistics_rule": table.rule,
+        "statistics_rule": "; ".join((table.rule, *table.notes)),
     }
 
 
@@ -56,7 +56,7 @@ def _list_statistics(values: list[Any]) -> dict[str, Any]:
     missing = len(values) - len(present)
     if not present:
         return {"kind": "empty", "count": len(values), "missing": missing}
-    if all(hasattr(value, "dtype") and value.dtype.kind in "biuf" for value in present):
+    if all(map(_is_numbers, present)):
         flat = numeric_statistics(np.concatenate([value.reshape(-1) for value in present]))
         return flat | {"count": len(values), "missing_examples": missing, "shape": "various"}
     if all(isinstance(value, int | float) for value in present):
@@ -65,6 +65,10 @@ def _list_statistics(values: list[Any]) -> dict[str, Any]:
     if all(isinstance(value, str | bytes) for value in present):
         return _text_statistics(present, len(values), missing)
     return {"kind": "object", "count": len(values), "missing": missing}
+
+
+def _is_numbers(value: Any) -> bool:
+    return getattr(getattr(value, "dtype", None), "kind", None) in frozenset("biuf")
 
 
 def _plain(values: list[Any]) -> bool:

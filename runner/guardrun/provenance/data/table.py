@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from guardrun.provenance.data.frames import bytes_of_row, frame_columns, text_columns
-from guardrun.provenance.data.hashing import Around, items_are_random, spaced_rows
-from guardrun.provenance.data.values import as_numbers, frame_kind, is_subset, is_tensor_dataset, length_of
+from guardrun.provenance.data.hashing import Around, spaced_rows
+from guardrun.provenance.data.items import ROWS, read_items
+from guardrun.provenance.data.not_a_table import NotATable, UnequalColumns
+from guardrun.provenance.data.values import (
+    as_numbers,
+    frame_kind,
+    is_subset,
+    is_tensor_dataset,
+    length_of,
+)
 
 LABEL_NAMES = frozenset(
     ("label", "labels", "target", "targets", "y", "class", "classes", "category", "species")
 )
-ROWS = 1_000_000
-"""More rows of a table are looked at by evenly spaced ones."""
 ELEMENTS = 32_000_000
 """More numbers of an array as well: about half a second of statistics."""
 TEXT_CELLS = 1_000_000
@@ -26,13 +31,10 @@ TEXT_CELLS = 1_000_000
 FRAME_BYTES = 512 * 1024 * 1024
 MAPPED_ROWS = 4096
 """Of an array that stays on the disk: each row may be a read of its own."""
+_DEEPEST = 4
 _ID_NAME = re.compile(
     r"(^|[_\W])(id|ids|uuid|guid|index|idx|key|rowid|row|unnamed: 0)($|[_\W])", re.IGNORECASE
 )
-
-
-class NotATable(Exception):
-    """What this data set holds can't be seen as columns; the message says why."""
 
 
 @dataclass
@@ -110,12 +112,14 @@ def table_of(obj: Any, *, labels: Any = None, seconds: float = 2.0, around: Arou
 
     surround = around or nullcontext
     if isinstance(obj, str | os.PathLike):
+        if not os.fspath(obj) or not os.path.exists(obj):
+            raise NotATable("there is no such file")
         from guardrun.provenance.data.files import read_table
 
         table = read_table(Path(obj))
     else:
         in_memory = _in_memory(obj)
-        table = in_memory if in_memory is not None else _by_items(obj, seconds, surround)
+        table = in_memory if in_memory is not None else _of_items(obj, seconds, surround)
     _find_labels(table, obj, labels)
     return table
 
@@ -134,11 +138,9 @@ def _in_memory(obj: Any, rows: list[int] | None = None) -> Table | None:
     if is_tensor_dataset(obj):
         return _arrays({str(i): as_numbers(one) for i, one in enumerate(obj.tensors)}, rows)
     if isinstance(obj, dict):
-        arrays = {str(name): _column(values) for name, values in obj.items()}
-        return _arrays(arrays, rows) if _parallel(arrays) else None
+        return _columns(_flat(obj), rows)
     if isinstance(obj, tuple) and 0 < len(obj) <= 64:
-        arrays = {str(i): _column(values) for i, values in enumerate(obj)}
-        return _arrays(arrays, rows) if _parallel(arrays) else None
+        return _columns({str(i): _column(values) for i, values in enumerate(obj)}, rows)
     if isinstance(obj, list):
         return _list(obj, rows)
     array = as_numbers(obj)
@@ -155,6 +157,26 @@ def _column(values: Any) -> Any:
         return values
     array = as_numbers(values)
     return array if array is not None and array.ndim > 0 else None
+
+
+def _flat(columns: dict[Any, Any], above: str = "", depth: int = 0) -> dict[str, Any]:
+    """The columns of a dictionary, and of those within it: ``inputs/ids``."""
+    found: dict[str, Any] = {}
+    for name, values in columns.items():
+        if isinstance(values, dict) and values and depth < _DEEPEST:
+            found |= _flat(values, f"{above}{name}/", depth + 1)
+        else:
+            found[f"{above}{name}"] = _column(values)
+    return found
+
+
+def _columns(columns: dict[str, Any], rows: list[int] | None) -> Table | None:
+    """Their table; None where they are no columns. Raises UnequalColumns."""
+    if _parallel(columns):
+        return _arrays(columns, rows)
+    if len(columns) > 1 and all(hasattr(values, "dtype") for values in columns.values()):
+        raise UnequalColumns({name: len(values) for name, values in columns.items()})
+    return None
 
 
 def _parallel(columns: dict[str, Any]) -> bool:
@@ -219,69 +241,9 @@ def _frame(obj: Any, rows: list[int] | None) -> Table:
     return Table(frame_columns(obj, at), count, rows=chosen)
 
 
-# -- item by item
-
-
-def _by_items(obj: Any, seconds: float, around: Around) -> Table:
-    count = length_of(obj)
-    if count is None or not hasattr(obj, "__getitem__"):
-        raise NotATable("it has no length, so that its examples can't be chosen")
-    if count == 0:
-        return Table({}, 0)
-    with around(obj):
-        random = items_are_random(obj, 0, around)
-        rows = _affordable(obj, count, seconds / 2)
-        deadline = time.monotonic() + seconds
-        items = []
-        for row in rows:
-            items.append(obj[row])
-            if time.monotonic() > deadline:
-                break
-    complete = len(items) == count
-    table = Table(_stacked(items), count, rows=None if complete else rows[: len(items)], random=random)
-    if len(items) < len(rows):
-        table.notes.append(
-            f"reading was stopped after {seconds:g} s: the examples are the first of the sample"
-        )
-    return table
-
-
-def _affordable(obj: Any, count: int, seconds: float) -> list[int]:
-    """Evenly spaced positions, as many as can be read in the time that a first few suggest."""
-    trial = spaced_rows(count, 8)
-    begun = time.monotonic()
-    for row in trial:
-        obj[row]
-    each = (time.monotonic() - begun) / len(trial)
-    most = max(2, int(seconds / max(each, 1e-7)))
-    return spaced_rows(count, min(most, ROWS))
-
-
-def _stacked(items: list[Any]) -> dict[str, Any]:
-    """Items as columns: by position in tuples, by key in dictionaries, one column otherwise."""
-    first = items[0]
-    if isinstance(first, dict):
-        return {str(key): _joined([item.get(key) for item in items]) for key in first}
-    if isinstance(first, tuple | list) and first:
-        width = min(len(item) for item in items)
-        return {str(i): _joined([item[i] for item in items]) for i in range(width)}
-    return {"0": _joined(items)}
-
-
-def _joined(values: list[Any]) -> Any:
-    """One column: an array when all entries are numbers of one shape, else the list of entries."""
-    import numpy as np
-
-    arrays = [as_numbers(value) for value in values]
-    if all(array is not None for array in arrays):
-        if len({array.shape for array in arrays}) == 1:
-            return np.stack(arrays)
-        return arrays
-    if all(type(value) in (int, bool) and abs(value) < 2**62 for value in values):
-        return np.array(values)
-    if all(type(value) in (int, float, bool) for value in values):
-        return np.array(values, dtype=np.float64)
-    return values
+def _of_items(obj: Any, seconds: float, around: Around) -> Table:
+    found = read_items(obj, seconds, around)
+    return Table(found.columns, found.count, rows=found.rows, random=found.random, notes=found.notes)
 
 
 # -- which column holds the labels

@@ -41,6 +41,12 @@ def is_subset(obj: Any) -> bool:
     return module is not None and type(obj) is module.Subset
 
 
+def is_stream(obj: Any) -> bool:
+    """Whether a data set of torch has no items to choose from, only an order: its length may be known."""
+    module = sys.modules.get("torch.utils.data")
+    return module is not None and isinstance(obj, module.IterableDataset)
+
+
 def unwrapped(obj: Any) -> Any:
     """The data set that a DataLoader loads; anything else as it is."""
     module = sys.modules.get("torch.utils.data")
