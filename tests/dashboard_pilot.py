@@ -43,6 +43,9 @@ class FakeStore:
     def names(self, rank: int = 0) -> list[str]:
         return list(self.curves) if rank == 0 else []
 
+    def ranks(self) -> list[int]:
+        return [0] if self.curves else []
+
     def get(self, name: str, rank: int = 0) -> Series:
         nothing = np.empty(0)
         empty = Series(name, nothing, nothing, nothing, nothing, np.empty(0, np.int32))
@@ -58,6 +61,7 @@ class FakeFollower:
         self.now = state
         self.series: Any = FakeStore(curves or {})
         self.console = list(console)
+        self.all_told: dict[str, list[Any]] = {}
         self.caught_up = True
 
     def state(self, now: float | None = None) -> RunState:

@@ -83,7 +83,7 @@ async def test_a_run_with_signals_in_every_state_fits_a_small_screen():
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "digits")
         await pilot.press("enter")
-        await shows(pilot, "x step", "observed: would have stopped")
+        await shows(pilot, "1 charts", "observed: would have stopped")
         await pilot.pause()
 
         assert_golden("run-signals-80x24", layout_text(app))

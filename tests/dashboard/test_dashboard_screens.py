@@ -52,7 +52,7 @@ async def test_a_run_looks_like_its_golden(size):
     async with app.run_test(size=size) as pilot:
         await shows(pilot, "digits")
         await pilot.press("down", "enter")
-        await shows(pilot, "gradient norm" if size[0] > 80 else "accuracy", "x step")
+        await shows(pilot, "gradient norm" if size[0] > 80 else "accuracy", "1 charts")
         await until(pilot, lambda: all(chart.frame for chart in shown_charts(app)))
         await pilot.pause()
 
@@ -159,13 +159,13 @@ async def test_keys_change_axes_page_and_zoom():
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "digits")
         await pilot.press("down", "enter")
-        await shows(pilot, "page 1 of", "x step", "y linear")
+        await shows(pilot, "page 1 of", "1 charts")
         await pilot.press("y", "x", "z")
-        await shows(pilot, "x epoch", "y log", "smoothed")
+        await shows(pilot, "x epoch", "log y", "smoothed")
         await pilot.press("n")
         await shows(pilot, "page 2 of", "gradient norm")
         await pilot.press("p", "tab", "tab", "f")
-        await shows(pilot, "one chart", "accuracy")
+        await shows(pilot, "chart 2 of", "accuracy")
         assert len(shown_charts(app)) == 1
         await pilot.press("escape")
         await shows(pilot, "page 1 of")

@@ -11,6 +11,7 @@ import pytest
 from dashboard_pilot import FakeFleet, FakeFollower, curves
 from guardrun.state.model import Status
 from guardtui.feed import PERIOD_S, Feed, Reader
+from guardtui.snapshot import Wants
 from run_factory import run_state
 from waiting import wait_for
 
@@ -31,29 +32,29 @@ def paths(fleet):
 
 
 def test_the_first_read_shows_every_run(fleet):
-    snapshot = Reader(("runs",)).read(fleet, None)
+    snapshot = Reader(("runs",)).read(fleet, Wants())
 
     assert [view.path for view in snapshot.runs] == paths(fleet)
     assert (snapshot.loading, snapshot.problem, snapshot.roots) == (False, "", ("runs",))
 
 
 def test_an_empty_folder_is_a_snapshot_too():
-    assert Reader(()).read(FakeFleet(), None).runs == ()
+    assert Reader(()).read(FakeFleet(), Wants()).runs == ()
 
 
 def test_nothing_is_published_when_nothing_changed(fleet):
     reader = Reader(())
-    reader.read(fleet, None)
+    reader.read(fleet, Wants())
 
-    assert reader.read(fleet, None) is None
+    assert reader.read(fleet, Wants()) is None
 
 
 def test_a_changed_run_is_new_and_the_others_are_the_same_objects(fleet):
     reader = Reader(())
-    before = reader.read(fleet, None)
+    before = reader.read(fleet, Wants())
     fleet.change(0, run_id="a", step=501)
 
-    after = reader.read(fleet, None)
+    after = reader.read(fleet, Wants())
 
     assert after.runs[0].state.step == 501
     assert after.runs[1] is before.runs[1]
@@ -61,41 +62,43 @@ def test_a_changed_run_is_new_and_the_others_are_the_same_objects(fleet):
 
 def test_a_touched_file_without_news_is_not_news(fleet):
     reader = Reader(())
-    reader.read(fleet, None)
+    reader.read(fleet, Wants())
     fleet.changed = set(paths(fleet))
 
-    assert reader.read(fleet, None) is None
+    assert reader.read(fleet, Wants()) is None
 
 
-def test_curves_and_console_come_for_the_run_that_is_looked_at(fleet):
+def test_curves_come_for_the_runs_that_are_looked_at_and_details_for_one(fleet):
     reader = Reader(())
     first, second = paths(fleet)
 
-    looked = reader.read(fleet, first)
+    looked = reader.read(fleet, Wants(curves=(first,), detail=first))
+    both = reader.read(fleet, Wants(curves=(second, first)))
 
-    assert looked.curves.path == first
-    assert set(looked.curves.series) == set(curves())
-    assert looked.curves.console == ("hello",)
-    assert reader.read(fleet, first) is None
-    assert reader.read(fleet, second).curves.path == second
-    assert reader.read(fleet, None).curves is None
+    assert set(looked.curves[first].series) == set(curves())
+    assert (looked.detail.path, looked.detail.console) == (first, ("hello",))
+    assert list(both.curves) == [second, first]
+    assert both.curves[first] is looked.curves[first]
+    assert both.detail is None
+    assert reader.read(fleet, Wants(curves=(second, first))) is None
+    assert not reader.read(fleet, Wants()).curves
 
 
 def test_a_run_that_vanished_leaves_the_list(fleet):
     reader = Reader(())
-    reader.read(fleet, None)
+    reader.read(fleet, Wants())
     del fleet.followers[paths(fleet)[0]]
 
-    assert len(reader.read(fleet, None).runs) == 1
+    assert len(reader.read(fleet, Wants()).runs) == 1
 
 
 def test_a_fault_is_told_once_keeps_the_picture_and_goes_when_it_is_over(fleet):
     reader = Reader(())
-    before = reader.read(fleet, None)
+    before = reader.read(fleet, Wants())
 
     told = reader.failed(OSError("disk\x1b[31m gone"))
     again = reader.failed(OSError("disk\x1b[31m gone"))
-    healed = reader.read(fleet, None)
+    healed = reader.read(fleet, Wants())
 
     assert told.problem == "cannot read the runs (OSError: disk gone); trying again"
     assert told.runs == before.runs
@@ -109,10 +112,10 @@ def test_one_odd_run_hides_no_other_and_is_named_until_it_is_well(fleet):
     well = odd.now
     odd.now = None
 
-    told = reader.read(fleet, None)
-    silent = reader.read(fleet, None)
+    told = reader.read(fleet, Wants())
+    silent = reader.read(fleet, Wants())
     odd.now = well
-    healed = reader.read(fleet, None)
+    healed = reader.read(fleet, Wants())
 
     assert told.problem.startswith("a cannot be read (AttributeError")
     assert [view.path.name for view in told.runs] == ["b"]
@@ -124,10 +127,10 @@ def test_loading_ends_when_all_history_was_read(fleet):
     reader = Reader(())
     slow = fleet.followers[paths(fleet)[0]]
     slow.caught_up = False
-    reader.read(fleet, None)
+    reader.read(fleet, Wants())
     slow.caught_up = True
 
-    assert reader.read(fleet, None).loading is False
+    assert reader.read(fleet, Wants()).loading is False
 
 
 def test_the_thread_publishes_at_most_four_times_a_second(fleet):
@@ -175,8 +178,8 @@ def test_looking_at_another_run_does_not_wait_for_the_next_round(fleet):
     assert published.wait(5)
     published.clear()
 
-    feed.look_at(paths(fleet)[0])
+    feed.want(Wants(curves=(paths(fleet)[0],)))
 
     assert published.wait(5)
-    assert feed.take().curves.path == paths(fleet)[0]
+    assert list(feed.take().curves) == [paths(fleet)[0]]
     feed.stop()

@@ -8,6 +8,7 @@ from textual.containers import VerticalScroll
 from dashboard_pilot import dashboard, example_fleet, shows, until
 from guardtui.glyphs import UNICODE
 from guardtui.keys import TABLE, keys_for
+from guardtui.panes.order import PANES
 from guardtui.screens.fleet import FleetScreen
 from guardtui.screens.run import RunScreen
 from guardtui.screens.stop import StopScreen
@@ -16,12 +17,21 @@ from guardtui.text import text_of, width_of
 from guardtui.viewmodel.help import help_lines
 from guardtui.widgets.key_bar import bar_items
 
-PLACES = {"fleet": FleetScreen, "run": RunScreen, "stop": StopScreen, "text": TextScreen}
+PLACES = {
+    "fleet": FleetScreen, "run": RunScreen, "stop": StopScreen, "text": TextScreen,
+    **{pane.where: pane for pane in PANES},
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_no_key_does_two_things_in_one_place(place):
-    keys = [name for key in (*keys_for(place), *keys_for("everywhere")) for name in key.keys.split(",")]
+    around = ("run",) if place in {pane.where for pane in PANES} else ()
+    keys = [
+        name
+        for each in (place, *around, "everywhere")
+        for key in keys_for(each)
+        for name in key.keys.split(",")
+    ]
 
     assert sorted(keys) == sorted(set(keys))
 
@@ -45,23 +55,28 @@ def test_the_help_page_fits_eighty_columns():
     assert all(width_of(each) <= 76 for each in help_lines(76, UNICODE, readonly=False))
 
 
-@pytest.mark.parametrize("place", ["fleet", "run", "text"])
+BARS = [("fleet",), ("charts", "run"), ("output", "run"), ("text",)]
+
+
+@pytest.mark.parametrize("places", BARS)
 @pytest.mark.parametrize("width", [30, 78, 118, 198])
-def test_the_footer_fits_and_never_drops_help_and_quit(place, width):
-    items = bar_items(place, width, readonly=False)
+def test_the_footer_fits_and_never_drops_help_and_quit(places, width):
+    items = bar_items(places, width, readonly=False)
 
     assert sum(width_of(item) + 2 for item, _ in items) - 2 <= width
     assert {"app.help", "app.leave"} <= {action for _, action in items}
 
 
 def test_at_eighty_columns_the_footer_of_the_list_offers_the_safe_stop():
-    assert "s stop safely" in [text_of(item) for item, _ in bar_items("fleet", 78, readonly=False)]
-    assert "s stop safely" not in [text_of(item) for item, _ in bar_items("fleet", 78, readonly=True)]
+    assert "s stop safely" in [text_of(item) for item, _ in bar_items(("fleet",), 78, readonly=False)]
+    assert "s stop safely" not in [text_of(item) for item, _ in bar_items(("fleet",), 78, readonly=True)]
 
 
-@pytest.mark.parametrize("place", ["fleet", "run"])
-def test_on_a_phone_the_stop_key_is_named_in_short(place):
-    assert "s stop" in [text_of(item) for item, _ in bar_items(place, 38, readonly=False)]
+@pytest.mark.parametrize("places", BARS[:3])
+def test_on_a_phone_the_stop_key_is_offered(places):
+    shown = [text_of(item) for item, _ in bar_items(places, 38, readonly=False)]
+
+    assert [each for each in shown if each.startswith("s stop")]
 
 
 async def test_help_opens_scrolls_and_closes_from_everywhere():

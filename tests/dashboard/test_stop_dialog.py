@@ -191,7 +191,7 @@ async def test_escape_sends_nothing(folder):
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "digits")
         await pilot.press("enter")
-        await shows(pilot, "x step")
+        await shows(pilot, "1 charts")
         await pilot.press("s")
         await shows(pilot, "Safe stop")
         await pilot.press("escape")

@@ -18,13 +18,12 @@ from guardtui.commanding import send_acknowledgement, send_stop
 from guardtui.feed import Feed, FleetLike
 from guardtui.screens.board import BoardScreen
 from guardtui.screens.fleet import FleetScreen
-from guardtui.screens.text import HelpScreen, TextScreen
+from guardtui.screens.text import HelpScreen
 from guardtui.snapshot import RunView, Snapshot
-from guardtui.text import Line, clean
+from guardtui.text import clean
 from guardtui.theme import THEMES, first_theme, next_theme
 from guardtui.viewmodel.faces import unknown_signals
 from guardtui.viewmodel.help import help_lines
-from guardtui.viewmodel.info import info_lines
 from guardtui.widgets import partial_updates
 
 
@@ -115,26 +114,17 @@ class Dashboard(App[None]):
         return seen
 
     def look(self) -> None:
-        """Ask the feed for the curves of the run that the uppermost screen with curves shows."""
+        """Ask the feed for what the uppermost screen that wants anything shows."""
         for screen in reversed(self.screen_stack):
-            if isinstance(screen, BoardScreen) and screen.has_curves:
-                self.feed.look_at(screen.looks_at)
+            if isinstance(screen, BoardScreen) and screen.wants is not None:
+                self.feed.want(screen.wants)
                 return
 
-    def open_run(self, path: Path) -> None:
+    def open_run(self, path: Path, pane: str = "charts") -> None:
         """One run on a screen of its own."""
         from guardtui.screens.run import RunScreen  # numpy: not before the first frame
 
-        self.push_screen(RunScreen(path))
-
-    def open_info(self, path: Path) -> None:
-        """Everything about a run as text."""
-
-        def make(width: int) -> list[Line]:
-            view = self.snapshot.by_path.get(path)
-            return info_lines(view, width, self.glyphs) if view is not None else []
-
-        self.push_screen(TextScreen(make))
+        self.push_screen(RunScreen(path, pane))
 
     def ask_stop(self, path: Path) -> None:
         """The dialog of the safe stop."""

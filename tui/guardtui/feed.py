@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from guardrun.events.schema import Event
 from guardrun.state.model import RunState
 from guardtui import formatting
 from guardtui.ownership import foreign_owner, runs_elsewhere
-from guardtui.snapshot import Curves, RunView, Snapshot
+from guardtui.snapshot import Curves, Detail, RunView, Snapshot, Wants
 from guardtui.text import clean
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ _REVIEW_S: Final = 1.0
 """How often the ages of live runs are looked at without a change of their files."""
 _REVIEW_ALL_S: Final = 30.0
 """The same for runs that are over."""
-_CONSOLE: Final = 200
 _JOIN_S: Final = 2.0
 
 
@@ -45,6 +45,10 @@ class Follower(Protocol):
     @property
     def series(self) -> SeriesStore:
         """The run's curves."""
+
+    @property
+    def all_told(self) -> Mapping[str, Sequence[Event]]:
+        """What the training told beside curves and progress."""
 
     def state(self, now: float | None = None) -> RunState:
         """The run at this moment."""
@@ -81,7 +85,7 @@ class Feed:
         self._notify = notify
         self._wake = threading.Event()
         self._ended = threading.Event()
-        self._focus: Path | None = None
+        self._wants = Wants()
         self._asked: SimpleQueue[Path] = SimpleQueue()
         self._latest = Snapshot(roots=self._roots)
         self._thread = threading.Thread(target=self._run, name="guard-feed", daemon=True)
@@ -97,10 +101,10 @@ class Feed:
         if self._thread.is_alive():
             self._thread.join(_JOIN_S)
 
-    def look_at(self, path: Path | None) -> None:
-        """From now on snapshots carry the curves and the console of this run."""
-        if path != self._focus:
-            self._focus = path
+    def want(self, wants: Wants) -> None:
+        """From now on snapshots carry this beside the list of runs."""
+        if wants != self._wants:
+            self._wants = wants
             self._wake.set()
 
     def hasten(self, path: Path) -> None:
@@ -124,7 +128,7 @@ class Feed:
                     fleet = self._make_fleet()
                 while not self._asked.empty():
                     fleet.hasten(self._asked.get())
-                snapshot = reader.read(fleet, self._focus)
+                snapshot = reader.read(fleet, self._wants)
                 failures = 0
             except Exception as error:  # whatever it is: say it, keep the old picture, try again
                 failures += 1
@@ -147,7 +151,8 @@ class Reader:
         self._shown: dict[Path, tuple[Any, ...]] = {}
         self._trends: dict[Path, tuple[int, tuple[float, ...]]] = {}
         self._odd: dict[Path, str] = {}
-        self._curves: Curves | None = None
+        self._curves: dict[Path, Curves] = {}
+        self._detail: Detail | None = None
         self.loading = True
         """Whether history is still being read."""
         self._problem = ""
@@ -160,7 +165,7 @@ class Reader:
         """Every run as it was last seen."""
         return tuple(self._views.values())
 
-    def read(self, fleet: FleetLike, focus: Path | None) -> Snapshot | None:
+    def read(self, fleet: FleetLike, wants: Wants) -> Snapshot | None:
         """Poll once; a snapshot when something that is shown changed."""
         changed = fleet.poll(_POLL_S)
         now = time.monotonic()
@@ -173,7 +178,8 @@ class Reader:
                     self._odd.pop(path, None)
                 except Exception as error:  # one odd run must not hide the others
                     self._odd[path] = f"{clean(path.name)} cannot be read ({_named(error)})"
-        news = self._follow(fleet, focus, changed) or news
+        news = self._draw_curves(fleet, wants) or news
+        news = self._look_closer(fleet, wants) or news
         loading = not all(follower.caught_up for follower in fleet.followers.values())
         problem = next(iter(self._odd.values()), "")
         if len(self._odd) > 1:
@@ -203,7 +209,7 @@ class Reader:
 
     def _snapshot(self) -> Snapshot:
         return Snapshot.of(
-            self.views, curves=self._curves, loading=self.loading,
+            self.views, curves=self._curves, detail=self._detail, loading=self.loading,
             problem=self._problem, roots=self._roots,
         )  # fmt: skip
 
@@ -245,34 +251,47 @@ class Reader:
             kept = self._trends[path] = (len(series), condensed(series.value))
         return kept[1]
 
-    def _follow(self, fleet: FleetLike, focus: Path | None, changed: set[Path]) -> bool:
-        """Keep the curves of the run that is looked at; whether they changed."""
-        follower = fleet.followers.get(focus) if focus is not None else None
-        if focus is None or follower is None:
-            had, self._curves = self._curves is not None, None
-            return had
-        old = self._curves
-        if (
-            old is not None
-            and old.path == focus
-            and focus not in changed
-            and old.version == follower.series.version
-        ):
+    def _draw_curves(self, fleet: FleetLike, wants: Wants) -> bool:
+        """Keep the curves of the wanted runs; whether any changed. Snapshots hold on to the old mapping."""
+        kept: dict[Path, Curves] = {}
+        for path in wants.curves:
+            follower = fleet.followers.get(path)
+            if follower is not None:
+                old = self._curves.get(path)
+                same = old is not None and old.version == follower.series.version
+                kept[path] = old if old is not None and same else _curves_of(path, follower.series)
+        if list(kept.values()) == list(self._curves.values()):
             return False
-        console = tuple(follower.console_tail(_CONSOLE))
-        if (
-            old is not None
-            and old.path == focus
-            and (old.version, old.console) == (follower.series.version, console)
-        ):
-            return False
-        from guardrun.series.store import SYSTEM
-
-        store = follower.series
-        series: dict[str, Series] = {name: store.get(name, SYSTEM) for name in store.names(SYSTEM)}
-        series.update((name, store.get(name)) for name in store.names())
-        self._curves = Curves(focus, series, store.version, console)
+        self._curves = kept
         return True
+
+    def _look_closer(self, fleet: FleetLike, wants: Wants) -> bool:
+        """Keep the details of the run that is looked at; whether they changed."""
+        old = self._detail
+        follower = fleet.followers.get(wants.detail) if wants.detail is not None else None
+        if wants.detail is None or follower is None:
+            self._detail = None
+            return old is not None
+        console = tuple(follower.console_tail(wants.console))
+        known = (wants.detail, follower.series.version, console)
+        if old is not None and (old.path, old.version, old.console) == known:
+            return False
+        ranks = {rank: _series_of(follower.series, rank) for rank in follower.series.ranks()}
+        told = {kind: tuple(events) for kind, events in follower.all_told.items()}
+        self._detail = Detail(*known, ranks, told)
+        return True
+
+
+def _curves_of(path: Path, store: SeriesStore) -> Curves:
+    from guardrun.series.store import SYSTEM
+
+    series = _series_of(store, SYSTEM)
+    series.update(_series_of(store, 0))
+    return Curves(path, series, store.version)
+
+
+def _series_of(store: SeriesStore, rank: int) -> dict[str, Series]:
+    return {name: store.get(name, rank) for name in store.names(rank)}
 
 
 def _named(error: Exception) -> str:

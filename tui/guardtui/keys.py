@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
-Where = Literal["fleet", "run", "stop", "text", "everywhere"]
+Where = Literal[
+    "fleet", "run", "charts", "signals", "system", "ranks", "saved", "output", "origin", "audit", "together",
+    "stop", "text", "everywhere",
+]  # fmt: skip
+"""Screens, panes of the run screen, dialogs."""
 
 
 class Key(NamedTuple):
@@ -36,26 +40,36 @@ TABLE: Final = (
     Key("enter,right", "enter", "open", "open", "open the selected run", ("fleet",), rank=1),
     Key("s", "s", "stop", "stop safely",
         "stop the run safely: says first what will happen, then shows each stage",
-        ("fleet", "run"), rank=2, acting=True),
+        ("fleet", "run"), rank=1, acting=True),
     Key("slash", "/", "filter", "filter",
         "list only runs with these words in name, group, status, metric or signal",
         ("fleet",), rank=3),
     Key("o", "o", "order", "order", "order: worst signal, newest, best metric, name", ("fleet",), rank=3),
     Key("escape", "esc", "back", "", "clear the filter", ("fleet",)),
-    Key("escape,left,backspace", "esc", "back", "back",
-        "back to the list of runs, or from one chart to all", ("run",), rank=1),
-    Key("n,right_square_bracket,pagedown", "n ] PgDn", "page(1)", "more charts",
-        "the next page of charts", ("run",), rank=3),
-    Key("p,left_square_bracket,pageup", "p [ PgUp", "page(-1)", "", "the page of charts before", ("run",)),
-    Key("tab", "tab", "chart(1)", "", "choose the next chart", ("run",)),
-    Key("shift+tab", "shift+tab", "chart(-1)", "", "choose the chart before", ("run",)),
+    Key("escape,backspace", "esc", "back", "back",
+        "back: from one chart to all, from a pane to the charts, to the list of runs", ("run",), rank=1),
+    Key("1", "1", "pane(0)", "", "charts", ("run",)),
+    Key("2", "2", "pane(1)", "", "signals: what is wrong, since when, evidence, advice", ("run",)),
+    Key("3", "3", "pane(2)", "", "output of the training", ("run",)),
+    Key("4", "4", "pane(3)", "", "origin: configuration, code, data, seeds, environment", ("run",)),
+    Key("n,pagedown", "n PgDn", "page(1)", "more charts", "the next page of charts", ("charts",), rank=3),
+    Key("p,pageup", "p PgUp", "page(-1)", "", "the page of charts before", ("charts",)),
+    Key("tab", "tab", "chart(1)", "", "choose the next chart", ("charts",)),
+    Key("shift+tab", "shift+tab", "chart(-1)", "", "choose the chart before", ("charts",)),
     Key("enter,f", "enter f", "zoom", "zoom",
-        "the chosen chart on the whole screen, and back", ("run",), rank=2),
-    Key("y", "y", "log", "log", "logarithmic y axis on or off", ("run",), rank=4),
-    Key("x", "x", "axis", "axis", "x axis: step, epoch, time", ("run",), rank=4),
-    Key("z", "z", "smooth", "smooth", "smoothing on or off (raw curves stay, dim)", ("run",), rank=4),
+        "the chosen chart on the whole screen, and back", ("charts",), rank=2),
+    Key("y", "y", "log", "log", "logarithmic y axis on or off", ("charts",), rank=4),
+    Key("x", "x", "axis", "axis", "x axis: step, epoch, time", ("charts",), rank=4),
+    Key("z", "z", "smooth", "smooth", "smoothing on or off (raw curves stay, dim)", ("charts",), rank=4),
     Key("l", "l", "console", "output",
-        "the training's own output: some lines, many, none", ("run",), rank=5),
+        "the training's own output below the charts: some lines, many, none", ("charts",), rank=5),
+    Key("up,k", "↑ k", "scroll(-1)", "", "scroll up", ("signals", "output", "origin", "audit")),
+    Key("down,j", "↓ j", "scroll(1)", "", "scroll down", ("signals", "output", "origin", "audit")),
+    Key("pageup,b", "PgUp", "scroll(-15)", "", "a page up", ("signals", "output", "origin", "audit")),
+    Key("pagedown,space", "PgDn", "scroll(15)", "", "a page down",
+        ("signals", "output", "origin", "audit")),
+    Key("home", "Home", "edge(-1)", "", "the beginning", ("signals", "output", "origin", "audit")),
+    Key("end", "End", "edge(1)", "", "the end", ("signals", "output", "origin", "audit")),
     Key("i", "i", "info", "info",
         "everything about the run: signals with evidence, checkpoints, attempts, data",
         ("fleet", "run"), rank=4),
@@ -82,6 +96,10 @@ TABLE: Final = (
 SECTIONS: Final[tuple[tuple[Where, str], ...]] = (
     ("fleet", "List of runs"),
     ("run", "One run"),
+    ("charts", "Charts"),
+    ("signals", "Signals"),
+    ("output", "Output"),
+    ("origin", "Origin"),
     ("stop", "Safe stop"),
     ("text", "This page and the info page"),
     ("everywhere", "Everywhere"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from guardrun.events.schema import Event
 from guardrun.state.model import RunState
 
 if TYPE_CHECKING:
@@ -29,14 +30,38 @@ class RunView:
     """Whether the training runs on another host."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """What a screen needs beside the list of runs; the feed reads nothing that nobody looks at."""
+
+    curves: tuple[Path, ...] = ()
+    """Runs whose series are drawn, the most urgent first."""
+    detail: Path | None = None
+    """The run of which more is shown than curves: its output, its ranks, what its training told."""
+    console: int = 200
+    """Lines of its output, counted from the end."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Curves:
-    """The series of the run that is being looked at, and the end of its console."""
+    """The series of one run: rank 0 and the machine."""
 
     path: Path
     series: Mapping[str, Series]
     version: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detail:
+    """What else the files of one run tell."""
+
+    path: Path
+    version: int
     console: tuple[str, ...] = ()
+    ranks: Mapping[int, Mapping[str, Series]] = field(default_factory=dict)
+    """Series by rank, rank 0 included; one entry when there is one process."""
+    told: Mapping[str, Sequence[Event]] = field(default_factory=dict)
+    """Rank 0's events by kind: settings, data, split, sanity, checkpoint …"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +69,9 @@ class Snapshot:
     """Everything the dashboard shows."""
 
     runs: tuple[RunView, ...] = ()
-    curves: Curves | None = None
+    curves: Mapping[Path, Curves] = field(default_factory=dict)
+    """Of the runs that were wanted, as far as they are read."""
+    detail: Detail | None = None
     loading: bool = True
     """Whether history is still being read."""
     problem: str = ""
@@ -57,10 +84,12 @@ class Snapshot:
     def of(
         runs: tuple[RunView, ...],
         *,
-        curves: Curves | None = None,
+        curves: Mapping[Path, Curves] | None = None,
+        detail: Detail | None = None,
         loading: bool = False,
         problem: str = "",
         roots: tuple[str, ...] = (),
     ) -> Snapshot:
         """A snapshot with its index."""
-        return Snapshot(runs, curves, loading, problem, roots, {run.path: run for run in runs})
+        by_path = {run.path: run for run in runs}
+        return Snapshot(runs, curves or {}, detail, loading, problem, roots, by_path)

@@ -90,13 +90,14 @@ def _read(paths: Sequence[Path]) -> tuple[list[RunView], bool]:
     """Every run, and whether all of their history was read in time."""
     from guardrun.following.fleet import Fleet
     from guardtui.feed import Reader
+    from guardtui.snapshot import Wants
 
     fleet = Fleet(paths)
     reader = Reader(())
     deadline = time.monotonic() + _READ_LIMIT_S
     try:
         while True:
-            snapshot = reader.read(fleet, None)
+            snapshot = reader.read(fleet, Wants())
             if not reader.loading or time.monotonic() > deadline:
                 return list(snapshot.runs if snapshot else reader.views), not reader.loading
     finally:

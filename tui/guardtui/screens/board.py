@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, cast
 
 from textual.screen import Screen
 
 from guardtui.bindings import is_acting
 from guardtui.glyphs import Glyphs
-from guardtui.snapshot import Snapshot
+from guardtui.snapshot import Snapshot, Wants
 
 if TYPE_CHECKING:
     from guardtui.app import Dashboard
@@ -18,12 +17,9 @@ if TYPE_CHECKING:
 class BoardScreen(Screen[None]):
     """A screen of the dashboard. It draws ``board.snapshot`` and holds no data of its own."""
 
-    has_curves: ClassVar[bool] = False
-    """Whether this screen draws the curves of a run."""
-
     @property
-    def looks_at(self) -> Path | None:
-        """The run whose curves it draws."""
+    def wants(self) -> Wants | None:
+        """What it needs beside the list of runs; None: what the screen below needs."""
         return None
 
     @property

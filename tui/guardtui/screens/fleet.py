@@ -13,7 +13,7 @@ from textual.widgets import Input
 
 from guardtui.bindings import bindings_for
 from guardtui.screens.board import BoardScreen
-from guardtui.snapshot import RunView, Snapshot
+from guardtui.snapshot import RunView, Snapshot, Wants
 from guardtui.viewmodel.fleet_title import empty_lines, title_line
 from guardtui.viewmodel.ordering import ORDERS, arranged
 from guardtui.widgets.fleet_table import FleetTable
@@ -33,7 +33,6 @@ _TALL = 34
 class FleetScreen(BoardScreen):
     """The list of runs."""
 
-    has_curves = True
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("fleet")]
     CSS = """
     FleetScreen #title { padding: 0 1; margin-bottom: 1; }
@@ -66,8 +65,13 @@ class FleetScreen(BoardScreen):
         yield KeyBar("fleet", readonly=self.board.readonly)
 
     @property
-    def looks_at(self) -> Path | None:
-        """The run in the preview, where there is room for one."""
+    def wants(self) -> Wants:
+        """The curves of the run in the preview, where there is room for one."""
+        previewed = self._previewed
+        return Wants() if previewed is None else Wants(curves=(previewed,))
+
+    @property
+    def _previewed(self) -> Path | None:
         roomy = self.has_class("-wide") or self.has_class("-tall")
         return self.selected.path if roomy and self.selected else None
 
@@ -110,8 +114,8 @@ class FleetScreen(BoardScreen):
     def _preview(self) -> None:
         self.board.look()
         view = self.selected
-        if view is not None and self.looks_at is not None:
-            self._shown_preview().show_run(view, self.board.snapshot.curves)
+        if view is not None and self._previewed is not None:
+            self._shown_preview().show_run(view, self.board.snapshot.curves.get(view.path))
 
     def _shown_preview(self) -> Preview:
         """The preview, made when it is first needed."""
@@ -153,7 +157,7 @@ class FleetScreen(BoardScreen):
     def action_info(self) -> None:
         """Everything about the selected run."""
         if self.selected is not None:
-            self.board.open_info(self.selected.path)
+            self.board.open_run(self.selected.path, "origin")
 
     def action_order(self) -> None:
         """The next order."""

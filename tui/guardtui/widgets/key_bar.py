@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 from textual import events
 
 from guardtui.keys import Where, keys_for
 from guardtui.text import line, width_of
 from guardtui.widgets.choices import Choices, Item
 
+_OWNERS: Final[dict[Where, str]] = {"everywhere": "app.", "fleet": "", "run": "", "stop": "", "text": ""}
+"""Whose action a key of this place calls when its label is clicked; a pane's: the focused widget's."""
 
-def bar_items(where: Where, width: int, *, readonly: bool) -> list[Item]:
+
+def bar_items(places: Sequence[Where], width: int, *, readonly: bool) -> list[Item]:
     """Key and label with the action, in the order of the table, as many as fit into ``width`` cells;
     what does not fit with its whole label is tried with the first word of it."""
-    places: tuple[tuple[Where, str], ...] = ((where, ""), ("everywhere", "app."))
     keys = [
-        (key, owner) for place, owner in places for key in keys_for(place, readonly=readonly) if key.label
+        (key, _OWNERS.get(place, "focused."))
+        for place in (*places, "everywhere")
+        for key in keys_for(place, readonly=readonly)
+        if key.label
     ]
     kept: dict[int, Item] = {}
     for number in sorted(range(len(keys)), key=lambda number: keys[number][0].rank):
@@ -34,11 +42,16 @@ class KeyBar(Choices):
     KeyBar { dock: bottom; height: 1; padding: 0 1; background: $panel; }
     """
 
-    def __init__(self, where: Where, *, readonly: bool) -> None:
+    def __init__(self, *places: Where, readonly: bool) -> None:
         super().__init__()
-        self._where: Where = where
+        self._places = places
         self._readonly = readonly
 
     def on_resize(self, event: events.Resize) -> None:
         """Choose again what fits."""
-        self.offer(bar_items(self._where, self.content_size.width, readonly=self._readonly))
+        self.offer_keys_of(*self._places)
+
+    def offer_keys_of(self, *places: Where) -> None:
+        """The keys that matter here, the nearest place first."""
+        self._places = places
+        self.offer(bar_items(places, self.content_size.width, readonly=self._readonly))

@@ -70,7 +70,7 @@ class Preview(Widget):
 
     def _show_charts(self, view: RunView, curves: Curves | None, height: int) -> None:
         charts = list(self.query(Chart))
-        if curves is None or curves.path != view.path:
+        if curves is None:
             for chart in charts:
                 chart.show(_UNREAD)  # never the curves of the run that was selected before
             return
