@@ -36,6 +36,8 @@ class Past(NamedTuple):
     """The seed that its training told; None: none, or several."""
     seeded: bool
     """Whether it called run.seed() at all."""
+    joined: bool
+    """Whether it used the library: its script can read the seed, as run.config["seed"]."""
 
 
 class Repeated(NamedTuple):
@@ -65,10 +67,12 @@ def look_back(path: Path) -> Past:
     if state.status.live:
         raise UserError(f"{path.name} is still {state.status.value}", hint=f"guard stop {path}, or wait")
     curves, machine = curves_of(follower)
+    joined = follower.has_library
     follower.close()
     seeds = list(_seeds(paths))
     seed = seeds[0] if len(set(seeds)) == 1 else None
-    return Past(paths, read_attempt(paths, numbers[-1]), state, curves, machine, seed, bool(seeds))
+    attempt = read_attempt(paths, numbers[-1])
+    return Past(paths, attempt, state, curves, machine, seed, bool(seeds), joined)
 
 
 def curves_of(follower: RunFollower) -> tuple[Curves, tuple[str, ...]]:
