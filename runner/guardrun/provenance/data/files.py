@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from guardrun.provenance.data.hashing import spaced_rows
+from guardrun.provenance.data.items import ROWS
 from guardrun.provenance.data.not_a_table import NotATable
-from guardrun.provenance.data.table import ELEMENTS, MAPPED_ROWS, ROWS, Table, is_large_map
+from guardrun.provenance.data.table import ELEMENTS, MAPPED_ROWS, Table, is_large_map
 
 TEXT_ROWS = 200_000
 """Lines of a text table that are read: a second or two; the rest is counted."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from guardrun.provenance.data.hashing import Around, Unknown, items_are_random, spaced_rows
 from guardrun.provenance.data.not_a_table import NotATable
@@ -15,7 +16,8 @@ _LEAST_READ = 8
 """Where the time does not suffice for so many items, there are no statistics."""
 
 
-class Items(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Items:
     """What was read: columns of the chosen rows (None: all), and what there is to say of it."""
 
     columns: dict[str, Any]
