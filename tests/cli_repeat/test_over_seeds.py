@@ -12,6 +12,7 @@ from guardrun.cli.repeat_words import takes_the_seed, whole_numbers, with_seed_r
 from guardrun.errors import UserError
 from guardrun.provenance.recipes import recipe_of
 from toy_project import make_project, runs_of
+from waiting import wait_for
 
 
 @pytest.fixture
@@ -92,3 +93,52 @@ def test_what_is_no_list_of_seeds_is_refused(text: str) -> None:
 
 def test_lists_and_ranges_of_seeds() -> None:
     assert whole_numbers("1,5, 7-9", "--seeds") == [1, 5, 7, 8, 9]
+
+
+FROM_THE_CONFIGURATION = """
+import random, guardrun
+with guardrun.start() as run:
+    dice = random.Random({seed})
+    for _ in run.steps(range(10)):
+        run.log(loss=dice.random())
+"""
+
+
+def test_a_seed_that_the_script_reads_from_its_configuration_reaches_it(project: Path) -> None:
+    (project / "train.py").write_text(FROM_THE_CONFIGURATION.format(seed='run.config["seed"]'))
+    assert guard("run", "config.yaml", cwd=project).returncode == 0
+    done = guard("repeat", "toy", "--seeds", "2,3", "--parallel", "2", "--json", cwd=project)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["same_curves"] == []
+    losses = [[e["train/loss"] for e in events(run, kind="metrics")] for run in runs_of(project)]
+    assert len({tuple(one) for one in losses}) == 3
+
+
+def test_seeds_that_reach_nothing_are_told_by_their_equal_curves(project: Path) -> None:
+    """Of a repeat beside its run, and of a sweep: nothing else could tell."""
+    (project / "train.py").write_text(FROM_THE_CONFIGURATION.format(seed=7))
+    assert guard("run", "config.yaml", cwd=project).returncode == 0
+    done = guard("repeat", "toy", "--seeds", "2", "--json-file", "told.json", cwd=project)
+    assert done.returncode == 4, done.stderr
+    assert "the seeds 1, 2 gave the very same curves" in " ".join(done.stdout.split())
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    (pair,) = json.loads((project / "told.json").read_text())["same_curves"]
+    assert [one["seed"] for one in pair] == [1, 2]
+
+    swept = guard("sweep", "config.yaml", "--seeds", "5,6", "--json", cwd=project)
+    assert swept.returncode == 4, swept.stderr
+    assert json.loads(swept.stdout)["same_curves"]
+
+
+def test_repeats_over_seeds_can_go_on_detached_and_a_repeat_as_it_was_cannot(project: Path) -> None:
+    assert guard("run", "config.yaml", "params.epochs=1", cwd=project).returncode == 0
+    done = guard("repeat", "toy", "--seeds", "2", "--detach", "--json-file", "end.json", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert "1 run; it goes on without this terminal" in done.stdout
+    end = wait_for(lambda: (project / "end.json").exists() and (project / "end.json").read_text(), 60)
+    assert json.loads(end)["runs"][0]["status"] == "finished"
+
+    refused = guard("repeat", "toy", "--detach", cwd=project)
+    assert refused.returncode == 2
+    assert "--detach belongs to --seeds" in refused.stderr

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from guard_process import events, guard, processes_of, show, start_guard
+from guard_process import GUARD, events, guard, processes_of, show, start_guard
 from guardrun.cli.sweep import grid, values_of
 from guardrun.errors import UserError
 from toy_project import make_project, runs_of
@@ -78,6 +82,53 @@ def test_ctrl_c_stops_what_runs_safely_and_starts_no_more(project: Path) -> None
     runs = runs_of(project)
     assert [show(run)["reason"] for run in runs] == ["stop:sigint"] * 2
     assert [processes_of(run) for run in runs] == [[], []]
+
+
+def test_a_detached_sweep_goes_on_without_its_terminal_and_is_stopped_by_its_process(project: Path) -> None:
+    """As over SSH: a terminal of its own, closed as soon as the command has returned."""
+    ssh = f"{shlex.join([*GUARD, 'sweep', 'config.yaml', 'params.lr=1,2,3', 'params.pause=0.02'])} --detach"
+    done = subprocess.run(
+        ["script", "-qec", f"{ssh} params.epochs=500", "/dev/null"], cwd=project, capture_output=True,
+        text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout
+    assert "they go on without this terminal" in done.stdout
+    pid = int(re.search(r"kill (\d+)", done.stdout)[1])
+    log = project / re.search(r"tail -f (\S+)", done.stdout)[1]
+    wait_for(lambda: training(project), 60, what="a run that trains")
+    assert os.getsid(pid) == pid
+    os.kill(pid, signal.SIGTERM)
+    wait_for(lambda: "not started" in log.read_text(), 60, what="the summary in the log")
+    (run,) = runs_of(project)
+    assert show(run)["reason"] == "stop:sigterm"
+    assert (project / ".guardrun/.gitignore").read_text() == "*\n"
+
+
+def test_a_detached_sweep_runs_to_its_end_and_writes_its_summary(project: Path) -> None:
+    done = guard(
+        "sweep", "config.yaml", "params.lr=1,2", "params.epochs=1", "--detach", "--json", "--json-file",
+        "end.json", cwd=project,
+    )  # fmt: skip
+
+    told = json.loads(done.stdout)
+    assert (told["detached"], told["started"], told["runs"]) == (True, True, 2)
+    end = wait_for(lambda: (project / "end.json").exists() and (project / "end.json").read_text(), 60)
+    assert [run["status"] for run in json.loads(end)["runs"]] == ["finished", "finished"]
+
+
+def test_a_detached_sweep_that_can_start_nothing_says_so_at_once(project: Path) -> None:
+    (project / "runs").symlink_to("/dev/null/nowhere")
+    done = guard("sweep", "config.yaml", "params.lr=1,2", "--detach", cwd=project)
+    assert done.returncode == 1
+    assert "no run of the group was started" in done.stderr
+    assert "could not be started" in done.stderr
+
+
+def test_a_detached_dry_run_makes_no_sense(project: Path) -> None:
+    done = guard("sweep", "config.yaml", "params.lr=1,2", "--detach", "--dry-run", cwd=project)
+    assert done.returncode == 2
+    assert "exclude each other" in done.stderr
 
 
 def test_a_dry_run_shows_every_command_and_starts_nothing(project: Path) -> None:

@@ -14,6 +14,7 @@ import click
 
 from guardrun.cli.output import FOUND, write_json
 from guardrun.errors import UserError
+from guardrun.events.own_folder import own_folder
 from guardrun.reading.plain_text import plain
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from guardrun.judging.sanity_model import Item
 
 _GB: Final = 1024**3
-_KEPT: Final = Path(".guardrun", "check-runs")
+_KEPT: Final = "check-runs"
 
 
 @click.command(
@@ -117,13 +118,11 @@ def _folder(file: Path, keep: bool) -> Path:
     """Where the trainings are recorded: a folder that goes, or one beside the configuration that stays."""
     if not keep:
         return Path(tempfile.mkdtemp(prefix="guard-check-"))
-    place = file.resolve().parent / _KEPT
-    folder = place / time.strftime("%Y-%m-%d_%H-%M-%S")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (place.parent / ".gitignore").write_text("*\n")
+        folder = own_folder(file.resolve().parent, _KEPT) / time.strftime("%Y-%m-%d_%H-%M-%S")
+        folder.mkdir(exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot write to {place}: {error.strerror or error}") from error
+        raise UserError(f"cannot write beside {file}: {error.strerror or error}") from error
     return folder
 
 

@@ -41,7 +41,7 @@ def command(
     With --seeds: its configuration with other seeds, one run after the other or --parallel at a time, as a
     group. Without: its recorded commit, changes, untracked sources, configuration and seed, in a temporary
     folder; then every number is compared with RUN's. Exit code: 0 the numbers are equal (or all seeds ended
-    well), 4 they are not.
+    well), 4 they are not (or two seeds gave the very same curves).
 
     KEY=SECRET gives again what RUN's configuration held and guard did not record.
     """
@@ -50,12 +50,15 @@ def command(
     path = resolve_run(run, typed["runs_dir"]).resolve()
     if seeds is not None:
         return _over_seeds(path, list(words), whole_numbers(seeds, "--seeds"), **typed)
+    if typed.pop("detach"):
+        raise UserError("--detach belongs to --seeds: a repeat as it was ends with a comparison",
+                        hint="tmux keeps it alive")  # fmt: skip
     return _as_it_was(path, list(words), tolerance=tolerance, keep=keep, **typed)
 
 
 def _over_seeds(
     path: Path, words: list[str], seeds: list[int], *, runs_dir: Path, parallel: int, group: str | None,
-    dry_run: bool, as_json: bool, json_file: Path | None,
+    detach: bool, dry_run: bool, as_json: bool, json_file: Path | None,
 ) -> int:  # fmt: skip
     from guardrun.cli.launch import plan
     from guardrun.cli.reproducing import look_back
@@ -65,7 +68,7 @@ def _over_seeds(
     past = look_back(path)
     name = run_name(path)
     raw = with_seed_reference(raw_of(past.attempt, name))
-    if not (past.seeded or takes_the_seed(raw)):
+    if not (past.joined or takes_the_seed(raw)):
         raise UserError(
             f"nothing hands a seed to the training of {name}: all repeats would be alike, or by chance",
             hint='call run.seed() in the script, or pass it on: args: [--seed, "${seed}"]',
@@ -82,7 +85,7 @@ def _over_seeds(
     _say_other_code(past.attempt)
     return launch_group(
         siblings, chosen, runs_dir=runs_dir, parallel=parallel, parent=path.name, dry_run=dry_run,
-        as_json=as_json, json_file=json_file,
+        detach=detach, as_json=as_json, json_file=json_file, beside=[path],
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -76,13 +76,16 @@ class GroupRun:
     """Starts siblings, never more than ``parallel`` at a time, and waits for all of them."""
 
     def __init__(
-        self, siblings: Sequence[Sibling], *, runs_dir: Path, parallel: int, parent: str | None = None
-    ) -> None:
+        self, siblings: Sequence[Sibling], *, runs_dir: Path, parallel: int, parent: str | None = None,
+        on_start: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
+        """``on_start`` is called whenever a run has started."""
         self._waiting = list(siblings)
         self._order = {id(sibling): place for place, sibling in enumerate(siblings)}
         self._runs_dir = runs_dir
         self._parallel = parallel
         self._parent = parent
+        self._on_start = on_start
         self._running: list[_Running] = []
         self._ended: list[Ended] = []
         self.stopped_by: int | None = None
@@ -123,6 +126,7 @@ class GroupRun:
             return
         _say(sibling, os.path.relpath(paths.root))
         self._running.append(_Running(sibling, paths, supervisor))
+        self._on_start()
 
     def _turn(self) -> None:
         for one in list(self._running):

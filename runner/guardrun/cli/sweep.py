@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from guardrun.cli.output import write_json
+from guardrun.cli.output import FOUND, write_json
 from guardrun.cli.repeat_words import renamed, whole_numbers
 from guardrun.errors import UserError
 from guardrun.reading.plain_text import plain
@@ -28,6 +29,8 @@ def group_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--parallel", type=click.IntRange(1), default=1, show_default=True,
                      help="So many runs at a time."),
         click.option("--group", help="Name of the group."),
+        click.option("--detach", is_flag=True,
+                     help="Return at once; the group goes on without this terminal."),
         click.option("--dry-run", is_flag=True, help="Show what would be run, and run nothing."),
         click.option("--runs-dir", type=click.Path(path_type=Path, file_okay=False), default=Path("runs"),
                      envvar="GUARDRUN_RUNS_DIR", show_default=True,
@@ -47,14 +50,17 @@ def group_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--seeds", help="Every setting with each of these seeds: 1,2,3 or 1-3.")
 @group_options
 def command(
-    words: tuple[str, ...], seeds: str | None, parallel: int, group: str | None, dry_run: bool,
-    runs_dir: Path, as_json: bool, json_file: Path | None,
+    words: tuple[str, ...], seeds: str | None, parallel: int, group: str | None, detach: bool,
+    dry_run: bool, runs_dir: Path, as_json: bool, json_file: Path | None,
 ) -> int:  # fmt: skip
     """Run every combination of the values as a group, one after the other or --parallel at a time.
 
     Each run has a supervisor of its own, as under `guard run --detach`. A run that fails stops no other.
-    Ctrl-C stops the running ones safely and starts no more. Exit code: 0 all ended well, 1 one failed,
-    5 a stop had to be forced, 3 one was aborted by a signal; 130 and 143 after Ctrl-C and SIGTERM.
+    Ctrl-C stops the running ones safely and starts no more. With --detach the command ends as soon as the
+    first run has started, and the rest goes on even when the SSH connection is closed.
+
+    Exit code: 0 all ended well, 1 one failed, 5 a stop had to be forced, 3 one was aborted by a signal,
+    4 two seeds gave the very same curves; 130 and 143 after Ctrl-C and SIGTERM.
     """
     from guardrun.provenance.config import load_config
 
@@ -72,7 +78,7 @@ def command(
     siblings = [_sibling(file, combination, chosen) for combination in combinations]
     return launch_group(
         siblings, chosen, runs_dir=runs_dir, parallel=parallel, parent=None, dry_run=dry_run,
-        as_json=as_json, json_file=json_file,
+        detach=detach, as_json=as_json, json_file=json_file,
     )  # fmt: skip
 
 
@@ -146,28 +152,61 @@ def grid(assignments: Sequence[str], seeds: Sequence[int]) -> list[list[tuple[st
 
 def launch_group(
     siblings: Sequence[Sibling], group: str, *, runs_dir: Path, parallel: int, parent: str | None,
-    dry_run: bool, as_json: bool, json_file: Path | None,
+    dry_run: bool, detach: bool, as_json: bool, json_file: Path | None, beside: Sequence[Path] = (),
 ) -> int:  # fmt: skip
-    """Run the siblings, print the summary, and say by the exit code how it went."""
-    import sys
+    """Run the siblings, print the summary, and say by the exit code how it went.
 
-    from guardrun.cli.front import Received, end_by
-    from guardrun.cli.group_page import read_results, summary, summary_json
-    from guardrun.cli.sibling_runs import GroupRun, exit_code_of
-
+    ``beside``: earlier runs of the same settings, whose seeds ought to have made a difference, too.
+    """
+    if dry_run and detach:
+        raise UserError("--detach and --dry-run exclude each other")
     if dry_run:
         _show_plan(siblings, group, runs_dir, as_json, json_file)
         return 0
-    print(f"guard: {len(siblings)} runs as group {plain(group)}; look: guard watch {plain(str(runs_dir))}",
-          file=sys.stderr, flush=True)  # fmt: skip
-    runs = GroupRun(siblings, runs_dir=runs_dir, parallel=parallel, parent=parent)
+    work = partial(
+        _run_group, siblings, group, runs_dir=runs_dir, parallel=parallel, parent=parent,
+        as_json=as_json and not detach, json_file=json_file, beside=beside,
+    )  # fmt: skip
+    return _detach(work, siblings, group, runs_dir, as_json) if detach else work(lambda: None)
+
+
+def _detach(
+    work: Callable[[Callable[[], None]], int], siblings: Sequence[Sibling], group: str, runs_dir: Path,
+    as_json: bool,
+) -> int:  # fmt: skip
+    from guardrun.cli.detaching import detach, new_log
+    from guardrun.cli.group_page import detached_json, detached_lines
+
+    gone = detach(work, new_log(runs_dir, group))
+    write_json(detached_json(group, len(siblings), gone), to_stdout=as_json, file=None)
+    if not gone.started:
+        said = gone.log.read_text("utf-8", "replace")[-2000:]
+        raise UserError(f"no run of the group was started; {gone.log} says why", hint=said, exit_code=1)
+    if not as_json:
+        click.echo("\n".join(detached_lines(group, len(siblings), gone, runs_dir)))
+    return 0
+
+
+def _run_group(
+    siblings: Sequence[Sibling], group: str, on_start: Callable[[], None], *, runs_dir: Path,
+    parallel: int, parent: str | None, as_json: bool, json_file: Path | None, beside: Sequence[Path],
+) -> int:  # fmt: skip
+    import sys
+
+    from guardrun.cli.front import Received, end_by
+    from guardrun.cli.group_page import read_results, runs_words, same_curves, summary, summary_json
+    from guardrun.cli.sibling_runs import GroupRun, exit_code_of
+
+    look = f"look: guard watch {plain(str(runs_dir))}"
+    print(f"guard: {runs_words(len(siblings))} as group {plain(group)}; {look}", file=sys.stderr, flush=True)
+    runs = GroupRun(siblings, runs_dir=runs_dir, parallel=parallel, parent=parent, on_start=on_start)
     with Received() as received:
         ended = runs.run(received)
-    code = exit_code_of(ended)
-    results = read_results(ended)
-    write_json(summary_json(group, results, code), to_stdout=as_json, file=json_file)
+    results, alike = read_results(ended), same_curves(ended, beside)
+    code = exit_code_of(ended) or (FOUND if alike else 0)
+    write_json(summary_json(group, results, code, alike), to_stdout=as_json, file=json_file)
     if not as_json:
-        click.echo("\n".join(summary(group, results)))
+        click.echo("\n".join(summary(group, results, alike)))
     return end_by(runs.stopped_by) if runs.stopped_by is not None else code
 
 
@@ -175,6 +214,8 @@ def _show_plan(
     siblings: Sequence[Sibling], group: str, runs_dir: Path, as_json: bool, json_file: Path | None
 ) -> None:
     import shlex
+
+    from guardrun.cli.group_page import runs_words
 
     planned = [
         {"label": one.label, "name": one.loaded.config.name, "overrides": list(one.loaded.overrides),
@@ -184,7 +225,7 @@ def _show_plan(
     write_json({"group": group, "dry_run": True, "runs": planned}, to_stdout=as_json, file=json_file)
     if as_json:
         return
-    what = f"{len(siblings)} runs below {runs_dir} as group {group}"
+    what = f"{runs_words(len(siblings))} below {runs_dir} as group {group}"
     click.echo(plain(f"# would start {what}; nothing was started"))
     for one in siblings:
         click.echo(plain(f"{one.label}  # {shlex.join(one.launch.command)}"))

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from guardrun.events.atomic import write_atomic
+from guardrun.events.own_folder import OWN, own_folder
 from guardrun.following.small_files import read_json
 from guardrun.provenance.recipes import recipe_of
 
-FOLDER: Final = Path(".guardrun", "checks")
+FOLDER: Final = Path(OWN, "checks")
 _MOST_FILES: Final = 2000
 _HASH: Final = re.compile(r"[0-9a-f]{16,64}\Z")
 
@@ -71,12 +72,7 @@ def save_check(config_sha256: str, commit: str | None, result: Mapping[str, Any]
     ``commit`` is what ``code_of`` says of the git facts. Items of an older result of the same configuration
     and code that this one did not run again (``--only``) stay. Raises OSError.
     """
-    place = folder / FOLDER
-    place.mkdir(parents=True, exist_ok=True)
-    ignore = folder / FOLDER.parts[0] / ".gitignore"
-    if not ignore.exists():
-        write_atomic(ignore, b"*\n", sync=False)
-    path = place / _name(config_sha256, commit)
+    path = own_folder(folder, FOLDER.name) / _name(config_sha256, commit)
     body = {
         "schema": 1, "config_sha256": config_sha256, "commit": commit, "time": time.time(),
         "result": _merged(read_json(path), result),
