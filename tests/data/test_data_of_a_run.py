@@ -254,6 +254,40 @@ def test_other_settings_that_were_measured_on_the_same_split_are_told(
     assert found == [[], [], ["test_used_early"]]
 
 
+def test_without_a_split_file_the_same_test_data_has_one_ledger_beside_the_runs(
+    begin: Begin, told: Told, events: Events, tmp_path: Path
+) -> None:
+    found = []
+    for lr, rows in ((0.1, 8), (0.2, 8), (0.3, 9)):
+        with begin(config={"lr": lr}) as run:
+            run.data("test", (np.arange(rows * 2.0).reshape(rows, 2), np.arange(rows) % 2))
+            run.evaluate({"test/loss": lr})
+        found.append(told(run))
+
+    assert found == [[], ["test_used_early"], ["data_drift"]]
+    ledgers = sorted((tmp_path / ".guardrun/test-uses").iterdir(), key=lambda path: path.stat().st_size)
+    assert [len(path.read_text().splitlines()) for path in ledgers] == [2, 4]
+    assert events(run, "test_use")[-1]["ledgers"] == [str(ledgers[0])]
+    assert (tmp_path / ".guardrun/.gitignore").read_text() == "*\n"
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == {
+        path.parent.name for path in tmp_path.glob("runs/*/run.json")
+    }
+
+
+def test_test_data_without_a_hash_and_a_ledger_that_cannot_be_written_hurt_nothing(
+    begin: Begin, events: Events, tmp_path: Path
+) -> None:
+    (tmp_path / ".guardrun").write_text("a file is in the way")
+    with begin() as run:
+        run.data("test", iter([1]))
+        run.evaluate({"test/loss": 1.0})
+        assert [use["ledgers"] for use in events(run, "test_use")] == [[], []]
+        run.data("test_b", np.arange(4))
+        run.log(loss=1.0)
+
+    assert any("not in the ledger" in note["text"] for note in events(run, "note"))
+
+
 def test_an_overlapping_split_is_told_and_a_changed_one_refused(
     begin: Begin, told: Told, tmp_path: Path
 ) -> None:

@@ -124,12 +124,12 @@ def test_the_ledger_is_no_part_of_the_data_beside_it(tmp_path: Path) -> None:
 def test_uses_are_entered_in_order_and_a_torn_line_is_passed_over(tmp_path: Path) -> None:
     file = tmp_path / "splits.json"
     write_split(file, PARTS)
-    enter_use(file, {"run_id": "one", "via": "metric"})
+    enter_use(ledger_of(file), {"run_id": "one", "via": "metric"})
     with ledger_of(file).open("ab") as ledger:
         ledger.write(b'{"event": "test_use", "ru\n\xff\n[]\n')
-    enter_use(file, {"run_id": "two", "via": "data"})
+    enter_use(ledger_of(file), {"run_id": "two", "via": "data"})
 
-    assert [use["run_id"] for use in uses(file)] == ["one", "two"]
+    assert [use["run_id"] for use in uses(ledger_of(file))] == ["one", "two"]
     assert sealed_hash(file) == split_hash(PARTS)
 
 
@@ -158,6 +158,7 @@ def test_other_settings_that_saw_the_test_split_are_told_and_other_seeds_are_not
     assert judged() == judged(entry("me", "r2", 1)) == []
     assert judged(entry("a", "r1", 2), entry("b", "r1", 3)) == []
     assert judged(entry("a", "r1", 1)) == ["test_used_twice"]
+    assert judge_ledger([entry("a", "r1", 1)], "me", "r1", 1, parent="a") == []
     assert judged(entry("a", "r2", 1)) == ["test_used_early"]
     assert judged(entry("a", "r2", 1, via="data")) == []
 

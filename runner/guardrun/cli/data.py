@@ -83,7 +83,7 @@ def split(
     """
     from guardrun.cli.data_page import split_page
     from guardrun.provenance.data.ledger import uses
-    from guardrun.provenance.data.splits import judge_split, open_split, random_parts, write_split
+    from guardrun.provenance.data.splits import judge_split, ledger_of, open_split, random_parts, write_split
 
     if parts is None:
         found, sha256 = open_split(file)
@@ -93,7 +93,7 @@ def split(
     findings = judge_split(found)
     document = {
         "path": str(file), "sha256": sha256, "counts": {name: len(ids) for name, ids in found.items()},
-        "test_uses": uses(file), "findings": findings,
+        "test_uses": uses(ledger_of(file)), "findings": findings,
     }  # fmt: skip
     write_json(document, to_stdout=as_json, file=json_file)
     if not as_json:

@@ -39,7 +39,7 @@ class DataRecords:
     ) -> None:
         self._session = session
         self._hashes = hashes
-        self.tests = TestUses(session, seed)
+        self.tests = TestUses(session, seed, self._parent)
         self.known: dict[str, dict[str, Any]] = {}
         """Name -> the record, with the statistics of every position."""
         self.examples: dict[str, Any] = {}
@@ -74,7 +74,7 @@ class DataRecords:
                 self._session.trouble(f"no statistics of {name}", error)
         self._session.emit(DATA, **shown(record))
         if is_test(name):
-            self.tests.opened(name)
+            self.tests.opened(name, record["sha256"])
         if sha256 is not None:
             _refuse_other(name, record, sha256)
 
@@ -132,7 +132,8 @@ class DataRecords:
         return found + judge_moves(name, self.examples.get(name), read_examples(source.folder), source.source)
 
     def _parent(self) -> str | None:
-        assert self._session.paths is not None
+        if self._session.paths is None:
+            return None
         try:
             found = json.loads(self._session.paths.run_json.read_bytes()).get("parent")
         except (OSError, ValueError, AttributeError):

@@ -1,4 +1,7 @@
-"""The test split is sealed: each use of it is an event, and an entry in the ledger beside the split file."""
+"""The test split is sealed: each use of it is an event, and an entry in a ledger that all runs share.
+
+The ledger lies beside the split file; without one beside the runs folder, by the hash of the test data.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +22,22 @@ class TestUses:
 
     __test__ = False
 
-    def __init__(self, session: Session, seed: Callable[[], int | None]) -> None:
+    def __init__(
+        self, session: Session, seed: Callable[[], int | None], parent: Callable[[], str | None]
+    ) -> None:
         self._session = session
         self._seed = seed
+        self._parent = parent
         self.split_file: Path | None = None
         self._steps: list[int] = []
         self._said: set[str] = set()
         self._opened: set[str] = set()
+        self._hashes: set[str] = set()
 
-    def opened(self, name: str) -> None:
-        """The script asked for the test data."""
+    def opened(self, name: str, sha256: str | None) -> None:
+        """The script asked for the test data, which has this hash."""
+        if sha256:
+            self._hashes.add(sha256)
         if name not in self._opened:
             self._opened.add(name)
             self._guarded(name, "data", self._session.progress.step)
@@ -59,7 +68,8 @@ class TestUses:
             self._enter(name, via, step)
         except Exception as error:  # a read-only folder must not keep anybody from training
             session.trouble("the use of the test split is not in the ledger", error)
-        session.emit(TEST_USE, name=name, via=via, step=step, findings=findings)
+        ledgers = [str(ledger) for ledger in self._ledgers()]
+        session.emit(TEST_USE, name=name, via=via, step=step, ledgers=ledgers, findings=findings)
 
     def _judge(self, via: str) -> list[dict[str, Any]]:
         from guardrun.provenance.data.ledger import OPENED, judge_ledger, uses
@@ -67,8 +77,9 @@ class TestUses:
         if via == OPENED:
             return []
         found = self._of_this_run(trained_after=len(set(self._steps)) > 1)
-        if self.split_file is not None and not under_check():
-            found += judge_ledger(uses(self.split_file), self._run_id(), self._result(), self._seed())
+        entries = [entry for ledger in self._ledgers() for entry in uses(ledger)]
+        if entries:
+            found += judge_ledger(entries, self._run_id(), self._result(), self._seed(), self._parent())
         return found
 
     def _of_this_run(self, *, trained_after: bool) -> list[dict[str, Any]]:
@@ -84,11 +95,25 @@ class TestUses:
     def _enter(self, name: str, via: str, step: int) -> None:
         from guardrun.provenance.data.ledger import enter_use
 
-        if self.split_file is not None and not under_check():
-            enter_use(self.split_file, {
+        for ledger in self._ledgers():
+            enter_use(ledger, {
                 "name": name, "via": via, "step": step, "run_id": self._run_id(),
                 "result": self._result(), "seed": self._seed(),
             })  # fmt: skip
+
+    def _ledgers(self) -> list[Path]:
+        """Where this run's uses are entered; nowhere for test data that has neither split file nor hash."""
+        from guardrun.provenance.data.ledger import ledger_of_data
+        from guardrun.provenance.data.splits import ledger_of
+
+        paths = self._session.paths
+        if under_check():
+            return []
+        if self.split_file is not None:
+            return [ledger_of(self.split_file)]
+        if paths is None:
+            return []
+        return [ledger_of_data(paths.root.parent, sha256) for sha256 in sorted(self._hashes)]
 
     def _run_id(self) -> str:
         return self._session.paths.root.name if self._session.paths else ""

@@ -8,10 +8,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from guardrun.events.own_folder import OWN, own_folder
 from guardrun.provenance.data.findings import Finding, finding
-from guardrun.provenance.data.splits import append_line, ledger_of, read_ledger
+from guardrun.provenance.data.hashing import LEDGER_END
+from guardrun.provenance.data.splits import append_line, read_lines
 
 USE: Final = "test_use"
+FOLDER: Final = "test-uses"
+"""Of the ledgers, below ``.guardrun``."""
 OPENED: Final = "data"
 """``via`` of a use that only loads the test split; the others measured on it."""
 EVERY_EPOCH = 3
@@ -31,14 +35,21 @@ def _without_seed(value: Any) -> Any:
     return value
 
 
-def enter_use(path: Path, entry: Mapping[str, Any]) -> None:
-    """Append a use to the ledger beside a split file. Raises OSError."""
-    append_line(ledger_of(path), {"event": USE, **entry})
+def ledger_of_data(runs: Path, sha256: str) -> Path:
+    """The ledger of test data that no split file names: beside the runs folder, by the data's hash."""
+    return runs.parent / OWN / FOLDER / f"{sha256[:32]}{LEDGER_END}"
 
 
-def uses(path: Path) -> list[dict[str, Any]]:
-    """All uses that the ledger of a split file holds, oldest first."""
-    return [entry for entry in read_ledger(path) if entry.get("event") == USE]
+def enter_use(ledger: Path, entry: Mapping[str, Any]) -> None:
+    """Append a use to a ledger; the folder of data without a split file is made. Raises OSError."""
+    if ledger.parent.name == FOLDER and ledger.parent.parent.name == OWN:
+        own_folder(ledger.parent.parent.parent, FOLDER)
+    append_line(ledger, {"event": USE, **entry})
+
+
+def uses(ledger: Path) -> list[dict[str, Any]]:
+    """All uses that a ledger holds, oldest first."""
+    return [entry for entry in read_lines(ledger) if entry.get("event") == USE]
 
 
 def judge_run_uses(steps: list[int], trained_after: bool) -> list[Finding]:
@@ -67,14 +78,21 @@ def judge_run_uses(steps: list[int], trained_after: bool) -> list[Finding]:
     return found
 
 
-def judge_ledger(entries: Iterable[Mapping[str, Any]], run_id: str, result: str, seed: Any) -> list[Finding]:
-    """Findings from the uses of other runs: tuning that has seen the test split, a result measured twice."""
+def judge_ledger(
+    entries: Iterable[Mapping[str, Any]], run_id: str, result: str, seed: Any, parent: str | None = None
+) -> list[Finding]:
+    """Findings from the uses of other runs: tuning that has seen the test split, a result measured twice.
+
+    ``parent`` is the run that this one repeats: to measure the same once more is what a repeat is for.
+    """
     others: dict[str, Mapping[str, Any]] = {}
     for entry in entries:
         if entry.get("via") != OPENED and entry.get("run_id") not in (None, run_id):
             others[str(entry["run_id"])] = entry
     same = [
-        run for run, entry in others.items() if entry.get("result") == result and entry.get("seed") == seed
+        run
+        for run, entry in others.items()
+        if entry.get("result") == result and entry.get("seed") == seed and run != parent
     ]
     other = [run for run, entry in others.items() if entry.get("result") != result]
     found: list[Finding] = []

@@ -136,8 +136,13 @@ def append_line(ledger: Path, line: Mapping[str, Any]) -> None:
 
 def read_ledger(path: Path) -> list[dict[str, Any]]:
     """The lines of a split file's ledger; what is no line is skipped."""
+    return read_lines(ledger_of(path))
+
+
+def read_lines(ledger: Path) -> list[dict[str, Any]]:
+    """The lines of a ledger, none where there is no such file; what is no line is skipped."""
     try:
-        with ledger_of(path).open("rb") as opened:
+        with ledger.open("rb") as opened:
             data = opened.read(LEDGER_BYTES)
     except OSError:
         return []
