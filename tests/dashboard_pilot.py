@@ -12,6 +12,8 @@ import numpy as np
 from rich.cells import cell_len
 from textual.pilot import Pilot
 
+from guardrun.following.console import ConsoleText
+from guardrun.following.saved import Saved
 from guardrun.series.store import Series
 from guardrun.signals.model import Signal
 from guardrun.state.model import CheckpointRef, Monitor, RunState, Status
@@ -61,14 +63,29 @@ class FakeFollower:
         self.now = state
         self.series: Any = FakeStore(curves or {})
         self.console = list(console)
+        self.text = ConsoleText()
+        self.saved = Saved()
+        self.launch: dict[str, Any] = {}
+        self.proofs: dict[tuple[str, str], Any] = {}
         self.all_told: dict[str, list[Any]] = {}
         self.caught_up = True
 
     def state(self, now: float | None = None) -> RunState:
         return self.now
 
-    def console_tail(self, lines: int) -> list[str]:
-        return self.console[-lines:]
+    def open_console(self) -> FakeFollower:
+        return self
+
+    def read(self, lines: int) -> ConsoleText:
+        """The console's end, as a ``ConsoleWindow`` hands it out."""
+        shown = tuple(self.console[-lines:])
+        first = len(self.console) - len(shown)
+        if (shown, first) != (self.text.lines, self.text.first):
+            self.text = ConsoleText(shown, first, first == 0)
+        return self.text
+
+    def list_saved(self) -> Saved:
+        return self.saved
 
 
 class FakeFleet:

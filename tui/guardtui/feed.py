@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from guardrun.events.schema import Event
 from guardrun.state.model import RunState
 from guardtui import formatting
+from guardtui.closer import Closer, Follower, series_of
 from guardtui.ownership import foreign_owner, runs_elsewhere
 from guardtui.snapshot import Curves, Detail, RunView, Snapshot, Wants
 from guardtui.text import clean
 
 if TYPE_CHECKING:
-    from guardrun.series.store import Series, SeriesStore
+    from guardrun.series.store import SeriesStore
 
 PERIOD_S: Final = 0.25
 """Four snapshots a second at most: more is not seen, and costs bytes over SSH."""
@@ -33,28 +33,6 @@ _REVIEW_S: Final = 1.0
 _REVIEW_ALL_S: Final = 30.0
 """The same for runs that are over."""
 _JOIN_S: Final = 2.0
-
-
-class Follower(Protocol):
-    """What the feed needs of ``guardrun.following.run_follower.RunFollower``."""
-
-    @property
-    def caught_up(self) -> bool:
-        """Whether all history was read."""
-
-    @property
-    def series(self) -> SeriesStore:
-        """The run's curves."""
-
-    @property
-    def all_told(self) -> Mapping[str, Sequence[Event]]:
-        """What the training told beside curves and progress."""
-
-    def state(self, now: float | None = None) -> RunState:
-        """The run at this moment."""
-
-    def console_tail(self, lines: int) -> list[str]:
-        """The end of the training's own output."""
 
 
 class FleetLike(Protocol):
@@ -153,6 +131,7 @@ class Reader:
         self._odd: dict[Path, str] = {}
         self._curves: dict[Path, Curves] = {}
         self._detail: Detail | None = None
+        self._closer: Closer | None = None
         self.loading = True
         """Whether history is still being read."""
         self._problem = ""
@@ -270,28 +249,20 @@ class Reader:
         old = self._detail
         follower = fleet.followers.get(wants.detail) if wants.detail is not None else None
         if wants.detail is None or follower is None:
-            self._detail = None
+            self._detail = self._closer = None
             return old is not None
-        console = tuple(follower.console_tail(wants.console))
-        known = (wants.detail, follower.series.version, console)
-        if old is not None and (old.path, old.version, old.console) == known:
-            return False
-        ranks = {rank: _series_of(follower.series, rank) for rank in follower.series.ranks()}
-        told = {kind: tuple(events) for kind, events in follower.all_told.items()}
-        self._detail = Detail(*known, ranks, told)
-        return True
+        if self._closer is None or self._closer.follower is not follower:
+            self._closer = Closer(wants.detail, follower)
+        self._detail = self._closer.look(wants)
+        return self._detail is not old
 
 
 def _curves_of(path: Path, store: SeriesStore) -> Curves:
     from guardrun.series.store import SYSTEM
 
-    series = _series_of(store, SYSTEM)
-    series.update(_series_of(store, 0))
+    series = series_of(store, SYSTEM)
+    series.update(series_of(store, 0))
     return Curves(path, series, store.version)
-
-
-def _series_of(store: SeriesStore, rank: int) -> dict[str, Series]:
-    return {name: store.get(name, rank) for name in store.names(rank)}
 
 
 def _named(error: Exception) -> str:

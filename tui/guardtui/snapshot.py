@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from guardrun.events.schema import Event
 from guardrun.state.model import RunState
 
 if TYPE_CHECKING:
+    from guardrun.following.saved import Saved
     from guardrun.series.store import Series
 
 
@@ -40,6 +41,8 @@ class Wants:
     """The run of which more is shown than curves: its output, its ranks, what its training told."""
     console: int = 200
     """Lines of its output, counted from the end."""
+    saved: bool = False
+    """Whether the list of its checkpoints on the disk is shown."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,10 +61,20 @@ class Detail:
     path: Path
     version: int
     console: tuple[str, ...] = ()
+    console_first: int = 0
+    """The number of the first line; a line keeps its number while lines come before and after it."""
+    console_complete: bool = True
+    """Whether the first line is the output's first."""
     ranks: Mapping[int, Mapping[str, Series]] = field(default_factory=dict)
     """Series by rank, rank 0 included; one entry when there is one process."""
     told: Mapping[str, Sequence[Event]] = field(default_factory=dict)
     """Rank 0's events by kind: settings, data, split, sanity, checkpoint …"""
+    launch: Mapping[str, Any] = field(default_factory=dict)
+    """The newest attempts/<n>.json: configuration and where each value comes from, git, packages."""
+    proofs: Mapping[tuple[str, str], Event] = field(default_factory=dict)
+    """(role, path) -> the supervisor's newest proof of that checkpoint."""
+    saved: Saved | None = None
+    """The checkpoints on the disk; None when they were not wanted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

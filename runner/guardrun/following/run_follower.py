@@ -23,12 +23,13 @@ from guardrun.events.schema import (
     Event,
 )
 from guardrun.following.acknowledging import Acknowledgement, CommandFiles, acknowledged, acknowledgement
-from guardrun.following.console import console_tail
+from guardrun.following.console import ConsoleWindow
 from guardrun.following.episodes import Episodes, recorded_signal
 from guardrun.following.group_curves import group_of
 from guardrun.following.judging import RunJudge
 from guardrun.following.liveness import gather_facts
 from guardrun.following.log_file import LogFile
+from guardrun.following.saved import Saved, list_saved
 from guardrun.following.small_files import SmallFiles
 from guardrun.series.store import SYSTEM, SeriesStore
 from guardrun.signals.context import EngineSettings, settings_of
@@ -218,9 +219,18 @@ class RunFollower:
             self._judge.compare_with(siblings)
         return anew
 
-    def console_tail(self, lines: int) -> list[str]:
-        """The last lines of the training's own output, as plain text."""
-        return console_tail(self.paths.console, lines)
+    def open_console(self) -> ConsoleWindow:
+        """The training's own output, to be read from its end."""
+        return ConsoleWindow(self.paths.console)
+
+    def list_saved(self) -> Saved:
+        """Every checkpoint folder that lies on the disk now."""
+        return list_saved(self.paths)
+
+    @property
+    def proofs(self) -> Mapping[tuple[str, str], Event]:
+        """(role, path) -> the supervisor's newest proof of that checkpoint."""
+        return self._fold.proofs
 
     def close(self) -> None:
         """Give up what is held in memory; the follower must not be polled again."""

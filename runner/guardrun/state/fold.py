@@ -85,6 +85,11 @@ class RunFold:
         source = self._sources.get(SUPERVISOR)
         return source.signals if source is not None else []
 
+    @property
+    def proofs(self) -> Mapping[tuple[str, str], Event]:
+        """(role, path) -> the supervisor's newest proof of that checkpoint."""
+        return self._sources.get(SUPERVISOR, _EMPTY).proofs
+
     def monitor_of(self, launch: Mapping[str, Any] | None) -> tuple[str, str] | None:
         """Name and mode of the metric that decides: as the training told, else as launched."""
         start = self._rank0().start
