@@ -65,7 +65,8 @@ def test_a_sound_training_passes_everything_and_leaves_only_its_result(tmp_path:
     assert by_name["baseline"]["model"] == "logistic regression"
     assert by_name["baseline"]["metric"] == "val/accuracy"
     assert by_name["determinism"]["deterministic_cost"] > 0
-    assert by_name["precision"]["speed"] > 0
+    assert by_name["precision"]["reduced"]["bf16"]["speed"] > 0
+    assert {*by_name["precision"]["reduced"], *by_name["precision"]["not_measured"]} == {"bf16", "fp16"}
     assert by_name["batch-size"]["largest"] == 640
     kept = find_check(config_fingerprint(load_config(config, []).effective), None, config.parent)
     assert kept is not None

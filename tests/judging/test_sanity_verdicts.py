@@ -14,6 +14,7 @@ from guardrun.judging import sanity_learning as learning
 from guardrun.judging import sanity_machine as machine
 from guardrun.judging.sanity_chance import lower_tail, upper_tail
 from guardrun.judging.sanity_model import CHECKS, Item, Trial, overall
+from guardrun.judging.sanity_precision import judge_precision
 
 TEN = {"kind": "classes", "count": 300, "classes": 10, "share": 0.1, "entropy": math.log(10)}
 LETTERS = {"kind": "tokens", "count": 5000, "classes": 60, "share": 0.2, "entropy": 3.0, "highest": 128}
@@ -93,7 +94,7 @@ def test_a_mode_that_the_training_did_not_acknowledge_is_unknown_and_never_passe
         learning.judge_shuffled(never, None, "shuffled-labels"), learning.judge_overfit(never),
         learning.judge_parameters(never), learning.judge_initial_loss(never),
         learning.judge_baseline(never, []),
-        machine.judge_determinism(never, never, []), machine.judge_precision(never, never, "bf16"),
+        machine.judge_determinism(never, never, []), judge_precision(never, {"bf16": never}),
         machine.judge_data(never, leakage=True),
         learning.judge_shuffled(trial({"val/accuracy": [0.1]}, refused, VAL), None, "shuffled-labels"),
     ]  # fmt: skip
@@ -213,10 +214,53 @@ def test_nan_equals_nan_and_a_remedy_that_was_measured_is_named():
     ("reduced", "verdict"), [(0.97, "pass"), (0.99, "pass"), (0.6, "fail"), (math.nan, "fail")]
 )
 def test_a_precision_that_harms_the_metric_fails(reduced: float, verdict: str):
-    item = machine.judge_precision(
-        trial({"val/accuracy": [0.98]}), trial({"val/accuracy": [reduced]}), "bf16"
+    item = judge_precision(trial({"val/accuracy": [0.98]}), {"bf16": under("bf16", reduced)})
+    assert item.verdict == verdict
+
+
+def under(name: str, accuracy: float, **answer: Any) -> Trial:
+    """A training in that precision."""
+    told = {"mode": "precision", "acknowledged": True, "dtype": name, **answer}
+    return Trial(
+        mode="precision", steps=10, answers=({**TRAIN, "name": "train"}, told),
+        curves={"val/accuracy": ([1], [accuracy])},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("bf16", "fp16", "verdict", "said"),
+    [
+        (0.98, 0.97, "pass", "0.98 in bf16; 0.97 in fp16"),
+        (0.98, math.nan, "pass", "fp16 harms this training (NaN or inf)"),
+        (0.4, 0.97, "fail", "bf16 harms this training"),
+    ],
+)
+def test_both_reduced_precisions_are_told_and_fp16_alone_is_no_failure(
+    bf16: float, fp16: float, verdict: str, said: str
+):
+    item = judge_precision(
+        trial({"val/accuracy": [0.98]}), {"bf16": under("bf16", bf16), "fp16": under("fp16", fp16)}
     )
     assert item.verdict == verdict
+    assert said in item.text
+    assert bool(item.next) == (verdict == "fail" or math.isnan(fp16))
+
+
+def test_a_precision_that_the_device_has_not_is_said_and_judges_nothing():
+    full = trial({"val/accuracy": [0.98]})
+    refused = under("fp16", 0.98, acknowledged=False, why="no float16 on cpu: not implemented")
+    beside = judge_precision(full, {"bf16": under("bf16", 0.98), "fp16": refused})
+    assert (beside.verdict, list(beside.numbers["reduced"])) == ("pass", ["bf16"])
+    assert "fp16 was not measured: no float16 on cpu: not implemented" in beside.text
+    alone = judge_precision(full, {"fp16": refused})
+    assert (alone.verdict, bool(alone.next)) == ("unknown", True)
+    never_stepped = Trial(mode="precision", steps=10, answers=({**TRAIN, "name": "train"},))
+    assert not never_stepped.acknowledged
+
+
+def test_a_script_that_honours_the_mode_itself_counts_whatever_guard_could_not_change():
+    refused = {"mode": "labels", "acknowledged": False, "name": "train", "why": "it is a path"}
+    assert trial({}, refused, {"mode": "labels", "acknowledged": True}).acknowledged
 
 
 GB = 1024.0**3

@@ -257,6 +257,16 @@ def test_autocast_holds_for_the_training_and_ends_with_it(tmp_path: Path, monkey
     assert not torch.is_autocast_enabled("cpu")
 
 
+def test_a_type_that_the_device_cannot_compute_in_is_refused_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    told = train(tmp_path, monkeypatch, 'precision:{"dtype": "float8_e4m3fn"}')
+    (answer,) = [one for one in told if one.get("dtype")]
+    assert (answer["acknowledged"], answer["device"]) == (False, "cpu")
+    assert answer["why"].startswith("no float8_e4m3fn on cpu: ")
+    assert not torch.is_autocast_enabled("cpu")
+
+
 def test_a_run_of_its_own_has_no_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("GUARDRUN_SANITY", raising=False)
     with guardrun.start(runs_dir=tmp_path) as run:

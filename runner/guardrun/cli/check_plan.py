@@ -12,6 +12,7 @@ from guardrun.judging import sanity_machine as machine
 from guardrun.judging.sanity_chance import accuracy_of, loss_of
 from guardrun.judging.sanity_gathering import exported
 from guardrun.judging.sanity_model import CHECKS, OPTIONAL, Item, Trial, troubles
+from guardrun.judging.sanity_precision import judge_precision
 from guardrun.recording import sanity as modes
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ OTHERS: Final = 1024
 FEW: Final = 32
 """Examples that are learnt by heart."""
 SHUFFLED: Final = 128
+_REDUCED: Final = {"bf16": "bfloat16", "fp16": "float16"}
 _PROBE_STEPS: Final = 4
 _LEAST_STEPS: Final = 20
 HEAD_ROOM: Final = 0.8
@@ -169,12 +171,16 @@ class Plan:
         full, key = self.plain(), self._config.precision
         if (found := troubles("precision", full)) is not None:
             return found
-        if key is None:
-            options = {**self._limits(), "dtype": "bfloat16"}
-            return machine.judge_precision(full, self._once("precision", modes.PRECISION, options), "bf16")
-        full = self._once("fp32", modes.PLAIN, self._limits(), overrides=[f"{key}=fp32"])
-        reduced = self._once("bf16", modes.PLAIN, self._limits(), overrides=[f"{key}=bf16"])
-        return machine.judge_precision(full, reduced, "bf16")
+        reduced = {}
+        if key is not None:
+            full = self._once("fp32", modes.PLAIN, self._limits(), overrides=[f"{key}=fp32"])
+        for name, dtype in _REDUCED.items():
+            if key is None:
+                options = {**self._limits(), "dtype": dtype}
+                reduced[name] = self._once(f"precision {name}", modes.PRECISION, options)
+            else:
+                reduced[name] = self._once(name, modes.PLAIN, self._limits(), overrides=[f"{key}={name}"])
+        return judge_precision(full, reduced)
 
     # -- batch size
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from guardrun.judging.checklist_origin import LEAKS
-from guardrun.judging.sanity_chance import accuracy_of, loss_of
 from guardrun.judging.sanity_model import Item, Trial, troubles
 
 _TIMES: Final = frozenset(("step_time", "data_time", "samples_per_s", "tokens_per_s"))
@@ -78,39 +77,7 @@ def step_time(trial: Trial) -> float | None:
     return statistics.median(settled) if settled else None
 
 
-# -- precision
-
-
-def judge_precision(full: Trial, reduced: Trial, dtype: str) -> Item:
-    """fp32 against a reduced precision: time, memory and the final metric."""
-    name = "precision"
-    if (found := troubles(name, full) or troubles(name, reduced)) is not None:
-        return found
-    metric = accuracy_of(full) or loss_of(full)
-    mine, theirs = (None, None) if metric is None else (full.last(metric), reduced.last(metric))
-    if metric is None or mine is None or theirs is None:
-        return Item(name, "unknown", "no validation metric to compare", "run.evaluate({'val/loss': …})")
-    times, memory = (step_time(full), step_time(reduced)), (peak(full), peak(reduced))
-    numbers: dict[str, Any] = {
-        "dtype": dtype, "metric": metric, "fp32": mine, "reduced": theirs, "step_time": times,
-        "peak_bytes": memory, "speed": times[0] / times[1] if times[0] and times[1] else None,
-    }  # fmt: skip
-    text = f"{metric} {mine:.4g} in fp32, {theirs:.4g} in {dtype}"
-    if numbers["speed"] is not None:
-        text += f"; {numbers['speed']:.2f} times the speed"
-    if memory[0] and memory[1]:
-        text += f", {memory[1] / memory[0]:.2f} times the memory"
-    higher = metric == accuracy_of(full)
-    worse = (
-        (mine - theirs > max(0.05, 0.05 * abs(mine))) if higher else (theirs - mine > 0.1 * abs(mine) + 0.05)
-    )
-    finite = all(map(math.isfinite, reduced.values("train/loss"))) and math.isfinite(theirs)
-    if not finite or worse:
-        text = f"{text}: {dtype} harms this training" + ("" if finite else " (NaN or inf)")
-        way = "stay with fp32, or keep the sensitive part (a loss, a norm, a softmax) in fp32"
-        return Item(name, "fail", text, way, numbers)
-    gains = numbers["speed"] is not None and numbers["speed"] > 1.1
-    return Item(name, "pass", text, f"{dtype} would pay here" if gains else "", numbers)
+# -- memory
 
 
 def peak(trial: Trial) -> float | None:

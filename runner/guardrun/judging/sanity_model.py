@@ -24,6 +24,9 @@ CHECKS: Final[dict[str, int]] = {
 OPTIONAL: Final = frozenset(("shuffled-inputs",))
 """Only made when they are asked for by name."""
 
+OF_THE_TRAINING: Final = frozenset(("precision",))
+"""Modes that only the training itself can answer, once it takes steps: no data set is changed."""
+
 Curve = tuple[Sequence[float], Sequence[float]]
 """Steps and values."""
 
@@ -93,10 +96,17 @@ class Trial:
 
     @property
     def acknowledged(self) -> bool:
-        """Whether the training said that it does what the mode asks; of its training data, if it has any."""
+        """Whether the training said that it does what the mode asks; of its training data, if it has any.
+
+        An answer that names no data is the script's own (``run.sanity.acknowledge()``), and what counts of a
+        mode that changes no data: a training whose data is known may still never have come under autocast.
+        """
         told = [one for one in self.answers if "acknowledged" in one]
+        own = [bool(one["acknowledged"]) for one in told if not one.get("name")]
+        if self.mode in OF_THE_TRAINING:
+            return bool(own) and all(own)
         train = [one for one in told if str(one.get("name", "")).lower().startswith("train")]
-        return any(one["acknowledged"] for one in (train or told))
+        return any(own) or any(one["acknowledged"] for one in (train or told))
 
     def values(self, name: str) -> list[float]:
         return list(self.curves[name][1]) if name in self.curves else []
@@ -118,9 +128,12 @@ def troubles(id: str, trial: Trial) -> Item | None:
             'the script must call guardrun.start() and hand its data to run.data("train", …)',
         )  # fmt: skip
     if not trial.acknowledged:
-        why = next(
-            (str(one["why"]) for one in trial.answers if one.get("why")), "no data passed through guard"
+        nothing = (
+            "it never came to run.steps or run.log"
+            if trial.mode in OF_THE_TRAINING
+            else "no data passed through guard"
         )
+        why = next((str(one["why"]) for one in trial.answers if one.get("why")), nothing)
         return Item(
             id, "unknown", f"the training did not acknowledge the mode: {why[:200]}",
             'hand arrays, tensors or data sets to run.data("train", …) and train on what it returns; '

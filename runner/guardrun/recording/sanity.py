@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 from guardrun.events.schema import SANITY
@@ -95,8 +96,7 @@ class Sanity:
         self._begun = True
         try:
             if self.mode == PRECISION:
-                self._autocast = _autocast(str(self.options.get("dtype") or "bfloat16"), self._device())
-                self._answer(self._autocast is not None, dtype=self.options.get("dtype"))
+                self._reduce_precision(str(self.options.get("dtype") or "bfloat16"))
             elif self.mode not in _OF_THE_DATA:
                 self._answer(True)
             self._start = {name: _sums(one) for name, one in self._parameters()}
@@ -121,6 +121,16 @@ class Sanity:
             self._session.trouble("the sanity mode could not tell its end", error)
 
     # -- parts
+
+    def _reduce_precision(self, dtype: str) -> None:
+        """From here on under autocast, where the device can compute in that type."""
+        device = self._device()
+        try:
+            self._autocast = _autocast(dtype, device)
+        except Exception as error:  # each backend has errors of its own
+            self._answer(False, dtype=dtype, device=device, why=f"no {dtype} on {device}: {brief(error)}")
+        else:
+            self._answer(True, dtype=dtype, device=device)
 
     def _answer(self, acknowledged: bool, **facts: Any) -> None:
         self._session.emit(SANITY, mode=self.mode, acknowledged=acknowledged, **facts)
@@ -173,12 +183,24 @@ def _sums(parameter: Any) -> tuple[float, float]:
 
 
 def _autocast(dtype: str, device: str) -> Any:
-    """The rest of the training under autocast. No cache: it would keep weights across steps."""
+    """The rest of the training under autocast. No cache: it would keep weights across steps.
+
+    Whether the device can do it is tried: autocast itself only warns, and computes in fp32. Raises whatever
+    the device says where it can't.
+    """
     torch = sys.modules.get("torch")
-    kind = getattr(torch, dtype, None)
-    if torch is None or kind is None:
-        return None
-    context = torch.autocast(device_type=device, dtype=kind, cache_enabled=False)
+    if torch is None:
+        raise RuntimeError("the training does not use torch")
+    kind = getattr(torch, dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        context = torch.autocast(device_type=device, dtype=kind, cache_enabled=False)
+    with context:
+        weight = torch.ones(2, 2, device=device, requires_grad=True)
+        product = torch.mm(torch.ones(2, 2, device=device), weight)
+        if product.dtype is not kind:
+            raise RuntimeError(f"autocast computes in {str(product.dtype).removeprefix('torch.')}")
+        torch.autograd.grad(product.float().sum(), weight)
     context.__enter__()
     return context
 
