@@ -11,6 +11,7 @@ import numpy as np
 from guardrun.judging.check_records import Check
 from guardrun.judging.checklist_model import Around, Proof
 from guardrun.judging.facts import Baseline, Deciding, Mark, RunFacts
+from guardrun.judging.log_seal import LogSeal
 from guardrun.series.store import Series
 from guardrun.state.model import Attempt, CheckpointRef, Status
 
@@ -79,9 +80,9 @@ def sound_around(**changes: Any) -> Around:
         "siblings": (sound_facts(2), sound_facts(3)),
         "check": kept_check(),
         "proof": Proof(
-            verified=True, file="checkpoints/step-200-a1/meta.json", step=200, metric=0.3,
+            verified=True, file="checkpoints/step-200-a1/meta.json", step=200, metric=0.3, sha256="b" * 64,
             meta={"commit": "c" * 40, "config_sha256": "e" * 64},
         ),
-        "kept_diff": False,
+        "kept_diff": False, "seal": LogSeal(announced={"checkpoints/step-200-a1": "b" * 64}),
     }  # fmt: skip
     return Around(**{**values, **changes})

@@ -3,105 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from audited_project import audited, kept, runs_of, verdicts
 from guardrun.cli.main import run
-from guardrun.judging.audit_gathering import launch_of
-from guardrun.judging.check_records import code_of, config_fingerprint, find_check, save_check
+from guardrun.judging.check_records import config_fingerprint, find_check, save_check
 from run_factory import RunWriter
-
-SCRIPT = """
-import sys
-import numpy as np
-import guardrun
-
-seed = int(sys.argv[1].removeprefix("--seed="))
-draw = np.random.default_rng(0)
-x = draw.normal(size=(200, 4))
-y = (x @ [1.0, -2.0, 0.5, 0.0] > 0).astype(int)
-config = {"seed": seed, "params": {"lr": 0.5}, "stop": {"patience": 9}}
-with guardrun.start(name="tiny", config=config) as run:
-    run.seed(seed)
-    run.data("train", (x[:150], y[:150]))
-    run.data("val", (x[150:], y[150:]))
-    w = np.random.default_rng(seed).normal(size=4)
-    for epoch in run.epochs(3):
-        for rows in run.steps(np.array_split(np.random.default_rng(seed + epoch).permutation(150), 10)):
-            p = 1 / (1 + np.exp(-x[rows] @ w))
-            w -= 0.5 * x[rows].T @ (p - y[rows]) / len(rows)
-            run.log(loss=float(np.mean((p - y[rows]) ** 2)))
-        loss = float(np.mean((1 / (1 + np.exp(-x[150:] @ w)) - y[150:]) ** 2))
-        path = f"weights-{seed}-{epoch}.npy"
-        np.save(path, w)
-        run.evaluate({"val/loss": loss})
-        run.register_checkpoint(path, metrics={"val/loss": loss})
-"""
-CHECKS = {"baseline": 5, "shuffled-labels": 6, "overfit": 7, "precision": 12, "batch-size": 11}
-
-
-@pytest.fixture(autouse=True)
-def _eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr("guardtui.glyphs.locale.getpreferredencoding", lambda _: "UTF-8")
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with three seeds of one real training, each its own process."""
-    project = tmp_path_factory.mktemp("project")
-    (project / "train.py").write_text(SCRIPT)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GUARDRUN_RUNS_DIR": str(project / "runs")}
-    started = [
-        subprocess.Popen([sys.executable, "train.py", f"--seed={seed}"], cwd=project, env=environment)
-        for seed in ("1", "2", "3")
-    ]
-    assert [each.wait(120) for each in started] == [0, 0, 0]
-    return project
-
-
-@pytest.fixture
-def project(trained: Path, tmp_path: Path) -> Path:
-    """A copy to break; external checkpoints are named by their absolute path, so they are made new."""
-    made = tmp_path / "project"
-    shutil.copytree(trained, made)
-    return made
-
-
-def runs_of(project: Path) -> list[Path]:
-    return sorted((project / "runs").iterdir())
-
-
-def kept(project: Path, **verdicts: str) -> Path:
-    """A result of `guard check`, kept as that command keeps it."""
-    launch = launch_of(runs_of(project)[0])
-    items = [
-        {"id": name, "seed_item": number, "verdict": verdicts.get(name.replace("-", "_"), "pass"),
-         "evidence": {"text": f"{name} measured", "metric": "val/loss", "value": 0.9},
-         "next": f"look at {name}"}
-        for name, number in CHECKS.items()
-    ]  # fmt: skip
-    return save_check(
-        config_fingerprint(launch["config"]),
-        code_of(launch["git"]),
-        {"verdict": "pass", "items": items},
-        project,
-    )
-
-
-def audited(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> Any:
-    assert run(["audit", *arguments, "--json"]) == code, capsys.readouterr().out
-    return json.loads(capsys.readouterr().out)
-
-
-def verdicts(document: dict[str, Any]) -> dict[str, str]:
-    return {item["id"]: item["verdict"] for item in document["items"]}
 
 
 def test_three_seeds_with_a_kept_check_are_green_but_for_what_nobody_measured(

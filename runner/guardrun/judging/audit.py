@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
-from guardrun.judging.checklist import ITEMS, Judged, judge_items
+from guardrun.judging.checklist import AUDIT, ITEMS, Judged, judge_items
+from guardrun.judging.checklist_intact import log_is_whole, same_story
 from guardrun.judging.checklist_model import WORSE, Answer, Around, Proof, State, failed, passed, unknown
 from guardrun.judging.facts import RunFacts
 
-AUDIT_ITEM: Final = 16
 _CHECK: Final = "guard check CONFIG --only "
 FAILED: Final = 4
 """Exit code of an audit whose answer is no."""
@@ -99,10 +99,12 @@ def audit(facts: RunFacts, around: Around) -> Audit:
         parts = [(by_id[number].item.name, number, by_id[number].answer) for number in question.items]
         if question.id == "checkpoint":
             parts.append(("hash checked now", 9, _proved(facts, around.proof)))
+            parts.append(("as the log tells", 10, same_story(facts, around)))
+            parts.append(("log is whole", 9, log_is_whole(facts, around)))
         answers.append(Answered(question, tuple(parts)))
     verdict = worst_state(answer.state for answer in answers)
-    own = ITEMS[AUDIT_ITEM - 1].judge(facts, replace(around, audited_now=verdict))
-    items = tuple(each._replace(answer=own) if each.item.id == AUDIT_ITEM else each for each in judged)
+    own = ITEMS[AUDIT - 1].judge(facts, replace(around, audited_now=verdict))
+    items = tuple(each._replace(answer=own) if each.item.id == AUDIT else each for each in judged)
     return Audit(facts, tuple(answers), items)
 
 

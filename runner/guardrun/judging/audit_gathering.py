@@ -18,10 +18,13 @@ from guardrun.judging.checklist_origin import twins
 from guardrun.judging.checklist_results import sanity_mode
 from guardrun.judging.facts import RunFacts
 from guardrun.judging.gathering import gather_facts
+from guardrun.judging.log_seal import read_seal
 from guardrun.provenance.recipes import recipe_of, tells_a_recipe
+from guardrun.provenance.tracked import kept_by_git
 from guardrun.recording.checkpoints.load import NoSuchCheckpoint
+from guardrun.recording.checkpoints.pointers import Pointer, read_pointer
 from guardrun.recording.checkpoints.prove import prove
-from guardrun.state.values import table, words
+from guardrun.state.values import words
 
 AUDIT_FILE: Final = "audit.json"
 _MOST_SIBLINGS: Final = 32
@@ -70,11 +73,14 @@ def around_of(
     """What lies on the disk about a run whose siblings are known."""
     paths = RunPaths(facts.path)
     kept = read_json(paths.root / AUDIT_FILE)
+    proof = prove_best(paths) if prove_now else recorded_proof(facts, paths)
     return Around(
         siblings=None if siblings is None else tuple(siblings),
         twin=twins([facts, *siblings]).get(facts.run_id) if siblings else None,
         check=kept_check(launch, paths.root),
-        proof=prove_best(paths) if prove_now else recorded_proof(facts, paths),
+        proof=proof,
+        seal=read_seal(paths) if prove_now else None,
+        copied=copies(siblings or ()),
         kept_diff=_has_content(paths.git_diff),
         audited=kept,
         grown_since_audit=kept is not None and kept.get("events_bytes") != _size(paths.events()),
@@ -132,7 +138,9 @@ def prove_best(paths: RunPaths) -> Proof | None:
     except (UserError, OSError, ValueError, RuntimeError) as error:
         return Proof(verified=False, file="checkpoints/best.json", problem=str(error))
     folder = words(answer.get("path"))
+    pointer = read_pointer(paths, "best")
     return Proof(
+        sha256=pointer.meta_sha256 if isinstance(pointer, Pointer) else "",
         verified=answer["verified"] is True,
         file=f"{folder}/meta.json",
         problem=words(answer.get("problem")),
@@ -140,6 +148,18 @@ def prove_best(paths: RunPaths) -> Proof | None:
         metric=answer.get("metric"),
         meta=read_json(paths.root / folder / "meta.json") or {},
     )
+
+
+def copies(siblings: Iterable[RunFacts]) -> dict[str, str]:
+    """Run id -> the run whose checkpoint it holds, of each that holds another run's."""
+    found = {}
+    for run in siblings:
+        if run.best_checkpoint is not None:
+            meta = read_json(Path(run.path) / run.best_checkpoint.path / "meta.json") or {}
+            origin = words(meta.get("run_id"))
+            if origin and origin != run.run_id:
+                found[run.run_id] = origin
+    return found
 
 
 def recorded_proof(facts: RunFacts, paths: RunPaths) -> Proof | None:
@@ -160,13 +180,18 @@ def recorded_proof(facts: RunFacts, paths: RunPaths) -> Proof | None:
 # -- the answer that is kept
 
 
-def keep_verdict(facts: RunFacts, verdict: State) -> bool:
-    """Write audit.json into the run's folder, so that `guard show` knows; False where that may not be."""
+def keep_verdict(facts: RunFacts, verdict: State) -> str:
+    """Write audit.json into the run's folder, so that `guard show` knows; else why that may not be.
+
+    A run that git tracks is a record that others share: nothing is added to it.
+    """
     if facts.status.live:
-        return False
+        return "the run is not over"
     import orjson
 
     paths = RunPaths(facts.path)
+    if kept_by_git(paths.root):
+        return "git tracks this run"
     body = {
         "schema": 1,
         "time": time.time(),
@@ -175,9 +200,9 @@ def keep_verdict(facts: RunFacts, verdict: State) -> bool:
     }
     try:
         write_atomic(paths.root / AUDIT_FILE, orjson.dumps(body) + b"\n", sync=False)
-    except OSError:
-        return False
-    return True
+    except OSError as error:
+        return f"the folder cannot be written: {error.strerror or error}"
+    return ""
 
 
 def _size(path: Path) -> int | None:

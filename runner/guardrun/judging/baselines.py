@@ -26,7 +26,7 @@ def told_baseline(events: Iterable[Event]) -> Baseline | None:
 def checked_baseline(launch: Mapping[str, Any], run: Path) -> Baseline | None:
     """The strongest one that `guard check` measured for this configuration."""
     check = kept_check(launch, run)
-    item = None if check is None else check.item(BASELINE)
+    item = None if check is None or not check.intact else check.item(BASELINE)
     return None if item is None else _of(table(item.get("evidence")))
 
 

@@ -35,6 +35,8 @@ class Check(NamedTuple):
     commit: str | None
     time: float | None
     path: Path
+    intact: bool = True
+    """False: what stands there is not what `guard check` wrote."""
 
     def item(self, name: str) -> Mapping[str, Any] | None:
         """The result of the check with that id."""
@@ -77,6 +79,7 @@ def save_check(config_sha256: str, commit: str | None, result: Mapping[str, Any]
         "schema": 1, "config_sha256": config_sha256, "commit": commit, "time": time.time(),
         "result": _merged(read_json(path), result),
     }  # fmt: skip
+    body["sha256"] = _seal(json.loads(json.dumps(body, default=str)))
     write_atomic(path, json.dumps(body, indent=1, default=str).encode(), sync=False)
     return path
 
@@ -97,8 +100,15 @@ def find_check(config_sha256: str, commit: str | None, folders: Path | Iterable[
                     commit=told if isinstance(told, str) else None,
                     time=float(when) if isinstance(when, int | float) else None,
                     path=path,
+                    intact=body.get("sha256") == _seal(body),
                 ))  # fmt: skip
     return max(found, key=lambda check: (check.same_code, check.time or 0.0), default=None)
+
+
+def _seal(body: Mapping[str, Any]) -> str:
+    """Hash of everything but itself: a hand that changes a verdict is seen."""
+    plain = {key: value for key, value in body.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _merged(before: Mapping[str, Any] | None, result: Mapping[str, Any]) -> dict[str, Any]:

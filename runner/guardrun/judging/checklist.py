@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from guardrun.judging import checklist_origin as origin
 from guardrun.judging import checklist_results as results
 from guardrun.judging import checklist_sanity as sanity
-from guardrun.judging.checklist_model import ATTEMPT, Answer, Around
+from guardrun.judging.checklist_model import ATTEMPT, Answer, Around, unknown
 from guardrun.judging.facts import RunFacts
 
 
@@ -21,6 +21,7 @@ class Item(NamedTuple):
     judge: Callable[[RunFacts, Around], Answer]
 
 
+AUDIT: Final = 16
 ITEMS: Final = (
     Item(1, "seeds", origin.seeds),
     Item(2, "config, environment", origin.configuration),
@@ -60,8 +61,21 @@ class Judged(NamedTuple):
 def judge_items(facts: RunFacts, around: Around) -> tuple[Judged, ...]:
     """All sixteen, in their order."""
     attempt = f"{ATTEMPT}/{facts.attempts[-1].number}.json" if facts.attempts else ATTEMPT
-    judged = (Judged(item, item.judge(facts, around)) for item in ITEMS)
+    judged = _doubting(Judged(item, item.judge(facts, around)) for item in ITEMS)
     return tuple(
         each._replace(answer=each.answer._replace(file=attempt)) if each.answer.file == ATTEMPT else each
         for each in judged
     )
+
+
+def _doubting(items: Iterable[Judged]) -> Iterator[Judged]:
+    """A kept audit that says yes counts only as long as every other item does."""
+    bad: list[int] = []
+    for each in items:
+        if each.item.id == AUDIT and each.answer.state == "pass" and bad:
+            text = f"the kept audit says yes, but now item {', '.join(map(str, bad[:4]))} does not"
+            yield each._replace(answer=unknown(text, "guard audit RUN", each.answer.file, bad))
+            continue
+        if each.answer.state != "pass":
+            bad.append(each.item.id)
+        yield each

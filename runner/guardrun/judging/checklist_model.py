@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from guardrun.judging.check_records import Check
 from guardrun.judging.facts import RunFacts
+from guardrun.judging.log_seal import LogSeal
 
 State = Literal["pass", "fail", "unknown"]
 
@@ -42,6 +43,8 @@ class Proof:
     problem: str = ""
     step: int | None = None
     metric: float | None = None
+    sha256: str = ""
+    """Hash of its meta.json; "" where nobody looked."""
     meta: Mapping[str, Any] = field(default_factory=dict)
     """commit, dirty, config_sha256, data: what the checkpoint says of its origin."""
 
@@ -65,6 +68,10 @@ class Around:
     audited_now: State | None = None
     """The answer that is just being made."""
     grown_since_audit: bool = False
+    seal: LogSeal | None = None
+    """What the lines of the log tell of their own completeness."""
+    copied: Mapping[str, str] = field(default_factory=dict)
+    """Run id of a sibling -> id of the run whose checkpoint it holds: no repeat but a copy."""
 
 
 def passed(text: str, file: str = "", value: Any = None) -> Answer:
@@ -90,6 +97,9 @@ def of_check(around: Around, seed_item: int, only: str, about: str) -> Answer | 
     check = around.check
     if check is None:
         return None
+    if not check.intact:
+        text = "the kept result is not as `guard check` wrote it"
+        return unknown(text, f"guard check CONFIG --only {only}", str(check.path))
     items = [item for item in check.items() if item.get("seed_item") == seed_item]
     failing = any(item.get("verdict") == "fail" for item in items)
     if not failing and all(item.get("id") != only for item in items):

@@ -72,6 +72,14 @@ def seeds(facts: RunFacts, around: Around) -> Answer:
             ATTEMPT,
             facts.seed,
         )
+    configured = facts.config.get("seed")
+    if type(configured) is int and configured != facts.seed:
+        return unknown(
+            f"the configuration says seed {configured}, the training used {facts.seed}",
+            "hand the configured seed on: run.seed(run.config.seed)",
+            EVENTS,
+            [configured, facts.seed],
+        )
     names = [name for name in _SEEDED if facts.seeds.get(name) not in (None, False)]
     how = (
         "deterministic algorithms" if facts.seeds.get("deterministic") is True else "not forced deterministic"

@@ -251,6 +251,12 @@ def repeated(facts: RunFacts, around: Around) -> Answer:
     ended = [each for each in (facts, *around.siblings) if each.status in _ENDED_WELL]
     known = sorted({each.seed for each in ended if each.seed is not None})
     answers = [answer for other in ended[1:] if (answer := _unlike(facts, other)) is not None]
+    answers += [
+        failed(
+            f"{run_id} holds the checkpoint of {origin}: it is a copy, no repeat", way, "checkpoints", run_id
+        )
+        for run_id, origin in around.copied.items()
+    ]
     if len(known) < ENOUGH_SEEDS:
         seeds = f"{len(known)} {'seed' if len(known) == 1 else 'seeds'}" if known else "no seed"
         answers.append(failed(f"{seeds} of this configuration ended well", way, "run.json", known))

@@ -1,0 +1,89 @@
+"""Whether the log of a run is as its writers left it, as far as its lines can show.
+
+Every line has the number of its writer's turn. A line that was taken out afterwards leaves a gap.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import orjson
+
+from guardrun.events.paths import RunPaths
+from guardrun.events.schema import CHECKPOINT
+
+_SEQUENCE: Final = re.compile(rb'^\{[^{}\[\]\n]{0,64}?"seq":\s?(\d{1,15})[,}]', re.MULTILINE)
+_LARGEST: Final = 1 << 30
+"""Bytes of a log beyond which nobody waits for an audit to read it line by line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSeal:
+    """What the lines themselves tell."""
+
+    missing: Mapping[str, int] = field(default_factory=dict)
+    """File -> lines whose turn is missing; files without a gap are left out."""
+    announced: Mapping[str, str] | None = None
+    """Folder of a checkpoint -> hash of its meta.json by the training's newest event; None: not read."""
+
+
+def read_seal(paths: RunPaths) -> LogSeal:
+    """Look through the logs of all writers; a file that cannot be read, or is too large, tells nothing."""
+    missing, announced = {}, None
+    for path in _logs(paths.root):
+        data = _content(path)
+        if data is None:
+            continue
+        gap = missing_turns(int(found) for found in _SEQUENCE.findall(data))
+        if gap:
+            missing[path.name] = gap
+        if path == paths.events():
+            announced = dict(_announced(data))
+    return LogSeal(missing=missing, announced=announced)
+
+
+def missing_turns(numbers: Iterable[int]) -> int:
+    """How many turns are missing between lines; each attempt counts from its own header on.
+
+    >>> missing_turns([0, 1, 2, 0, 1, 4])
+    2
+    """
+    turns = np.fromiter(numbers, dtype=np.int64)
+    steps = np.diff(turns)
+    return int(np.sum(steps[steps > 1] - 1))
+
+
+def _logs(root: Path) -> list[Path]:
+    try:
+        names = os.listdir(root)
+    except OSError:
+        return []
+    wanted = (name for name in names if name.startswith("events") or name == "supervisor.jsonl")
+    return [root / name for name in sorted(wanted) if name.endswith(".jsonl")]
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes() if path.stat().st_size <= _LARGEST else None
+    except OSError:
+        return None
+
+
+def _announced(data: bytes) -> Iterable[tuple[str, str]]:
+    needle = b'"kind":"' + CHECKPOINT.encode() + b'"'
+    for line in data.splitlines() if needle in data else ():
+        if needle not in line:
+            continue
+        try:
+            event: Any = orjson.loads(line)
+        except ValueError:
+            continue
+        path, sha = event.get("path"), event.get("meta_sha256")
+        if isinstance(path, str) and isinstance(sha, str):
+            yield path, sha
