@@ -25,11 +25,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class ChartOptions:
-    """What the keys y, x and z set, for every chart of the run screen."""
+    """What keys set for all charts of a board."""
 
     axis: Axis = "step"
     log_y: bool = False
     smooth: bool = False
+    weight: float = SMOOTHING
+    """Of the smoothing, in (0, 1)."""
+    clip: bool = False
+    """Extreme outliers may lie outside the y axis; what is left out is counted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +83,7 @@ def chart_model(
         x_label=axis,
         unit=choice.unit,
         log_y=options.log_y and choice.kind != "system",
-        smoothing=SMOOTHING if options.smooth and choice.kind != "system" else 0.0,
+        smoothing=options.weight if options.smooth and choice.kind != "system" else 0.0,
         x_unit="s" if axis == "time" else "",
     )
 
