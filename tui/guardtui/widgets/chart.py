@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import replace
 
-from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.geometry import Region
 from textual.message import Message
-from textual.strip import Strip
 from textual.timer import Timer
-from textual.widget import Widget
 
-from guardtui import glyphs
 from guardtui.chart.draw import draw
 from guardtui.chart.frame import Frame, Memory, changed_spans
-from guardtui.chart.ink import Ink, choose_ink
+from guardtui.chart.ink import Ink
 from guardtui.chart.model import ChartModel
-from guardtui.chart.palette import paints, terminal_paints
 from guardtui.widgets import partial_updates
+from guardtui.widgets.framed import Framed
 
 
-class Chart(Widget):
+class Chart(Framed):
     """Shows one :class:`ChartModel`; useful from about 24 by 5 cells."""
 
     DEFAULT_CSS = """
@@ -57,17 +51,12 @@ class Chart(Widget):
         classes: str | None = None,
     ) -> None:
         """``ink`` and ``mono`` (no colours) follow the terminal when they are None."""
-        super().__init__(id=id, classes=classes)
+        super().__init__(ink=ink, mono=mono, id=id, classes=classes)
         self._model = model or ChartModel("")
-        self._ink = ink or choose_ink(ascii_only=glyphs.choose() is glyphs.ASCII)
-        self._mono = bool(os.environ.get("NO_COLOR")) if mono is None else mono
-        self._frame: Frame | None = None
         self._memory = Memory()
         self._hover_x: float | None = None
         self._title_drawn = 0.0
         self._title_timer: Timer | None = None
-        self._styles_for: tuple[str, str] | None = None
-        self._rich_styles: dict[str, Style] = {}
 
     @property
     def model(self) -> ChartModel:
@@ -141,39 +130,6 @@ class Chart(Widget):
         """Another size may need another gutter; the limits stay."""
         self._memory = replace(self._memory, gutter=0)
         self._redraw()
-
-    def render_line(self, y: int) -> Strip:
-        """One row of the frame."""
-        width, height = self.size
-        if self._frame is None or self._frame.chars.shape != (height, width):
-            self._frame = self._draw(width, height)
-        if not 0 <= y < height:
-            return Strip.blank(width, self.rich_style)
-        styles = self._style_table()
-        runs = self._frame.runs(y)
-        return Strip([Segment(text, styles[style] + styles[ground]) for text, style, ground in runs], width)
-
-    def _style_table(self) -> dict[str, Style]:
-        """Rich styles by name for the theme and background of now; "" and grounds set the background."""
-        background = self.background_colors[1]
-        theme = self.app.current_theme
-        key = (theme.name, background.hex6)
-        if self._styles_for != key:
-            own = self._mono or theme.ansi or background.ansi is not None
-            if own:
-                table = terminal_paints(colors=not self._mono)
-            else:
-                table = paints(dark=background.brightness < 0.5, background=background.hex6)
-            ground = Style.from_color(None, background.rich_color)
-            self._rich_styles = {"": Style.null()}
-            for name, paint in table.items():
-                if name.endswith(":ground"):
-                    style = Style(bgcolor=paint.color or None)
-                else:
-                    style = ground + Style(color=paint.color or None, bold=paint.bold, dim=paint.dim)
-                self._rich_styles[name] = style
-            self._styles_for = key
-        return self._rich_styles
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Read the curves at the mouse."""
