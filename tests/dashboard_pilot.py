@@ -48,6 +48,9 @@ class FakeStore:
     def ranks(self) -> list[int]:
         return [0] if self.curves else []
 
+    def rows(self, rank: int = 0) -> int:
+        return 0
+
     def get(self, name: str, rank: int = 0) -> Series:
         nothing = np.empty(0)
         empty = Series(name, nothing, nothing, nothing, nothing, np.empty(0, np.int32))

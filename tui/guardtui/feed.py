@@ -19,6 +19,7 @@ from guardtui import formatting
 from guardtui.closer import Closer, Follower, series_of
 from guardtui.ownership import foreign_owner, runs_elsewhere
 from guardtui.snapshot import Curves, Detail, RunView, Snapshot, Wants
+from guardtui.summaries import Summaries
 from guardtui.text import clean
 
 if TYPE_CHECKING:
@@ -128,6 +129,8 @@ class Reader:
         self._views: dict[Path, RunView] = {}
         self._shown: dict[Path, tuple[Any, ...]] = {}
         self._trends: dict[Path, tuple[int, tuple[float, ...]]] = {}
+        self._summaries = Summaries()
+        self._metrics: tuple[str, ...] = ()
         self._odd: dict[Path, str] = {}
         self._curves: dict[Path, Curves] = {}
         self._detail: Detail | None = None
@@ -150,8 +153,9 @@ class Reader:
         now = time.monotonic()
         news = self._first or self._gone(fleet)
         due = self._due(now)
+        asked, self._metrics = wants.metrics != self._metrics, wants.metrics
         for path, follower in fleet.followers.items():
-            if path in changed or path in due or path not in self._views:
+            if asked or path in changed or path in due or path not in self._views:
                 try:
                     news = self._look(path, follower) or news
                     self._odd.pop(path, None)
@@ -198,6 +202,7 @@ class Reader:
         missing = [path for path in self._views if path not in fleet.followers]
         for path in missing:
             del self._views[path], self._shown[path]
+            self._summaries.forget(path)
         return bool(missing)
 
     def _look(self, path: Path, follower: Follower) -> bool:
@@ -207,7 +212,7 @@ class Reader:
         age = state.silent_s
         if state.last_event_t is not None and (age is None or not state.status.live):
             age = max(0.0, wall - state.last_event_t)
-        shown = _what_is_shown(state, age, follower.series.version)
+        shown = (*_what_is_shown(state, age, follower.series.version), self._metrics)
         if self._shown.get(path) == shown:
             return False
         before = self._views.get(path)
@@ -215,6 +220,8 @@ class Reader:
         self._views[path] = RunView(
             path, state, self._trend(path, follower, state), age,
             owner=before.owner if before else foreign_owner(path), elsewhere=runs_elsewhere(state),
+            gpu=self._summaries.gpu(path, follower.series) if state.status.live else None,
+            numbers=self._summaries.numbers(path, follower.series, self._metrics),
         )  # fmt: skip
         return True
 

@@ -15,6 +15,30 @@ if TYPE_CHECKING:
     from guardrun.series.store import Series
 
 
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """The newest sample of all GPUs of a run's host."""
+
+    count: int
+    memory_bytes: float | None
+    """Used, of all of them together."""
+    total_bytes: float | None
+    utilization: float | None
+    """Percent, their mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """One metric in few numbers; None where no finite value was logged."""
+
+    last: float | None = None
+    """May be NaN or infinite: it was logged."""
+    least: float | None = None
+    most: float | None = None
+    mode: str = ""
+    """``min`` or ``max``: which is better, where the name tells."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RunView:
     """One run at one moment."""
@@ -29,6 +53,9 @@ class RunView:
     """The user whose run this is, when it is not ours; else ""."""
     elsewhere: bool = False
     """Whether the training runs on another host."""
+    gpu: Gpu | None = None
+    numbers: Mapping[str, Numbers] = field(default_factory=dict)
+    """Of the metrics that were wanted, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +68,8 @@ class Wants:
     """The run of which more is shown than curves: its output, its ranks, what its training told."""
     console: int = 200
     """Lines of its output, counted from the end."""
+    metrics: tuple[str, ...] = ()
+    """Names (with ``*``, in lower case) of metrics that are wanted in few numbers of every run."""
     saved: bool = False
     """Whether the list of its checkpoints on the disk is shown."""
 
