@@ -154,10 +154,11 @@ class _Table:
 
     def _adopt(self, rows: Rows) -> None:
         missing = np.full(len(rows.order), ABSENT)
-        self._order, self._attempt = rows.order, rows.attempt
-        self._columns = {name: rows.columns.get(name, missing) for name in _AXES}
+        self._order, self._attempt = _own(rows.order), _own(rows.attempt)
+        self._columns = {name: _own(rows.columns.get(name, missing)) for name in _AXES}
         for name, column in rows.columns.items():
-            self._columns[name] = column
+            if name not in _AXES:
+                self._columns[name] = _own(column)
             self._absent[name] = int(np.count_nonzero(is_absent(column)))
 
     def _extend(self, rows: Rows, count: int, room: int) -> None:
@@ -230,6 +231,13 @@ class _Table:
             index = np.concatenate((index, fresh)) if len(fresh) else index
             self._where[name] = (self.size, index)
         return index
+
+
+def _own(column: NDArray[_Number]) -> NDArray[_Number]:
+    """The column itself; a copy where it would hold on to a decoder's much larger room for rows."""
+    mapped = isinstance(column, np.memmap)
+    spacious = isinstance(column.base, np.ndarray) and column.base.nbytes > 2 * column.nbytes
+    return column.copy() if spacious and not mapped else column
 
 
 def _room(held: NDArray[_Number], used: int, needed: int, room: int) -> NDArray[_Number]:
