@@ -7,12 +7,14 @@ attempt and an expiry, so that an old file never stops a new attempt.
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from guardrun.events.atomic import write_atomic
+from guardrun.events.remarks import note_problem, tags_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +27,10 @@ STOP = "stop"
 CHECKPOINT = "checkpoint"
 ACKNOWLEDGE = "acknowledge"
 """A person knows of these signals. Where nobody is left to answer, viewers take the file itself for it."""
-COMMANDS = frozenset((STOP, CHECKPOINT, ACKNOWLEDGE))
+REMARK = "note"
+TAG = "tag"
+"""A person's words about the run, recorded in the same way; they belong to the run, whatever the attempt."""
+COMMANDS = frozenset((STOP, CHECKPOINT, ACKNOWLEDGE, REMARK, TAG))
 _MOST_SIGNALS = 1000
 
 
@@ -47,6 +52,15 @@ class Command(NamedTuple):
     """Asking again: climb to the next rung of a stop that is under way."""
     signals: Mapping[str, int] = {}
     """Of an acknowledgement: the signals, and the step at which each had been raised, as the person saw."""
+    until: float | None = None
+    """Of an acknowledgement that is a snooze: unix seconds at which the signals come back by themselves."""
+    until_step: int | None = None
+    """The same in steps."""
+    text: str = ""
+    """Of a note."""
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    """Of a tag command."""
     uid: int = -1
     """Owner of the file, from fstat; not written."""
 
@@ -70,12 +84,17 @@ def send_command(
     hurry: bool = False,
     signals: Mapping[str, int] | None = None,
     lifetime_s: float = 24 * 3600,
+    **more: Any,
 ) -> Command:
-    """Write a command file and return what was sent. Raises OSError when ``control/`` can't be written."""
+    """Write a command file and return what was sent. ``more``: until, until_step, text, add, remove.
+
+    Raises OSError when ``control/`` can't be written.
+    """
     sent = time.time()
     made = Command(
         id=os.urandom(4).hex(), command=command, attempt=attempt, sent=sent, expires=sent + lifetime_s,
         via=via, reason=reason, now=now, grace=grace, hurry=hurry, signals=dict(signals or {}),
+        **more,
     )  # fmt: skip
     body = made._asdict()
     del body["uid"]
@@ -116,21 +135,39 @@ def _checked(name: str, body: Any, uid: int) -> Command | BadCommand:
             id=body["id"], command=body["command"], attempt=body["attempt"], sent=float(body["sent"]),
             expires=float(body["expires"]), via=body["via"], reason=body.get("reason", ""),
             now=body.get("now", False), grace=body.get("grace"), hurry=body.get("hurry", False),
-            signals=body.get("signals") or {}, uid=uid,
+            signals=body.get("signals") or {}, until=body.get("until"), until_step=body.get("until_step"),
+            text=body.get("text", ""), add=tuple(body.get("add", ())), remove=tuple(body.get("remove", ())),
+            uid=uid,
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         return BadCommand(name, f"lacks or garbles a field: {error}")
+    problem = _problem(made)
+    return BadCommand(name, problem) if problem else made
+
+
+def _problem(made: Command) -> str:
+    """What is wrong with the values of a command; "" when nothing is."""
+    number = (int, float, type(None))
     kinds = (
         (made.id, str), (made.command, str), (made.attempt, int), (made.via, str), (made.reason, str),
-        (made.now, bool), (made.hurry, bool), (made.grace, (int, float, type(None))), (made.signals, dict),
+        (made.now, bool), (made.hurry, bool), (made.grace, number), (made.signals, dict),
+        (made.until, number), (made.until_step, (int, type(None))), (made.text, str),
+        *((tag, str) for tag in (*made.add, *made.remove)),
     )  # fmt: skip
     if not all(isinstance(value, kind) for value, kind in kinds):
-        return BadCommand(name, "has a field of the wrong type")
+        return "has a field of the wrong type"
     if len(made.signals) > _MOST_SIGNALS or any(type(at) is not int for at in made.signals.values()):
-        return BadCommand(name, "does not say at which step each signal was raised")
+        return "does not say at which step each signal was raised"
+    if made.until is not None and not (-1e300 < made.until < 1e300 and math.isfinite(made.sent)):
+        return "names no time"
     if made.command not in COMMANDS:
-        return BadCommand(name, f"names the unknown command {made.command[:40]!r}")
-    return made
+        return f"names the unknown command {made.command[:40]!r}"
+    wrong = ""
+    if made.command == REMARK:
+        wrong = note_problem(made.text)
+    elif made.command == TAG:
+        wrong = tags_problem((*made.add, *made.remove))
+    return f"is not recorded: {wrong}" if wrong else ""
 
 
 class CommandInbox:

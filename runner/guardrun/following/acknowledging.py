@@ -1,4 +1,4 @@
-"""Which signals a person knows of, where no supervisor records it.
+"""What people say of a run and its signals, where no supervisor records it.
 
 Of a live run without a supervisor the training itself answers (an ``ack`` in its events). Of a run that is
 over nobody is left to answer: the command file is then itself the record.
@@ -12,10 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from guardrun.events.commands import ACKNOWLEDGE, BadCommand, read_command
+from guardrun.events.commands import ACKNOWLEDGE, REMARK, TAG, BadCommand, Command, read_command
+from guardrun.events.remarks import said_fields
 from guardrun.events.schema import Event
 from guardrun.signals.model import Signal
-from guardrun.state.values import table, whole
+from guardrun.state.values import real, table, whole
 
 _MOST_FILES: Final = 2000
 
@@ -28,6 +29,9 @@ class Acknowledgement(NamedTuple):
     """None: at the end of the run."""
     raised: Mapping[str, int]
     """Signal -> where it had been raised: one that grew worse or came again later is another matter."""
+    until: float | None = None
+    until_step: int | None = None
+    """Of a snooze: when the signals come back by themselves."""
 
 
 def acknowledged(
@@ -47,16 +51,30 @@ def acknowledgement(attempt: int, event: Event) -> Acknowledgement | None:
         return None
     raised = {str(key): whole(value) for key, value in table(event.get("signals")).items()}
     known = {key: value for key, value in raised.items() if value is not None}
-    return Acknowledgement(attempt, whole(event.get("step")) or 0, known)
+    until = real(event.get("until")), whole(event.get("until_step"))
+    return Acknowledgement(attempt, whole(event.get("step")) or 0, known, *until)
+
+
+def awake(signals: Iterable[Signal], now: float, step: int) -> tuple[Signal, ...]:
+    """The signals, those whose snooze is over as if nobody had said that they know of them."""
+    return tuple(_woken(signal, now, step) for signal in signals)
+
+
+def _woken(signal: Signal, now: float, step: int) -> Signal:
+    rested = signal.snoozed_until is not None and now >= signal.snoozed_until
+    rested |= signal.snoozed_until_step is not None and step >= signal.snoozed_until_step
+    if not rested or signal.cleared_at is not None:
+        return signal
+    return replace(signal, acknowledged_at=None, snoozed_until=None, snoozed_until_step=None)
 
 
 class CommandFiles:
-    """Acknowledgements that lie in ``control/``, read anew only when the folder changed."""
+    """Acknowledgements, notes and tags that lie in ``control/``, read anew only when the folder changed."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._mark: tuple[int, int] | None = None
-        self._seen: dict[str, Acknowledgement | None] = {}
+        self._seen: dict[str, Command | None] = {}
 
     def refresh(self) -> bool:
         """Look again; whether there is one more."""
@@ -70,25 +88,45 @@ class CommandFiles:
         except OSError:
             return False
         self._mark = mark
-        before = len(self.known)
+        before = len(self._found)
         for name in names:
             if name not in self._seen and name.endswith(".json") and not name.startswith("."):
                 self._seen[name] = self._read(name, (owner, 0))
-        return len(self.known) != before
+        return len(self._found) != before
 
     @property
     def known(self) -> tuple[Acknowledgement, ...]:
-        return tuple(each for each in self._seen.values() if each is not None)
+        """The acknowledgements."""
+        return tuple(
+            Acknowledgement(each.attempt, None, each.signals, each.until, each.until_step)
+            for each in self._found
+            if each.command == ACKNOWLEDGE
+        )
 
-    def _read(self, name: str, obeyed: tuple[int, ...]) -> Acknowledgement | None:
+    @property
+    def said(self) -> tuple[Event, ...]:
+        """The notes and tags, as the ``ack`` that would record them, with their attempt."""
+        return tuple(
+            {**said_fields(each), "attempt": each.attempt}
+            for each in self._found
+            if each.command in (REMARK, TAG)
+        )
+
+    @property
+    def _found(self) -> list[Command]:
+        return [each for each in self._seen.values() if each is not None]
+
+    def _read(self, name: str, obeyed: tuple[int, ...]) -> Command | None:
         found = read_command(self._folder / name)
-        if isinstance(found, BadCommand) or found.command != ACKNOWLEDGE or found.uid not in obeyed:
+        if isinstance(found, BadCommand) or found.uid not in obeyed:
             return None
-        return Acknowledgement(found.attempt, None, found.signals)
+        return found if found.command in (ACKNOWLEDGE, REMARK, TAG) else None
 
 
 def _marked(signal: Signal, by: Acknowledgement, last_step: int) -> Signal:
     seen = signal.cleared_at is None and signal.raised_at <= by.raised.get(signal.id, -1)
-    if not seen or signal.acknowledged_at is not None:
+    snoozed = signal.snoozed_until is not None or signal.snoozed_until_step is not None
+    if not seen or (signal.acknowledged_at is not None and not snoozed):
         return signal
-    return replace(signal, acknowledged_at=max(last_step, signal.raised_at) if by.step is None else by.step)
+    at = max(last_step, signal.raised_at) if by.step is None else by.step
+    return replace(signal, acknowledged_at=at, snoozed_until=by.until, snoozed_until_step=by.until_step)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from guardrun.events.schema import Event
 from guardrun.signals.model import SEVERITY_ORDER, Action, Severity, Signal
-from guardrun.state.values import table, whole, words
+from guardrun.state.values import real, table, whole, words
 
 _ACTIONS: dict[str, Action] = {
     "off": "off", "observe": "observe", "warn": "warn", "stop": "stop", "abort": "abort",
@@ -55,7 +55,12 @@ class Episodes:
             return
         held = self._episodes[place]
         if held.raised_at <= signal.raised_at:
-            self._episodes[place] = replace(held, acknowledged_at=signal.acknowledged_at)
+            self._episodes[place] = replace(
+                held,
+                acknowledged_at=signal.acknowledged_at,
+                snoozed_until=signal.snoozed_until,
+                snoozed_until_step=signal.snoozed_until_step,
+            )
 
     def close_all(self) -> None:
         """A new attempt: what was raised in the former one no longer stands."""
@@ -104,6 +109,8 @@ def recorded_signal(event: Event) -> Signal | None:
         superseded_by=words(event.get("superseded_by")) or None,
         cleared_at=cleared_at,
         acknowledged_at=_acknowledged_at(event, raised_at),
+        snoozed_until=real(event.get("snoozed_until")),
+        snoozed_until_step=whole(event.get("snoozed_until_step")),
     )
 
 

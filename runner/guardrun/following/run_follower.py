@@ -22,7 +22,13 @@ from guardrun.events.schema import (
     TEXT,
     Event,
 )
-from guardrun.following.acknowledging import Acknowledgement, CommandFiles, acknowledged, acknowledgement
+from guardrun.following.acknowledging import (
+    Acknowledgement,
+    CommandFiles,
+    acknowledged,
+    acknowledgement,
+    awake,
+)
 from guardrun.following.console import ConsoleWindow
 from guardrun.following.episodes import Episodes, recorded_signal
 from guardrun.following.group_curves import group_of
@@ -127,6 +133,7 @@ class RunFollower:
             signals=signals,
             extra_notes=[note for file in self._files.values() for note in file.notes],
             extra_bad_lines=sum(file.skipped for file in self._files.values()),
+            left=self._commands.said,
         )
         if not state.status.live:
             # Nobody is left to answer: what was asked is what is known.
@@ -134,8 +141,9 @@ class RunFollower:
                 state.signals, self._commands.known, attempt=self._attempt(), last_step=state.step
             )
             state = replace(state, signals=known)
-        if self.over:
-            # Neither time nor processes change a recorded end.
+        state = replace(state, signals=awake(state.signals, now, state.step))
+        if self.over and all(signal.snoozed_until is None for signal in state.signals):
+            # Neither time nor processes change a recorded end; only a snooze ends by itself.
             self._final = state
         return state
 

@@ -65,7 +65,7 @@ class Boundaries:
             if not (ends_epoch and self._wish.can_wait and not distributed_ready()):
                 self.leave()
             return
-        self._saver.at_boundary(last=save or bool(self._every and step % self._every == 0))
+        self._save_if_due(save, step)
 
     def before_steps(self) -> None:
         """Before the first batch of an epoch: nothing is pending, and one rank alone may leave here."""
@@ -105,7 +105,7 @@ class Boundaries:
             self._wish.ask("budget:steps")
             self._wish.agree()
         if not self._wish.agreed:
-            self._saver.at_boundary(last=save or bool(self._every and progress.step % self._every == 0))
+            self._save_if_due(save, progress.step)
             return False
         self._prepare_to_leave()
         return True
@@ -122,6 +122,12 @@ class Boundaries:
         self.leave()
 
     # -- parts
+
+    def _save_if_due(self, asked: bool, step: int) -> None:
+        """``last`` where its time has come or somebody asked for it."""
+        done = self._saver.at_boundary(last=asked or bool(self._every and step % self._every == 0))
+        if asked:
+            self._control.saved(done, self._saver.problem)
 
     def _look(self) -> None:
         if not self.seen:

@@ -35,6 +35,8 @@ class Saver:
         """Batches of this epoch that were consumed before a resume."""
         self.off = False
         """Nothing is saved: a check's training is thrown away."""
+        self.problem = ""
+        """Why the last boundary wrote nothing that was due; "" when it did."""
         self._session = session
         self._extra = extra
         self._tracked: Tracked | None = None
@@ -219,6 +221,7 @@ class Saver:
     def at_boundary(self, last: bool, metrics: Mapping[str, Any] | None = None) -> bool:
         """Write what is due: the evaluation's best, ``last``, or both in one folder; whether it was."""
         evaluated, self._evaluated = self._evaluated, None
+        self.problem = "" if self.tracking else "nothing is tracked (run.track); its script saves by itself"
         if not self.tracking:
             return False
         session = self._session
@@ -254,6 +257,7 @@ class Saver:
                 session.tell(f"last stays as it is: {damage}")
                 self._tell_weights(1)
             self._damage_told = True
+            self.problem = damage
             return False
         if self._damage_told:
             self._tell_weights(0)
@@ -267,13 +271,14 @@ class Saver:
                 claim_best=best, last=last, alone=alone, extra=self._extra(),
             )  # fmt: skip
         except (CheckpointFailed, UserError) as error:
-            session.tell(f"no checkpoint: {error}")
-            return False
+            self.problem = str(error)
         except Exception as error:  # a state_dict that raises: the training itself did not ask for it
-            session.tell(f"no checkpoint: {type(error).__name__}: {brief(error)}")
-            return False
+            self.problem = f"{type(error).__name__}: {brief(error)}"
         finally:
             session.emit(PHASE, phase="train" if progress.in_steps else "eval", epoch=progress.epoch)
+        if self.problem:
+            session.tell(f"no checkpoint: {self.problem}")
+            return False
         if last:
             self._last_saved = progress.step
         self._told(saved)

@@ -9,7 +9,17 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from guardrun.events.commands import ACKNOWLEDGE, CHECKPOINT, STOP, BadCommand, Command, CommandInbox
+from guardrun.events.commands import (
+    ACKNOWLEDGE,
+    CHECKPOINT,
+    REMARK,
+    STOP,
+    TAG,
+    BadCommand,
+    Command,
+    CommandInbox,
+)
+from guardrun.events.remarks import said_fields
 from guardrun.events.schema import ACK
 
 if TYPE_CHECKING:
@@ -105,6 +115,8 @@ class Control:
         self._next = 0.0
         self.save_wanted = False
         """A ``checkpoint`` command came in."""
+        self._saves: list[str] = []
+        """Ids of such commands that no checkpoint has answered yet."""
 
     def deaf(self) -> None:
         """Look for commands no more: the run is over, or another process's."""
@@ -124,17 +136,26 @@ class Control:
 
     def _obey(self, command: Command) -> None:
         session = self._session
-        facts = {"signals": command.signals} if command.command == ACKNOWLEDGE else {}
-        if facts and session.rank.rank:
+        facts: dict[str, Any] = {"id": command.id, "command": command.command, "via": command.via}
+        if command.command == ACKNOWLEDGE:
+            facts |= {"signals": command.signals, "until": command.until, "until_step": command.until_step}
+        elif command.command in (REMARK, TAG):
+            facts = said_fields(command)
+        if command.command in (ACKNOWLEDGE, REMARK, TAG) and session.rank.rank:
             return
-        session.emit(
-            ACK, id=command.id, command=command.command, via=command.via,
-            step=session.progress.now(), rank=session.rank.rank, **facts,
-        )  # fmt: skip
+        session.emit(ACK, **facts, step=session.progress.now(), rank=session.rank.rank)
         if command.command == STOP:
             self._wish.ask(reason_of(command), now=command.now or command.hurry)
         elif command.command == CHECKPOINT:
             self.save_wanted = True
+            self._saves.append(command.id)
+
+    def saved(self, done: bool, why: str) -> None:
+        """The boundary at which a wanted checkpoint was due is over; ``why`` not, if nothing was written."""
+        asked, self._saves = self._saves, []
+        if not done and not self._session.rank.rank:
+            for name in asked:
+                self._session.note(f"the checkpoint that was asked for was not written: {why}", command=name)
 
 
 class SignalFlags:

@@ -44,6 +44,10 @@ class Signal:
     """The stronger signal that says the same and more."""
     acknowledged_at: int | None = None
     """The step at which a person said that they know."""
+    snoozed_until: float | None = None
+    """Known for a while only: the unix seconds at which it comes back by itself."""
+    snoozed_until_step: int | None = None
+    """The same in steps."""
     recorded: bool = True
     """True: written by the supervisor when it happened; False: computed anew by a viewer."""
 

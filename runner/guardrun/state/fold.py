@@ -19,6 +19,7 @@ from guardrun.state.model import (
     StopStage,
 )
 from guardrun.state.progress import eta_seconds, planned_steps, slow_step_seconds, step_rate
+from guardrun.state.remarks import said_by_people
 from guardrun.state.source import AttemptDraft, SourceFold
 from guardrun.state.status import Evidence, Verdict, derive_status
 from guardrun.state.stop_stages import offered_rung, stages_of
@@ -52,6 +53,12 @@ class RunFold:
     def restart(self, source: str) -> None:
         """The file was replaced or truncated: what it told is forgotten."""
         self._sources.pop(source, None)
+
+    def with_rank0(self, source: SourceFold) -> RunFold:
+        """The same run, if this were what rank 0 told."""
+        other = RunFold()
+        other._sources = {**self._sources, "rank0": source}
+        return other
 
     @property
     def supervised(self) -> bool:
@@ -122,11 +129,13 @@ class RunFold:
         signals: tuple[Any, ...] = (),
         extra_notes: Iterable[str] = (),
         extra_bad_lines: int = 0,
+        left: Iterable[Event] = (),
     ) -> RunState:
         """The run's state now (``now``: the reader's unix seconds).
 
         ``launch`` is the newest attempts/<n>.json, ``identity`` run.json, ``pointers`` the contents of
-        best.json and last.json by role; each may be None or garbage.
+        best.json and last.json by role; each may be None or garbage. ``left`` are people's commands that
+        may still lie there: those that nobody is left to answer count as they are.
         """
         launch, identity = table(launch), table(identity)
         rank0, supervisor = self._rank0(), self._sources.get(SUPERVISOR, _EMPTY)
@@ -135,9 +144,13 @@ class RunFold:
         watcher = supervisor if supervisor.attempt in (attempt, 0) else _EMPTY
         stages = stages_of(watcher, current)
         verdict = self._verdict(facts, launch, identity, now, attempt, current, watcher, stages, signals)
+        live = verdict.status.live
+        unanswered = [each for each in left if not live or (whole(each.get("attempt")) or 0) < attempt]
+        recorded = [each for source in self._sources.values() for each in source.said.values()]
+        tags, remarks = said_by_people([*unanswered, *recorded])
         return RunState(
             **self._origin(launch, identity, path),
-            **self._progress(attempt, verdict.status.live),
+            **self._progress(attempt, live),
             **self._means(launch),
             status=verdict.status,
             reason=verdict.reason,
@@ -151,7 +164,7 @@ class RunFold:
             last=self._checkpoint("last", pointers),
             signals=signals,
             stop=stages,
-            stop_offer=offered_rung(stages) if verdict.status.live else "",
+            stop_offer=offered_rung(stages) if live else "",
             can_save=current.can_save is not False and self._may_have_library(launch, math.inf),
             supervised=self.supervised,
             last_event_t=self._last_t(),
@@ -161,6 +174,9 @@ class RunFold:
             notes=tuple(dict.fromkeys((*_lost_end(verdict, current, attempt), *self._notes(), *extra_notes))),
             seeds=dict(rank0.seeds),
             data=tuple(rank0.data.values()),
+            saves=tuple(current.saves),
+            tags=tags,
+            remarks=remarks,
         )
 
     def _origin(self, launch: Mapping[str, Any], identity: Mapping[str, Any], path: str) -> dict[str, Any]:

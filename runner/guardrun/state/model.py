@@ -77,6 +77,31 @@ class CheckpointRef:
     bytes: int | None = None
     t: float | None = None
     problem: str = ""
+    seconds: float | None = None
+    """That writing it took."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaveAnswer:
+    """What became of a checkpoint that somebody asked for."""
+
+    id: str
+    """Of the command."""
+    seen: float
+    """When the training saw it, and at which step."""
+    step: int
+    written: CheckpointRef | None = None
+    problem: str = ""
+    """Why nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A person's note about a run."""
+
+    text: str
+    by: str
+    t: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,3 +184,8 @@ class RunState:
     command: tuple[str, ...] = ()
     error: str = ""
     """The exception or other cause that the end tells; "" where it tells none."""
+    saves: tuple[SaveAnswer, ...] = ()
+    """Checkpoints that were asked for in this attempt, as far as the training saw it; newest last."""
+    tags: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+    """Notes of people, oldest first."""

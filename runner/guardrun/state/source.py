@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from guardrun.events import schema
+from guardrun.events.commands import CHECKPOINT, REMARK, STOP, TAG
 from guardrun.events.schema import Event
 from guardrun.reading.columns import Batch
-from guardrun.state.model import CheckpointRef, StopStage
+from guardrun.state.model import CheckpointRef, SaveAnswer, StopStage
 from guardrun.state.rows import RowsFold
 from guardrun.state.values import real, table, whole, words
 
@@ -18,6 +19,8 @@ _MOST_NOTES: Final = 200
 _MOST_DATA: Final = 64
 _MOST_STAGES: Final = 500
 _MOST_SIGNALS: Final = 2000
+_MOST_SAID: Final = 2000
+_MOST_SAVES: Final = 100
 _ROLES: Final = ("best", "last")
 
 
@@ -58,6 +61,10 @@ class SourceFold:
     """(role, path) -> the supervisor's newest proof."""
     stages: list[StopStage] = field(default_factory=list)
     acks: list[Event] = field(default_factory=list)
+    """Answers to a stop."""
+    saves: list[SaveAnswer] = field(default_factory=list)
+    said: dict[str, Event] = field(default_factory=dict)
+    """Notes and tags of people by the id of the command; they outlast an attempt."""
     signals: list[tuple[int, Event]] = field(default_factory=list)
     """(attempt, event), in order."""
     notes: dict[str, None] = field(default_factory=dict)
@@ -85,7 +92,7 @@ class SourceFold:
             return
         self.attempt = number
         self.attempts.setdefault(number, AttemptDraft())
-        self.stages, self.acks = [], []
+        self.stages, self.acks, self.saves = [], [], []
         self.phase, self.can_save = "", None
         self.step = None
 
@@ -157,20 +164,34 @@ class SourceFold:
         made = CheckpointRef(
             path=path, step=whole(event.get("step")) or 0, metric=real(event.get("metric")),
             sha256=words(event.get("meta_sha256")), verified=None, epoch=whole(event.get("epoch")),
-            bytes=whole(event.get("bytes")), t=real(event.get("t")),
+            bytes=whole(event.get("bytes")), t=real(event.get("t")), seconds=real(event.get("seconds")),
         )  # fmt: skip
         for name in roles:
             self.checkpoints[name] = made
+        if "last" in roles:
+            self.saves = [
+                save if save.written or save.problem else replace(save, written=made) for save in self.saves
+            ]
 
     def _on_ack(self, event: Event) -> None:
-        if event.get("command") == "stop" and len(self.acks) < _MOST_STAGES:
+        command, name = event.get("command"), words(event.get("id"))
+        if command == STOP and len(self.acks) < _MOST_STAGES:
             self.acks.append(event)
+        elif command == CHECKPOINT:
+            seen = SaveAnswer(name, real(event.get("t")) or 0.0, whole(event.get("step")) or 0)
+            self.saves = [*self.saves[1 - _MOST_SAVES :], seen]
+        elif command in (REMARK, TAG) and len(self.said) < _MOST_SAID:
+            self.said[name] = event
 
     def _on_signal(self, event: Event) -> None:
         if len(self.signals) < _MOST_SIGNALS:
             self.signals.append((self.attempt, event))
 
     def _on_note(self, event: Event) -> None:
+        answered = event.get("command")
+        if isinstance(answered, str):
+            why = words(event.get("text"))
+            self.saves = [replace(s, problem=why) if s.id == answered else s for s in self.saves]
         can_save = event.get("can_save")
         if isinstance(can_save, bool):
             self.can_save = can_save

@@ -6,7 +6,7 @@ from collections import Counter
 
 from guardrun.events.decode import as_number, decode
 from guardrun.events.paths import RunPaths
-from guardrun.events.schema import HEADER, NOTE, RUN_START, SIGNAL, Event
+from guardrun.events.schema import ACK, HEADER, NOTE, RUN_START, SIGNAL, Event
 from guardrun.provenance.host import boot_id, host_name
 from guardrun.reading.tailer import Tailer
 
@@ -25,7 +25,7 @@ class PastAttempts:
         self.signals: Counter[tuple[str, str, int, bool]] = Counter()
         """(id, severity, raised_at, cleared) of this attempt's recorded signals."""
         self.answered: set[str] = set()
-        """Ids of this attempt's acknowledgements that were answered."""
+        """Ids of this attempt's acknowledgements, notes and tags that were answered."""
         self._attempt = attempt
         self._current = 0
         self._spans: dict[int, tuple[float, float]] = {}
@@ -57,6 +57,8 @@ class PastAttempts:
     def _take_ours(self, event: Event, t: float | None) -> None:
         if event["kind"] in (SIGNAL, NOTE) and isinstance(event.get("command"), str):
             self.answered.add(event["command"])
+        elif event["kind"] == ACK:
+            self.answered.add(str(event.get("id")))
         if event["kind"] == HEADER:
             self.here = event.get("host") == host_name() and event.get("boot_id") == boot_id()
         elif event["kind"] == RUN_START:

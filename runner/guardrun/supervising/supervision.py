@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from guardrun.events.commands import ACKNOWLEDGE, BadCommand, CommandInbox
+from guardrun.events.commands import ACKNOWLEDGE, REMARK, TAG, BadCommand, CommandInbox
 from guardrun.events.paths import RunPaths
 from guardrun.events.schema import ACK, HEADER, NOTE, PHASE, RUN_END, SIGNAL, Event, is_foreign
 from guardrun.signals.model import Signal
@@ -217,7 +217,7 @@ class Supervision:
         for found in self._inbox.poll(time.time()):
             if isinstance(found, BadCommand):
                 self._log.write(NOTE, text=bad_command_text(found))
-            elif found.command == ACKNOWLEDGE:
+            elif found.command in (ACKNOWLEDGE, REMARK, TAG):
                 self._acknowledger.take(found)
             elif self._stopper is not None:
                 old = found.sent < self._began
