@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -33,12 +37,30 @@ _STYLES: Final = {
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @click.option("--once", is_flag=True, help="Print the list of runs as text, and end.")
 @click.option("--readonly", is_flag=True, help="Hide every key that changes a run.")
-def command(paths: tuple[str, ...], once: bool, readonly: bool) -> None:
+@click.option(
+    "--ascii", "plain", is_flag=True, help="Draw with letters alone, for terminals without braille."
+)
+@click.option("--replay", metavar="RUN", help="Play a recorded run again, as if it were live.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="With --replay: how many times as fast as it was.",
+)
+def command(
+    paths: tuple[str, ...], once: bool, readonly: bool, plain: bool, replay: str | None, speed: float
+) -> None:
     """Open the dashboard over every run below the PATHs (default: runs/).
 
     A PATH may be a folder with runs, a run directory, or a run's id or name below runs/. Where there is no
     terminal the list is printed once.
     """
+    if plain:
+        os.environ["GUARD_ASCII"] = "1"
+    if replay is not None:
+        _replay(_recorded(replay, paths, once=once), speed)
+        return
     found = [_existing(path) for path in paths] or [Path(os.environ.get("GUARDRUN_RUNS_DIR") or "runs")]
     if once or not interactive() or os.environ.get("TERM") == "dumb":
         print_once(found)
@@ -48,6 +70,62 @@ def command(paths: tuple[str, ...], once: bool, readonly: bool) -> None:
 
     focus = found[0] if len(found) == 1 and is_run_directory(found[0]) else None
     run_dashboard(found, focus=focus, readonly=readonly)
+
+
+def _recorded(spec: str, paths: Sequence[str], *, once: bool) -> Path:
+    """The run to be played. Raises UserError when there is none, or nothing to play it on."""
+    from guardrun.following.replay import playable
+    from guardrun.reading.discovery import resolve_run
+
+    if paths or once:
+        raise UserError("--replay RUN plays one run: it goes with neither a PATH nor --once")
+    if not interactive() or os.environ.get("TERM") == "dumb":
+        raise UserError("--replay needs a terminal", hint="`guard show RUN` prints the run as text")
+    source = resolve_run(spec, os.environ.get("GUARDRUN_RUNS_DIR") or "runs")
+    problem = playable(source)
+    if problem:
+        raise UserError(problem)
+    return source
+
+
+def _replay(source: Path, speed: float) -> None:
+    """The dashboard on a copy that grows; the copy goes when the dashboard is left."""
+    from guardrun.following.replay import play
+    from guardtui.app import run_dashboard
+
+    ended = threading.Event()
+    problems: list[str] = []
+
+    def keep_playing(root: Path) -> None:
+        try:
+            play(source, root, speed, ended)
+        except OSError as error:
+            problems.append(f"the replay ended early: {error}")
+
+    with tempfile.TemporaryDirectory(prefix="guard-replay-") as folder:
+        root = Path(folder)
+        _leave_nothing(root)
+        player = threading.Thread(target=keep_playing, args=(root,), name="guard-replay", daemon=True)
+        player.start()
+        try:
+            run_dashboard([root], focus=root / source.name, readonly=True)
+        finally:
+            ended.set()
+            player.join(5.0)
+    for problem in problems:
+        click.echo(problem, err=True)
+
+
+def _leave_nothing(folder: Path) -> None:
+    """Remove the copy also when the terminal is closed or somebody ends us."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    for name in ("SIGHUP", "SIGTERM"):
+        signal.signal(getattr(signal, name), end)
 
 
 def _existing(spec: str) -> Path:
