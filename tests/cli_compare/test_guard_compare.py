@@ -12,6 +12,7 @@ import pytest
 
 from compared_runs import finished_run, seeded
 from guardrun.cli.main import run
+from run_factory import RunWriter
 
 WIDE = {1: 0.50, 2: 0.52, 3: 0.51}
 NARROW = {1: 0.60, 2: 0.63, 3: 0.61}
@@ -231,3 +232,49 @@ def test_half_written_and_bare_runs_are_left_out_not_fatal(
 
     assert "half: it" in page
     assert "A is best" in page
+
+
+def test_utilisation_from_the_configured_flops_is_shown_where_it_is_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {"efficiency": {"flops_per_step": 4e9, "peak_flops": 1e12}}
+    folder = tmp_path / "runs"
+    seeded(folder, WIDE, params={"width": 64}, name="wide", config=told, per_hour=0.5)
+    seeded(folder, NARROW, params={"width": 8}, name="narrow", per_hour=0.5)
+
+    monkeypatch.setenv("COLUMNS", "110")
+    page = compare(capsys, folder)
+
+    assert re.search(r"width=64 .* 4\.0%$", page, re.M), page  # 4e9 in 0.1 s of 1e12 a second
+    assert re.search(r"width=8 .* –$", page, re.M), page
+    document = json.loads(compare(capsys, folder, "--json"))
+    assert [group["efficiency"]["mfu"] for group in document["groups"]] == [pytest.approx(0.04), None]
+    monkeypatch.setenv("COLUMNS", "60")
+    assert max(map(len, compare(capsys, folder).splitlines())) <= 60
+
+
+def test_hostile_runs_are_compared_within_the_screen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """NaN, infinite and huge values, one without a monitor, names that are markup, escapes or formulas."""
+    folder = tmp_path / "runs"
+    names = (
+        "<script>alert(1)</script>",
+        "\x1b[2J\x1b]0;x\x07",
+        "=cmd|' /C calc'!A0",
+        "[red]x[/red]",
+        "ä" * 300,
+    )
+    for number, name in enumerate(names):
+        values = (1e300, float("nan"), float("-inf"), 0.1 + number)
+        finished_run(folder, values, name=name, params={"at": name}, suffix=f"h{number}")
+    finished_run(folder, (float("nan"),) * 3, name="all nan", suffix="nan")
+    RunWriter(folder, suffix="bare").start()
+
+    page = compare(capsys, folder)
+
+    assert "\x1b" not in page
+    assert max(map(len, page.splitlines())) <= 80
+    assert "never logged a finite val/loss" in page or "no finite" in page, page
+    cells = [cell for row in csv.reader(io.StringIO(compare(capsys, folder, "--csv"))) for cell in row]
+    assert not any(cell.startswith(("=", "\x1b")) for cell in cells)

@@ -269,6 +269,17 @@ def test_grouping_by_a_key_puts_the_rest_together(tmp_path: Path) -> None:
         compared(tmp_path, by="params.nothing")
 
 
+def test_what_a_group_does_not_set_or_not_alike_is_said_in_its_label(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        finished_run(tmp_path, seed=seed, params={"width": 8, "warmup": 10})
+        finished_run(tmp_path, seed=seed + 2, params={"width": 8})
+    assert {group.label for group in compared(tmp_path).groups} == {"warmup=10", "warmup not set"}
+    assert {group.label for group in compared(tmp_path, by="warmup").groups} == {
+        "warmup=10",
+        "warmup not set",
+    }
+
+
 def test_failed_and_living_runs_are_left_out_with_the_reason(tmp_path: Path) -> None:
     two_groups(tmp_path, WIDE, NARROW)
     finished_run(tmp_path, seed=9, params={"width": 8}, end=("failed", "exception"))

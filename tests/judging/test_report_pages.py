@@ -22,6 +22,7 @@ from guardrun.judging.report import Report, report_html
 from guardrun.judging.report_charts import Repeats, charts_of
 from guardrun.judging.report_drawing import Chart, Line, draw, mean_and_spread, smoothed, thinned
 from guardrun.judging.report_drawing import Mark as Marked
+from guardrun.judging.report_html import prose
 from guardrun.signals.model import Signal
 from guardrun.state.model import Status
 
@@ -29,7 +30,7 @@ ALLOWED = frozenset((
     "html", "head", "meta", "title", "style", "body", "main", "header", "footer", "section", "div",
     "span", "p", "h1", "h2", "h3", "strong", "br", "code", "ul", "li", "table", "thead", "tbody", "tr",
     "th", "td", "figure", "figcaption", "svg", "g", "path", "defs", "use", "text", "tspan", "clippath",
-    "rect", "image",
+    "rect", "image", "details", "summary",
 ))  # fmt: skip
 ATTRIBUTES = frozenset((
     "lang", "charset", "name", "content", "http-equiv", "class", "scope", "id", "d", "style", "x", "y",
@@ -99,6 +100,43 @@ def test_three_seeds_give_numbers_bands_signals_audit_and_provenance() -> None:
     assert html.startswith("<!doctype html>")
     assert "width=device-width" in html
     assert "@media print" in html
+
+
+def several_groups(count: int) -> Report:
+    runs = [
+        sound_facts(number, name=f"name{number}", config={"seed": 1, "params": {"lr": number / 10}})
+        for number in range(1, count + 1)
+    ]
+    audits = tuple(audit(run, Around()) for run in runs)
+    return Report(audits=audits, comparison=compare_runs(runs, Wishes()), made=0.0)
+
+
+def test_groups_that_are_not_drawn_are_named_with_the_way_to_draw_them() -> None:
+    page = report_html(several_groups(9))
+
+    words = " ".join(Page(page).words)
+    assert "Drawn are 6 of 9 groups" in words
+    assert "guard report RUN RUN -o FILE.html" in words
+    said = re.search(r"Not drawn: (.*?)\. All are", words)
+    assert said is not None
+    assert said[1].count("lr=") == 3
+    assert page.count("<details>") == 3, "their provenance unfolds"
+
+
+def test_up_to_six_groups_are_drawn_without_a_word() -> None:
+    assert "Not drawn" not in report_html(several_groups(6))
+
+
+def test_many_groups_without_a_repeat_are_a_list_and_the_rest_is_counted() -> None:
+    words = " ".join(Page(report_html(several_groups(70))).words)
+
+    assert "One run a side, which shows nothing" in words
+    assert "and 57 more differences" in words
+    assert "and 10 more groups" in words
+
+
+def test_a_command_in_a_sentence_is_set_as_code_and_what_it_names_stays_text() -> None:
+    assert prose("repeat with `guard repeat <b>`") == "repeat with <code>guard repeat &lt;b&gt;</code>"
 
 
 def test_two_configurations_are_compared_in_a_sentence() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from guardrun.cli.output import cells, padded, screen_width, shortened_middle
 from guardrun.cli.terminal import styled
 from guardrun.judging.compare import Comparison, Pair
-from guardrun.judging.compare_tables import MARKS, cost_of, time_of
+from guardrun.judging.compare_tables import MARKS, cost_of, mfu_of, time_of
 from guardrun.judging.compare_words import (
     DASH,
     Unit,
@@ -34,7 +34,9 @@ _MOST_GROUPS: Final = 40
 _MOST_PAIRS: Final = 12
 _FEW_PAIRS: Final = 3
 _MOST_LEFT_OUT: Final = 10
-_HEADS: Final = ("", "group", "n", "mean ± std", "95 % interval", "time", "cost")
+_HEADS: Final = ("", "group", "n", "mean ± std", "95 % interval", "time", "cost", "MFU")
+_ALWAYS: Final = 5
+"""Columns that are shown however narrow the terminal is; the others go from the last on (--json has all)."""
 _STYLES: Final = {"unfair": ("yellow",), "unknown": ("dim",), "note": ()}
 _ASCII: Final = str.maketrans({"−": "-", "–": "-", "±": "+-", "×": "x", "·": "-", "…": "."})
 
@@ -43,7 +45,7 @@ def compare_page(comparison: Comparison, *, width: int | None = None) -> list[st
     """The lines to print, at most ``width`` cells each (default: the terminal's, up to 110)."""
     width = screen_width(_WIDEST) if width is None else width
     unit = unit_of(comparison)
-    lines = [styled(plain(title(comparison)), "bold"), ""]
+    lines = [*(styled(line, "bold") for line in _wrapped(plain(title(comparison)), width)), ""]
     lines += [*_table(comparison, unit, width), ""]
     compact = len(comparison.pairs) > _FEW_PAIRS
     for pair in comparison.pairs[:_MOST_PAIRS]:
@@ -68,20 +70,30 @@ def _table(comparison: Comparison, unit: Unit, width: int) -> Iterator[str]:
     groups = comparison.groups[:_MOST_GROUPS]
     rows = [
         (group.letter, plain(group.label), str(group.summary.n), group_value(group, unit),
-         group_interval(group, unit), time_of(group), plain(cost_of(group)))
+         group_interval(group, unit), time_of(group), plain(cost_of(group)), mfu_of(group))
         for group in groups
     ]  # fmt: skip
     shown = [
-        column for column in range(len(_HEADS)) if column < 5 or any(row[column] != DASH for row in rows)
+        column
+        for column in range(len(_HEADS))
+        if column < _ALWAYS or any(row[column] != DASH for row in rows)
     ]
     widths = {column: max(cells(text[column]) for text in (_HEADS, *rows)) for column in shown}
-    spare = width - sum(widths.values()) - len(_GAP) * (len(shown) - 1)
-    widths[1] = max(min(widths[1], _NARROWEST_LABEL), min(widths[1], widths[1] + spare))
+    least = min(widths[1], _NARROWEST_LABEL)
+    spare = _spare(width, shown, widths)
+    while widths[1] + spare < least and len(shown) > _ALWAYS:
+        del widths[shown.pop()]
+        spare = _spare(width, shown, widths)
+    widths[1] = max(least, min(widths[1], widths[1] + spare))
     yield styled(_row(_HEADS, shown, widths), "dim")
     for row in rows:
         yield _row(row, shown, widths)
     if len(comparison.groups) > _MOST_GROUPS:
         yield styled(f"and {len(comparison.groups) - _MOST_GROUPS} more groups", "dim")
+
+
+def _spare(width: int, shown: Sequence[int], widths: Mapping[int, int]) -> int:
+    return width - sum(widths.values()) - len(_GAP) * (len(shown) - 1)
 
 
 def _row(row: Sequence[str], shown: Sequence[int], widths: dict[int, int]) -> str:

@@ -38,7 +38,7 @@ def same_story(facts: RunFacts, around: Around) -> Answer:
     """What the best checkpoint says of itself is what the log says of it."""
     proof = around.proof
     if proof is None or not proof.verified:
-        return unknown("there is no intact checkpoint to hold against the log", "see above", EVENTS)
+        return unknown("there is no intact checkpoint to hold against the log", "", EVENTS)
     answers = [answer for check in _CHECKS for answer in check(facts, proof, around)]
     return worst(
         answers, passed("the log tells of this very checkpoint, and of its metric", EVENTS, proof.metric)

@@ -38,8 +38,9 @@ def curves_and_spread(facts: RunFacts, around: Around) -> Answer:
         return unknown("the run is not over", "wait for its end", EVENTS, facts.status.value)
     if facts.status not in _ENDED_WELL:
         reason = f" ({facts.reason})" if facts.reason else ""
+        verb = {Status.FAILED: "failed", Status.HUNG: "hangs"}.get(facts.status, f"was {facts.status}")
         return failed(
-            f"the run was {facts.status}{reason}",
+            f"the run {verb}{reason}",
             f"guard run --resume {facts.run_id}",
             EVENTS,
             facts.status.value,

@@ -167,6 +167,12 @@ def _escaped(text: str) -> str:
     return " ".join(text.split())
 
 
+def mfu_of(group: Group) -> str:
+    """Mean model FLOPs utilisation, where every run tells one."""
+    share = mean_of([run.mfu for run in group.runs])
+    return DASH if share is None else f"{share:.1%}"
+
+
 def time_of(group: Group) -> str:
     """Mean time of a run."""
     hours = mean_of([run.hours for run in group.runs])

@@ -247,7 +247,7 @@ def _costs(
         else highest(system.get(f"gpu{index}/memory_bytes") for index in used),
         # No process is without memory: a zero was read after the training had gone.
         "peak_host_bytes": highest([system.get("tree/rss_bytes")]) or None,
-        "mfu": _mfu(config, environment, measured.step_time, measured.tokens_per_s, gpus),
+        "mfu": _mfu(config, environment, measured.step_time, measured.tokens_per_s, gpus, world),
     }
 
 
@@ -286,6 +286,7 @@ def _mfu(
     step_time: float | None,
     tokens_per_s: float | None,
     gpus: int | None,
+    world: int,
 ) -> float | None:
     told = table(config.get("efficiency"))
     peak = real(told.get("peak_flops"))
@@ -299,7 +300,7 @@ def _mfu(
         step_time=step_time,
         tokens_per_s=tokens_per_s,
         peak=peak,
-        devices=gpus or 1,
+        devices=gpus or world,
     )
 
 

@@ -258,13 +258,27 @@ def _keys_apart(settings: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _label(part: Sequence[Result], setting: Mapping[str, Any], apart: Sequence[str], by: str | None) -> str:
     if by is not None:
-        return f"{by.removeprefix('params.')}={_short(_told(part[0].run, by))}"
+        return _spelled(by, _told(part[0].run, by))
     name = _shared_name(part)
     if apart and len(apart) <= _MOST_KEYS:
-        text = " ".join(f"{key.removeprefix('params.')}={_short(setting.get(key))}" for key in apart)
+        text = " ".join(_in_label(key, part, setting) for key in apart)
         if len(text) <= _MOST_LABEL:
             return text
     return name or part[0].run.run_id
+
+
+def _in_label(key: str, part: Sequence[Result], setting: Mapping[str, Any]) -> str:
+    if key not in setting and any(key in settings_of(result.run) for result in part):
+        return f"{_bare(key)} varies"
+    return _spelled(key, setting.get(key))
+
+
+def _spelled(key: str, value: Any) -> str:
+    return f"{_bare(key)} not set" if value is None else f"{_bare(key)}={_short(value)}"
+
+
+def _bare(key: str) -> str:
+    return key.removeprefix("params.")
 
 
 def _shared_name(part: Sequence[Result]) -> str | None:

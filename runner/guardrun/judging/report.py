@@ -10,22 +10,25 @@ from guardrun import __version__
 from guardrun.judging.audit import Audit
 from guardrun.judging.checklist_model import State
 from guardrun.judging.compare import Comparison
-from guardrun.judging.report_charts import Repeats, charts_of
+from guardrun.judging.report_charts import MOST_GROUPS, Repeats, charts_of
 from guardrun.judging.report_drawing import draw
+from guardrun.judging.report_html import code, text
+from guardrun.judging.report_provenance import provenance_section
 from guardrun.judging.report_sections import (
     VERDICTS,
     audit_section,
     comparison_section,
     headline,
-    provenance_section,
     signals_section,
-    text,
     verdict_of,
 )
 from guardrun.judging.report_style import CSS
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """Even if something slipped through: the page may load nothing and run nothing."""
+
+
+_MOST_NAMED = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,7 @@ def report_html(report: Report) -> str:
         ("Curves", _curves(groups)),
         ("Comparison" if len(groups) > 1 else "Result", _comparison(report)),
         ("Signals", signals_section(report.audits)),
-        ("Audit", audit_section(report.audits)),
+        ("Audit", audit_section(report.audits, groups[0].runs if report.comparison is not None else ())),
         ("Provenance", provenance_section(groups, report.audits)),
     ]
     body = "".join(f"<section><h2>{head}</h2>{content}</section>" for head, content in sections if content)
@@ -98,7 +101,20 @@ def _curves(groups: Sequence[Repeats]) -> str:
     ]
     if not figures:
         return '<p class="muted">No curve was logged.</p>'
-    return f'<div class="charts">{"".join(figures)}</div>'
+    return f'<div class="charts">{"".join(figures)}</div>{_not_drawn(groups)}'
+
+
+def _not_drawn(groups: Sequence[Repeats]) -> str:
+    """Which groups the pictures leave out, and how to see them."""
+    names = [text(group.label, 60) for group in groups[MOST_GROUPS:]]
+    if not names:
+        return ""
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return (
+        f'<p class="sub">Drawn are {MOST_GROUPS} of {len(groups)} groups, the best first. Not drawn: '
+        f"{', '.join(names[:_MOST_NAMED])}{more}. All are in the tables below; "
+        f"{code('guard report RUN RUN -o FILE.html')} draws the runs that it is given.</p>"
+    )
 
 
 def _comparison(report: Report) -> str:

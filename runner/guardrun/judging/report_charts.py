@@ -14,7 +14,8 @@ from guardrun.judging.report_drawing import Chart, FloatArray, Line, Mark, mean_
 from guardrun.series.store import Series
 
 MOST_CHARTS: Final = 6
-_MOST_GROUPS: Final = 6
+MOST_GROUPS: Final = 6
+"""More lines in one picture nobody tells apart."""
 _MOST_MARKS: Final = 6
 _NOISY: Final = 120
 """A curve of so many points is drawn faintly, with its mean over it."""
@@ -32,7 +33,7 @@ class Repeats(NamedTuple):
 
 def charts_of(groups: Sequence[Repeats]) -> list[Chart]:
     """At most six: the monitor first, its training side with it, other metrics, quality against time."""
-    shown = list(groups)[:_MOST_GROUPS]
+    shown = list(groups)[:MOST_GROUPS]
     names = _metrics(shown)
     charts = [chart for name in names if (chart := _metric_chart(name, shown)) is not None]
     cost = _quality_chart(shown)

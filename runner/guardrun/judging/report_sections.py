@@ -1,15 +1,15 @@
-"""The parts of a report as HTML. Everything that comes from a run goes through ``text``. Pure."""
+"""Numbers, comparison, signals and audit of a report as HTML; what a run says goes through ``text``. Pure."""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any, Final
 
 from guardrun.judging.audit import Answered, Audit, ways_out, worst_state
 from guardrun.judging.checklist_model import Answer, State
 from guardrun.judging.compare import Comparison
-from guardrun.judging.compare_tables import cost_of, time_of
+from guardrun.judging.compare_tables import cost_of, mfu_of, time_of
 from guardrun.judging.compare_words import (
     cost_sentence,
     duration,
@@ -23,9 +23,9 @@ from guardrun.judging.compare_words import (
     winner_sentence,
 )
 from guardrun.judging.efficiency import margin
-from guardrun.judging.facts import RunFacts, flattened
+from guardrun.judging.facts import RunFacts
 from guardrun.judging.report_charts import Repeats, last_values
-from guardrun.reading.plain_text import plain
+from guardrun.judging.report_html import MOST_RUNS, code, number, prose, rest, table, text
 from guardrun.signals.model import Signal
 from guardrun.state.money import money_words
 
@@ -34,26 +34,9 @@ VERDICTS: Final[Mapping[State, str]] = {
     "pass": "may be declared", "fail": "not to be declared", "unknown": "questions are open",
 }  # fmt: skip
 _ORDER: Final = {"act": 0, "warn": 1, "info": 2}
-_MOST_RUNS: Final = 60
 _MOST_SIGNALS: Final = 40
-_MOST_AUDITS: Final = 6
-_LAUNCHER: Final = ("command", "entry", "args", "name", "group", "seed")
-
-
-def text(value: Any, most: int = 400) -> str:
-    """Untrusted text as HTML: no control characters, no tag, no attribute, of bounded length."""
-    shown = plain(str(value))
-    if len(shown) > most:
-        shown = f"{shown[: most - 1]}…"
-    return html.escape(shown, quote=True)
-
-
-def code(value: Any, most: int = 400) -> str:
-    return f"<code>{text(value, most)}</code>"
-
-
-def number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}".replace("-", "−")
+_MOST_PAIRS: Final = 12
+_FEW_PAIRS: Final = 3
 
 
 # -- headline
@@ -133,25 +116,34 @@ def comparison_section(comparison: Comparison) -> str:
     unit = unit_of(comparison)
     rows = [
         (text(group.letter), text(group.label, 80), str(len(group.results)), text(group_value(group, unit)),
-         text(group_interval(group, unit)), text(time_of(group)), text(cost_of(group)))
-        for group in comparison.groups
+         text(group_interval(group, unit)), text(time_of(group)), text(cost_of(group)), mfu_of(group))
+        for group in comparison.groups[:MOST_RUNS]
     ]  # fmt: skip
-    heads = ("", "configuration", "n", "mean ± std", "95 % interval", "time", "cost")
-    parts = [f'<p class="sub">{text(title(comparison))}</p>', table(heads, rows, "wide")]
+    heads = ("", "configuration", "n", "mean ± std", "95 % interval", "time", "cost", "MFU")
+    parts = [f'<p class="sub">{text(title(comparison))}</p>', table(heads, rows, "wide"),
+             rest(len(comparison.groups) - MOST_RUNS, "groups", "guard compare RUNS")]  # fmt: skip
     if len(comparison.groups) > 1:
-        parts.append(f"<p><strong>{text(winner_sentence(comparison))}.</strong></p>")
-    for pair in comparison.pairs:
+        parts.append(f"<p><strong>{prose(winner_sentence(comparison))}.</strong></p>")
+    shown = comparison.pairs[:_MOST_PAIRS]
+    single = [pair for pair in shown if pair.verdict == "one run"] if len(shown) > _FEW_PAIRS else []
+    if single:
+        rough = (f"{pair_head(pair)}: {unit.difference(pair.difference.mean)}" for pair in single)
+        told = "".join(f"<li>{text(line)}</li>" for line in rough)
+        parts.append(f"<h3>One run a side, which shows nothing</h3><ul>{told}</ul>")
+    for pair in (pair for pair in shown if pair not in single):
         lines = (pair_sentence(pair, unit), pair_details(pair), cost_sentence(pair, unit))
         told = "<br>".join(text(line) for line in lines if line)
         parts.append(f"<h3>{text(pair_head(pair))}</h3><p>{told}</p>")
+    parts.append(rest(len(comparison.pairs) - _MOST_PAIRS, "differences", "guard compare RUNS"))
     if comparison.findings:
         items = "".join(f"<li>{text(finding.text)}</li>" for finding in comparison.findings)
         parts.append(f"<h3>What is not the same</h3><ul>{items}</ul>")
     if comparison.left_out:
         items = "".join(
-            f"<li>{code(each.run.run_id)}: {text(each.why)}</li>" for each in comparison.left_out[:_MOST_RUNS]
+            f"<li>{code(each.run.run_id)}: {text(each.why)}</li>" for each in comparison.left_out[:MOST_RUNS]
         )
-        parts.append(f"<h3>Left out</h3><ul>{items}</ul>")
+        more = rest(len(comparison.left_out) - MOST_RUNS, "runs", "guard ls")
+        parts.append(f"<h3>Left out</h3><ul>{items}</ul>{more}")
     return "".join(parts)
 
 
@@ -185,26 +177,34 @@ def _signal(run: RunFacts, signal: Signal, several: bool) -> str:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return " ".join(f"{key} {_short(inner)}" for key, inner in list(value.items())[:8])
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 # -- audit
 
 
-def audit_section(audits: Sequence[Audit]) -> str:
-    """All six questions with all items; of many runs the table, and the first of those that are not green."""
+def audit_section(audits: Sequence[Audit], best: Sequence[RunFacts] = ()) -> str:
+    """All six questions with all items; of many runs the table, and the worst one of the best group."""
     if len(audits) == 1:
         return _questions(audits[0])
+    chosen = sorted(audits, key=lambda audit: ("fail", "unknown", "pass").index(audit.verdict))
     rows = [
         (code(audit.facts.run_id), sign(audit.verdict, VERDICTS[audit.verdict]),
          *(sign(answer.state) for answer in audit.answers))
-        for audit in audits[:_MOST_RUNS]
+        for audit in chosen[:MOST_RUNS]
     ]  # fmt: skip
     heads = ("run", "verdict", *(answer.question.id for answer in audits[0].answers))
-    chosen = sorted(audits, key=lambda audit: ("fail", "unknown", "pass").index(audit.verdict))
-    typical = chosen[0]
+    declared = {run.run_id for run in best}
+    typical = next((audit for audit in chosen if audit.facts.run_id in declared), chosen[0])
     return (
-        table(heads, rows, "wide") + f"<h3>In full: {code(typical.facts.run_id)}</h3>" + _questions(typical)
+        table(heads, rows, "wide")
+        + rest(len(audits) - MOST_RUNS, "runs", "guard audit RUNS")
+        + f"<h3>In full: {code(typical.facts.run_id)}</h3>"
+        + _questions(typical)
     )
 
 
@@ -220,121 +220,21 @@ def _questions(audit: Audit) -> str:
 def _question(answered: Answered, config: str | None) -> str:
     items = "".join(_part(name, answer) for name, _, answer in answered.parts)
     ways = ways_out((answer for _, _, answer in answered.parts), config)
-    todo = f'<p class="todo">to turn it green: {"; ".join(map(code, ways))}</p>' if ways else ""
+    steps = "".join(f"<li>{code(way) if way.startswith('guard ') else prose(way)}</li>" for way in ways)
+    todo = f'<p class="todo">to turn it green</p><ul class="todo">{steps}</ul>' if ways else ""
     head = f"{sign(answered.state)} · {text(answered.question.text)}"
     return f'<div class="question {answered.state}"><h3>{head}</h3><ul>{items}</ul>{todo}</div>'
 
 
 def _part(name: str, answer: Answer) -> str:
-    file = f' <span class="file">{text(answer.file, 80)}</span>' if answer.file else ""
+    place = PurePath(answer.file)
+    told = f"{place.parent.name}/{place.name}" if place.is_absolute() else answer.file
+    file = f' <span class="file">{text(told, 80)}</span>' if answer.file else ""
     return (
         f'<li><span class="{answer.state}">{SIGNS[answer.state]}</span>'
         f'<span class="muted">{text(name)}</span>'
-        f"<span>{text(answer.text)}{file}</span></li>"
+        f"<span>{prose(answer.text)}{file}</span></li>"
     )
-
-
-# -- provenance
-
-
-def provenance_section(groups: Sequence[Repeats], audits: Sequence[Audit]) -> str:
-    """What each configuration was, and every run of it."""
-    parts = []
-    for group in groups[:_MOST_AUDITS]:
-        head = f"<h3>{text(group.label, 80)}</h3>" if len(groups) > 1 else ""
-        parts.append(head + _facts_table(group.runs[0]))
-    rows = [_run_row(audit.facts) for audit in audits[:_MOST_RUNS]]
-    heads = ("run", "seed", "ended", "best", "step", "checkpoint", "time")
-    return "".join(parts) + "<h3>Runs</h3>" + table(heads, rows, "wide")
-
-
-def _facts_table(run: RunFacts) -> str:
-    rows = [(text(head), body) for head, body in _facts(run) if body]
-    body = "".join(f'<tr><th scope="row">{head}</th><td>{value}</td></tr>' for head, value in rows)
-    return f'<table class="facts"><tbody>{body}</tbody></table>'
-
-
-def _facts(run: RunFacts) -> Iterator[tuple[str, str]]:
-    """Head and value (HTML) of each row; a value is empty where nothing is known."""
-    git, env = run.git, run.environment
-    commit = str(git.get("commit") or "")
-    dirty = " with uncommitted changes (git.diff)" if git.get("dirty") is True else ""
-    yield "command", code(" ".join(run.command)) if run.command else ""
-    yield "configuration", _settings(run)
-    yield "code", code(commit[:12]) + dirty if commit else _sources(git)
-    yield "data", "<br>".join(_data(name, record) for name, record in run.data.items())
-    if run.preprocessing:
-        yield "preprocessing", ", ".join(code(sha[:12]) for sha in run.preprocessing_sha256 if sha)
-    names = (("Python", "python"), ("torch", "torch"), ("CUDA", "cuda"), ("", "os"))
-    words = [(name, _version(env.get(key))) for name, key in names]
-    yield "environment", text(" · ".join(f"{name} {value}".strip() for name, value in words if value))
-    yield "machine", text(" · ".join(filter(None, (run.host, _gpus(env), _precision(run)))))
-
-
-def _version(value: Any) -> str:
-    """A version, told by itself or within a record of a library."""
-    found = value.get("version") if isinstance(value, Mapping) else value
-    return str(found) if isinstance(found, str | int | float) else ""
-
-
-def _settings(run: RunFacts) -> str:
-    """What was set by somebody, defaults only counted."""
-    flat = flattened(run.config)
-    default = {key for key, origin in run.config_origins.items() if origin == "default"}
-    told = [f"{code(f'{key} = {value}', 120)}" for key, value in flat.items()
-            if key not in default and key not in _LAUNCHER and value not in (None, {}, [])]  # fmt: skip
-    count = f' <span class="muted">and {len(default)} defaults</span>' if default else ""
-    return " ".join(told[:60]) + count
-
-
-def _sources(git: Mapping[str, Any]) -> str:
-    sha = str(git.get("code_sha256") or "")
-    return f"no git; hash of the sources {code(sha[:12])}" if sha else ""
-
-
-def _data(name: str, record: Mapping[str, Any]) -> str:
-    count = record.get("count")
-    size = f" · {count:,} examples" if isinstance(count, int) else ""
-    sha = str(record.get("sha256") or "")
-    return f"{text(name, 60)}{size} · {code(sha[:16]) if sha else 'no hash'}"
-
-
-def _gpus(env: Mapping[str, Any]) -> str:
-    gpus = env.get("gpus")
-    names = (
-        [str(gpu.get("name")) if isinstance(gpu, Mapping) else str(gpu) for gpu in gpus or ()]
-        if isinstance(gpus, list)
-        else []
-    )
-    return f"{len(names)} × {names[0]}" if names else ""
-
-
-def _precision(run: RunFacts) -> str:
-    return f"precision {run.precision}" if run.precision else ""
-
-
-def _run_row(run: RunFacts) -> tuple[str, ...]:
-    best = run.best
-    proved = {True: "✓ ", False: "✗ ", None: ""}
-    ref = run.best_checkpoint
-    kept = f"{proved[ref.verified]}{code(ref.sha256[:12])}" if ref is not None else "none"
-    ended = f"{run.status.value}" + (f": {run.reason}" if run.reason else "")
-    return (
-        code(run.run_id), "–" if run.seed is None else str(run.seed), text(ended, 60),
-        number(best.value if best else None), f"{best.step:,}" if best else "–", kept,
-        "–" if run.hours is None else duration(run.hours),
-    )  # fmt: skip
-
-
-# -- pieces
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], style: str) -> str:
-    """A table whose cells are HTML already; wider than the page, it scrolls."""
-    head = "".join(f'<th scope="col">{text(each)}</th>' for each in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    inner = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
-    return f'<div class="scroll"><table class="{style}">{inner}</table></div>'
 
 
 def verdict_of(audits: Sequence[Audit]) -> State:

@@ -55,7 +55,11 @@ th:last-child, td:last-child { padding-right: 0; }
 .question li { display: grid; grid-template-columns: 1.3rem minmax(7rem, 11.5rem) 1fr; gap: 0 .3rem;
   padding: .1rem 0; }
 .question .file { color: var(--muted); font-size: .85em; }
-.todo { font-size: .9rem; margin: .3rem 0 0 1.6rem; color: var(--ink); }
+.todo { font-size: .9rem; margin: .3rem 0 0 1.6rem; color: var(--muted); }
+.question ul.todo { list-style: disc; margin: 0 0 .2rem 2.7rem; color: var(--ink); }
+.question ul.todo li { display: list-item; }
+details { border-top: 1px solid var(--line); padding: .35rem 0; }
+summary { cursor: pointer; font-weight: 600; font-size: .95rem; }
 .signal { border-top: 1px solid var(--line); padding: .6rem 0; break-inside: avoid; }
 .signal:first-of-type { border-top: 0; }
 .act { color: var(--bad); } .warn { color: var(--open); } .info { color: var(--muted); }
