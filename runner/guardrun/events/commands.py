@@ -148,7 +148,7 @@ def _checked(name: str, body: Any, uid: int) -> Command | BadCommand:
 def _problem(made: Command) -> str:
     """What is wrong with the values of a command; "" when nothing is."""
     number = (int, float, type(None))
-    kinds = (
+    kinds: tuple[tuple[Any, Any], ...] = (
         (made.id, str), (made.command, str), (made.attempt, int), (made.via, str), (made.reason, str),
         (made.now, bool), (made.hurry, bool), (made.grace, number), (made.signals, dict),
         (made.until, number), (made.until_step, (int, type(None))), (made.text, str),

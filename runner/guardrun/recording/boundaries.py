@@ -121,6 +121,13 @@ class Boundaries:
         self._wish.agree()
         self.leave()
 
+    def leave_evaluation(self) -> None:
+        """A stop that did not wait has cut an evaluation: ``last`` stays what it was, for the rest of the
+        epoch's body, which a resume runs anew, was run in part."""
+        if self._wish.cut:
+            self._wish.agree()
+            self._prepare_to_leave(save=False)
+
     # -- parts
 
     def _save_if_due(self, asked: bool, step: int) -> None:
@@ -183,7 +190,7 @@ class Boundaries:
             self._wish.agree()
             self.leave()
 
-    def _prepare_to_leave(self) -> None:
+    def _prepare_to_leave(self, *, save: bool = True) -> None:
         if self._left:
             return
         self._left = True
@@ -193,7 +200,7 @@ class Boundaries:
             PHASE, phase="stop", step=session.progress.step, epoch=session.progress.epoch, text=reason
         )
         self._log.flush()
-        if not self._saver.has_last():
+        if save and not self._saver.has_last():
             self._saver.at_boundary(last=True)
         for hook in self.hooks:
             _call_hook(hook, session.progress.step)

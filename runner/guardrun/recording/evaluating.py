@@ -33,6 +33,7 @@ class Evaluations:
     def take(self, metrics: Mapping[str, Any], step: int | None) -> bool:
         """Record one evaluation; True when it is the best so far."""
         session = self._session
+        session.evaluating = False
         values = self._numbers(metrics)
         at = session.progress.now() if step is None else int(step)
         value = values.get(session.monitor)

@@ -68,6 +68,7 @@ class Loops:
             self._in_epochs = False
 
     def _end_epoch(self, out_of_budget: bool, *, last: bool) -> None:
+        self._session.evaluating = False
         self._saver.end_epoch()
         self._boundaries.after_epoch(last=last or out_of_budget)
         if out_of_budget:
@@ -91,6 +92,7 @@ class Loops:
         """The batches of one epoch; see Run.steps."""
         if accumulate < 1 or log_every < 1:
             raise UserError("run.steps takes accumulate and log_every of at least 1")
+        self._session.evaluating = False
         progress = self._session.progress
         progress.count_by_loops()
         self._boundaries.before_steps()
@@ -163,7 +165,8 @@ class Loops:
     def _end_steps(self) -> None:
         session = self._session
         self._boundaries.out_of_batches()
-        session.emit(PHASE, phase="eval", epoch=session.progress.epoch)
+        session.evaluating = self._in_epochs and session.cuttable
+        session.emit(PHASE, phase="eval", epoch=session.progress.epoch, discardable=session.evaluating)
         if not self._in_epochs:
             every = session.config["checkpoint"].get("every_epochs")
             session.progress.epoch += 1

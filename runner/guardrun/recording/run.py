@@ -64,7 +64,9 @@ class Run(DataCalls):
         self._loops = Loops(
             session, self._metric_log, self._saver, self._boundaries, self._gradients, self._meter
         )
-        self._signals = SignalFlags(self._wish, lambda: self._boundaries.seen and not session.inert)
+        self._signals = SignalFlags(
+            self._wish, lambda: self._boundaries.seen and not session.inert, self._control
+        )
         self._metric_log.before_first = self._begin
         self._metric_log.on_test = self._evaluations.on_test = self._data.tests.measured
         self._log = self._metric_log.log
@@ -268,6 +270,7 @@ class Run(DataCalls):
         self._open = False
         session = self._session
         if not session.inert:
+            self._boundaries.leave_evaluation()
             self._save_the_end(error)
             self._metric_log.flush()
             self._data.tests.end()

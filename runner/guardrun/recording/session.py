@@ -91,6 +91,10 @@ class Session:
         self.progress = Progress()
         self.monitor: str = canonical_metric(str(config["monitor"]["metric"]))
         self.mode: str = config["monitor"].get("mode") or "min"
+        self.cuttable = False
+        """Whether SIGINT reaches us, so that a running evaluation can be discarded."""
+        self.evaluating = False
+        """Between an epoch's last step and its evaluation's result: what is lost by a stop at once."""
         self._said: set[str] = set()
 
     @property

@@ -72,7 +72,7 @@ def reason_of(command: Command) -> str:
 class StopWish:
     """The first reason to stop that this rank has met, and whether all ranks leave for it now."""
 
-    __slots__ = ("_now", "agreed", "reason")
+    __slots__ = ("_now", "agreed", "cut", "reason")
 
     def __init__(self) -> None:
         self.reason = ""
@@ -80,6 +80,8 @@ class StopWish:
         self._now = False
         self.agreed = False
         """The training is leaving, or has been told to."""
+        self.cut = False
+        """It leaves out of the middle of an evaluation, where nothing can be saved to go on from."""
 
     def ask(self, reason: str, *, now: bool = False) -> None:
         self.reason = self.reason or reason
@@ -134,6 +136,22 @@ class Control:
             else:
                 self._obey(found)
 
+    def hears_sigint(self, heard: bool) -> None:
+        """Whether SIGINT is ours; several ranks would leave an evaluation at several places."""
+        self._session.cuttable = heard and self._session.rank.world_size == 1
+
+    def discards_evaluation(self) -> bool:
+        """In a signal handler, so nothing is written: whether an evaluation runs and a stop won't wait."""
+        session = self._session
+        if not session.evaluating or session.paths is None:
+            return False
+        for found in CommandInbox(session.paths, session.attempt).poll(time.time()):
+            if isinstance(found, Command) and found.command == STOP and found.now:
+                self._wish.ask(reason_of(found), now=True)
+                self._wish.cut = True
+                return True
+        return False
+
     def _obey(self, command: Command) -> None:
         session = self._session
         facts: dict[str, Any] = {"id": command.id, "command": command.command, "via": command.via}
@@ -166,8 +184,9 @@ class SignalFlags:
     a SIGINT when a stop is wanted already, and a second SIGTERM.
     """
 
-    def __init__(self, wish: StopWish, at_boundaries: Callable[[], bool]) -> None:
+    def __init__(self, wish: StopWish, at_boundaries: Callable[[], bool], control: Control) -> None:
         self._wish = wish
+        self._control = control
         self._at_boundaries = at_boundaries
         self._previous: dict[int, Any] = {}
         self._terminated = False
@@ -188,6 +207,7 @@ class SignalFlags:
                 self._previous[number] = signal.signal(number, ours)
             except (ValueError, OSError):
                 continue
+        self._control.hears_sigint(signal.SIGINT in self._previous)
         return taken
 
     def remove(self) -> None:
@@ -201,6 +221,8 @@ class SignalFlags:
             del self._previous[number]
 
     def _on_sigint(self, number: int, frame: Any) -> None:
+        if self._control.discards_evaluation():
+            raise StopRun(self._wish.reason)
         if self._wish.reason or not self._at_boundaries():
             self._pass_on(number, frame)
             return

@@ -129,6 +129,12 @@ class Ladder:
             effects += self._climb(now, "asked again")
         return effects if first or request.hurry or request.unasked else []
 
+    def discard_evaluation(self, now: float) -> list[Effect]:
+        """A stop that shall not wait meets an evaluation, which no step boundary will end soon."""
+        if self.rung is not None or not self.active:
+            return []
+        return self._climb(now, "a running evaluation is discarded")
+
     def acknowledged(self, rank: int, now: float) -> list[Effect]:
         """A rank saw the command at a step boundary."""
         return self._reached("acknowledged", now, rank=rank)

@@ -49,6 +49,8 @@ class Stopper:
         self._record = record
         self._targets = targets
         self._kill_all = kill_all
+        self._evaluating = False
+        """Whether an evaluation runs that SIGINT would discard."""
         self._size = -1
         self._looked = float("-inf")
 
@@ -66,12 +68,16 @@ class Stopper:
 
     def ask(self, request: Request, now: float) -> None:
         self._do(self.ladder.asked(request, now))
+        if request.now and self._evaluating:
+            self._do(self.ladder.discard_evaluation(now))
 
     def event(self, rank: int, event: Event, now: float) -> None:
         """An event of the training: a stage of the stop, or at least a sign of life."""
+        kind = event["kind"]
+        if rank == 0 and kind in (PHASE, EVAL):
+            self._evaluating = event.get("discardable") is True
         if not self.ladder.active:
             return
-        kind = event["kind"]
         if kind == METRICS:
             self.ladder.progressed("step", now)
         elif kind == ACK and event.get("command") == STOP:
