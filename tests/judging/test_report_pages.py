@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 from typing import Any
@@ -236,6 +237,15 @@ def test_labels_inside_a_picture_stay_text_and_any_numbers_can_be_drawn(
     root = ElementTree.fromstring(svg)
     assert {node.tag.rpartition("}")[2].lower() for node in root.iter()} <= ALLOWED
     harmless(Page(svg))
+
+
+def test_a_value_near_the_largest_number_leaves_the_others_their_picture() -> None:
+    steps = np.arange(3.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        picture = draw(Chart("val/loss", (Line("a", steps, np.array([1e300, 2.0, 0.5])),), log=True), 0)
+
+    assert {"1e+13", "1e+91"} <= set(re.findall(r"<text[^>]*>([^<]*)", picture)), "the axis spans them all"
 
 
 def test_pictures_of_one_page_share_no_id() -> None:

@@ -30,6 +30,8 @@ _SIZE: Final = (4.7, 2.9)
 _FONT: Final = 9.0
 _POINTS: Final = 500
 _LONGEST: Final = 40
+_LARGEST: Final = 1e100
+"""No axis has decades for more: its margins would overflow, and every other value with them."""
 _WIDE_LABEL: Final = 28
 _SVG: Final = "http://www.w3.org/2000/svg"
 _LINK: Final = "{http://www.w3.org/1999/xlink}href"
@@ -134,7 +136,7 @@ def _style() -> Iterator[None]:
 
 def _draw_line(axes: Any, line: Line) -> None:
     colour = COLOURS[line.colour % len(COLOURS)]
-    x, y, spread = thinned(line.x, line.y, line.spread)
+    x, y, spread = thinned(line.x, np.clip(line.y, -_LARGEST, _LARGEST), line.spread)
     if line.faint:
         axes.plot(x, y, color=colour, alpha=0.28, linewidth=0.7)
         return
