@@ -204,3 +204,22 @@ def test_the_fingerprint_of_a_configuration_forgets_seed_and_name_but_no_setting
     )
     assert config_fingerprint(base) != config_fingerprint({**base, "params": {"lr": 2}})
     assert config_fingerprint(base) != config_fingerprint({**base, "monitor": {"metric": "val/acc"}})
+
+
+def test_the_log_of_another_tool_gets_its_one_way_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "history.csv"
+    log.write_text("epoch,loss,val_loss\n" + "".join(f"{n},{2 / (n + 1)},{3 / (n + 1)}\n" for n in range(9)))
+    assert run(["import", str(log), "--to", str(tmp_path / "imported")]) == 0
+    (folder,) = (tmp_path / "imported").iterdir()
+    capsys.readouterr()
+
+    document = audited(capsys, str(folder), "--strict", "--json-file", str(tmp_path / "told.json"), code=4)
+
+    assert json.loads((tmp_path / "told.json").read_text()) == document
+    assert "pass" not in verdicts(document).values(), "a log alone makes no question green"
+    assert run(["audit", str(folder)]) == 4
+    page = capsys.readouterr().out
+    assert page.partition("to turn it green")[2].count("·") == 1
+    assert "guard run" in page.partition("to turn it green")[2]

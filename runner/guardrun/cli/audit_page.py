@@ -8,7 +8,7 @@ from typing import Final
 
 from guardrun.cli.output import cells, padded, screen_width, shortened, shortened_middle
 from guardrun.cli.terminal import styled
-from guardrun.judging.audit import QUESTIONS, Answered, Audit, ways_out, worst_state
+from guardrun.judging.audit import QUESTIONS, Answered, Audit, ways_of, worst_state
 from guardrun.judging.checklist import Judged
 from guardrun.judging.checklist_model import Answer, State
 from guardrun.reading.plain_text import plain
@@ -62,7 +62,7 @@ def _full(audit: Audit, glyphs: Glyphs, width: int) -> Iterator[str]:
         yield ""
         yield from _question(answer, glyphs, width)
     answers = (part for answered in audit.answers for _, _, part in answered.parts)
-    ways = ways_out(answers, facts.config_source)
+    ways = ways_of(audit, answers)
     if ways:
         yield ""
         yield styled("to turn it green", "bold")

@@ -108,6 +108,15 @@ def audit(facts: RunFacts, around: Around) -> Audit:
     return Audit(facts, tuple(answers), items)
 
 
+def ways_of(audit: Audit, answers: Iterable[Answer]) -> list[str]:
+    """``ways_out``; for the log of another tool the one that leads to all the others."""
+    if audit.facts.imported:
+        return [
+            "train under `guard run` with guardrun in the script: the log of another tool tells curves alone"
+        ]
+    return ways_out(answers, audit.facts.config_source)
+
+
 def ways_out(answers: Iterable[Answer], config: str | None) -> list[str]:
     """What to do about all that is not green, the worst first, each once; one `guard check` for several."""
     parts = [answer for answer in answers if answer.state != "pass"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from guardrun.series.store import Series, SeriesStore
 from guardrun.signals.model import Signal
 from guardrun.state.model import Attempt, CheckpointRef, Status
 
+IMPORTED: Final = "imported"
+"""The reason by which the end of an imported log is told."""
 Mode = Literal["min", "max"]
 Origin = Literal["default", "file", "override", "script"]
 
@@ -167,6 +169,11 @@ class RunFacts:
     """Resident memory of the process tree."""
     mfu: float | None = None
     """Model FLOPs utilisation, where the configuration tells the FLOPs of a step or a token."""
+
+    @property
+    def imported(self) -> bool:
+        """Whether it is the log of another tool, which tells curves alone."""
+        return self.reason == IMPORTED
 
     @property
     def config_defaults(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, Final
 
-from guardrun.judging.audit import Answered, Audit, ways_out, worst_state
+from guardrun.judging.audit import Answered, Audit, ways_of, worst_state
 from guardrun.judging.checklist_model import Answer, State
 from guardrun.judging.compare import Comparison
 from guardrun.judging.compare_tables import cost_of, mfu_of, time_of
@@ -214,12 +214,12 @@ def sign(state: State, word: str = "") -> str:
 
 
 def _questions(audit: Audit) -> str:
-    return "".join(_question(answered, audit.facts.config_source) for answered in audit.answers)
+    return "".join(_question(answered, audit) for answered in audit.answers)
 
 
-def _question(answered: Answered, config: str | None) -> str:
+def _question(answered: Answered, audit: Audit) -> str:
     items = "".join(_part(name, answer) for name, _, answer in answered.parts)
-    ways = ways_out((answer for _, _, answer in answered.parts), config)
+    ways = ways_of(audit, (answer for _, _, answer in answered.parts)) if answered.state != "pass" else []
     steps = "".join(f"<li>{code(way) if way.startswith('guard ') else prose(way)}</li>" for way in ways)
     todo = f'<p class="todo">to turn it green</p><ul class="todo">{steps}</ul>' if ways else ""
     head = f"{sign(answered.state)} · {text(answered.question.text)}"
