@@ -73,6 +73,10 @@ class FakeFollower:
         self.all_told: dict[str, list[Any]] = {}
         self.caught_up = True
 
+    @property
+    def curves(self) -> Any:
+        return self.series
+
     def state(self, now: float | None = None) -> RunState:
         return self.now
 
@@ -100,6 +104,7 @@ class FakeFleet:
         self.fault: Exception | None = None
         self.polls = 0
         self.hastened: list[Path] = []
+        self.attended: tuple[Path, ...] = ()
         self.closed = False
 
     def poll(self, max_seconds: float) -> set[Path]:
@@ -108,6 +113,9 @@ class FakeFleet:
             raise self.fault
         changed, self.changed = self.changed, set()
         return changed
+
+    def attend(self, paths: Iterable[Path]) -> None:
+        self.attended = tuple(paths)
 
     def hasten(self, path: Path) -> None:
         self.hastened.append(path)

@@ -42,6 +42,10 @@ class Follower(Protocol):
         """The run's curves."""
 
     @property
+    def curves(self) -> SeriesStore:
+        """The same; coarse ones of the whole run while its history is read."""
+
+    @property
     def all_told(self) -> Mapping[str, Sequence[Event]]:
         """What the training told beside curves and progress."""
 

@@ -1,5 +1,7 @@
 """One thread reads the files; the app gets one frozen snapshot at a time, at most four a second.
 
+Files are looked at ten times a second. What comes after a quarter of a second of silence is shown at once,
+more of it in the next quarter of a second; while many runs grow, each is renewed about once a second.
 What needs numpy is imported here, in the thread: the first frame does not wait for it.
 Nothing is published when nothing changed. A fault becomes part of the snapshot: the screens say that the
 picture is old and why, and the feed tries again.
@@ -7,9 +9,10 @@ picture is old and why, and the feed tries again.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -27,12 +30,27 @@ if TYPE_CHECKING:
 
 PERIOD_S: Final = 0.25
 """Four snapshots a second at most: more is not seen, and costs bytes over SSH."""
+_LOADING_PERIOD_S: Final = 0.5
+"""The same while history is read: drawing takes time from reading."""
+_GLANCE_S: Final = 0.1
+"""Between two looks at the files when nothing happens."""
 _POLL_S: Final = 0.1
 """Longest time in one poll while history is read: then a first picture is shown."""
+_BREATH_S: Final = 0.002
+"""Between two polls while history is read: the thread that draws comes first."""
 _REVIEW_S: Final = 1.0
 """How often the ages of live runs are looked at without a change of their files."""
+_REVIEW_SILENT_S: Final = 5.0
+"""The same for those that nobody looks at and that were silent for long: their age is told in minutes."""
 _REVIEW_ALL_S: Final = 30.0
 """The same for runs that are over."""
+_LONG_S: Final = 60.0
+_LOOKS_S: Final = 0.01
+"""Longest time for renewing what is known of runs in one snapshot; the others are the next one's first."""
+_NEW_LOOKS_S: Final = 0.25
+"""The same for runs that are listed for the first time."""
+_SWITCH_S: Final = 0.001
+"""How soon this thread gives way to the one that draws; by itself it would after five milliseconds."""
 _JOIN_S: Final = 2.0
 
 
@@ -45,6 +63,9 @@ class FleetLike(Protocol):
 
     def poll(self, max_seconds: float) -> set[Path]:
         """Read what is new; the runs that changed."""
+
+    def attend(self, paths: Iterable[Path]) -> None:
+        """From now on look at these runs often: somebody sees them."""
 
     def hasten(self, path: Path) -> None:
         """Look at this run soon, and often for a while."""
@@ -67,6 +88,7 @@ class Feed:
         self._wants = Wants()
         self._asked: SimpleQueue[Path] = SimpleQueue()
         self._latest = Snapshot(roots=self._roots)
+        self._published = float("-inf")
         self._thread = threading.Thread(target=self._run, name="guard-feed", daemon=True)
 
     def start(self) -> None:
@@ -96,29 +118,45 @@ class Feed:
         return self._latest
 
     def _run(self) -> None:
+        sys.setswitchinterval(_SWITCH_S)
         reader = Reader(self._roots)
         fleet: FleetLike | None = None
         failures = 0
         while not self._ended.is_set():
-            begun = time.monotonic()
             self._wake.clear()
             try:
                 if fleet is None:
                     fleet = self._make_fleet()
                 while not self._asked.empty():
                     fleet.hasten(self._asked.get())
-                snapshot = reader.read(fleet, self._wants)
+                pause = self._turn(reader, fleet)
                 failures = 0
             except Exception as error:  # whatever it is: say it, keep the old picture, try again
                 failures += 1
-                snapshot = reader.failed(error)
-            if snapshot is not None:
-                self._latest = snapshot
-                self._notify()
-            pause = PERIOD_S * min(20, 2**failures)
-            self._wake.wait(max(0.0, pause - (time.monotonic() - begun)))
+                self._publish(reader.failed(error))
+                pause = PERIOD_S * min(20, 2**failures)
+            self._wake.wait(pause)
         if fleet is not None:
             fleet.close()
+
+    def _turn(self, reader: Reader, fleet: FleetLike) -> float:
+        """Look at the files, show what is due; seconds until the next turn."""
+        reader.poll(fleet, self._wants)
+        behind = not all(follower.caught_up for follower in fleet.followers.values())
+        period = _LOADING_PERIOD_S if behind and reader.loading else PERIOD_S
+        early = self._published + period - time.monotonic()
+        if early <= 0 or reader.wants != self._wants:
+            self._publish(reader.picture(fleet, self._wants))
+            early = 0.0
+        if behind:
+            return _BREATH_S
+        return min(early, _GLANCE_S) if reader.pending and early else _GLANCE_S
+
+    def _publish(self, snapshot: Snapshot | None) -> None:
+        if snapshot is not None:
+            self._published = time.monotonic()
+            self._latest = snapshot
+            self._notify()
 
 
 class Reader:
@@ -138,29 +176,43 @@ class Reader:
         self.loading = True
         """Whether history is still being read."""
         self._problem = ""
-        self._reviewed = 0.0
-        self._reviewed_all = 0.0
+        self._drawn: dict[Path, tuple[SeriesStore, int]] = {}
+        self._dirty: dict[Path, None] = {}
+        """Runs that changed since they were looked at, the longest waiting first."""
+        self._reviewed = self._reviewed_silent = self._reviewed_all = 0.0
         self._first = True
+        self.wants = Wants()
+        """What the last picture was asked to hold."""
 
     @property
     def views(self) -> tuple[RunView, ...]:
         """Every run as it was last seen."""
         return tuple(self._views.values())
 
+    @property
+    def pending(self) -> bool:
+        """Whether something waits to be shown."""
+        return bool(self._dirty)
+
     def read(self, fleet: FleetLike, wants: Wants) -> Snapshot | None:
         """Poll once; a snapshot when something that is shown changed."""
-        changed = fleet.poll(_POLL_S)
-        now = time.monotonic()
+        self.poll(fleet, wants)
+        return self.picture(fleet, wants)
+
+    def poll(self, fleet: FleetLike, wants: Wants) -> None:
+        """Read what is new."""
+        fleet.attend((*wants.curves, wants.detail) if wants.detail is not None else wants.curves)
+        # The first picture is what a glance tells; reading comes after it.
+        self._dirty.update(dict.fromkeys(fleet.poll(0.0 if self._first else _POLL_S)))
+
+    def picture(self, fleet: FleetLike, wants: Wants) -> Snapshot | None:
+        """What was read, as a snapshot; None when nothing that is shown changed."""
         news = self._first or self._gone(fleet)
-        due = self._due(now)
-        asked, self._metrics = wants.metrics != self._metrics, wants.metrics
-        for path, follower in fleet.followers.items():
-            if asked or path in changed or path in due or path not in self._views:
-                try:
-                    news = self._look(path, follower) or news
-                    self._odd.pop(path, None)
-                except Exception as error:  # one odd run must not hide the others
-                    self._odd[path] = f"{clean(path.name)} cannot be read ({_named(error)})"
+        asked = wants.metrics != self._metrics
+        self.wants, self._metrics = wants, wants.metrics
+        self._dirty.update(dict.fromkeys(fleet.followers if asked else self._due(time.monotonic())))
+        news = self._look_at_new(fleet) or news
+        news = self._look_at_changed(fleet, {*wants.curves, wants.detail}) or news
         news = self._draw_curves(fleet, wants) or news
         news = self._look_closer(fleet, wants) or news
         loading = not all(follower.caught_up for follower in fleet.followers.values())
@@ -172,15 +224,57 @@ class Reader:
         self._first, self.loading, self._problem = False, loading, problem
         return self._snapshot()
 
-    def _due(self, now: float) -> set[Path]:
+    def _look_at_new(self, fleet: FleetLike) -> bool:
+        """The newest of the runs that were not listed yet; whether there were any."""
+        until = time.monotonic() + _NEW_LOOKS_S
+        news = False
+        for path in [path for path in reversed(fleet.followers) if path not in self._views]:
+            news = self._try_look(fleet, path) or news
+            if time.monotonic() > until:
+                break
+        if news:
+            self._views = {path: self._views[path] for path in fleet.followers if path in self._views}
+        return news
+
+    def _look_at_changed(self, fleet: FleetLike, seen: Collection[Path | None]) -> bool:
+        """Those that somebody sees, and as many others as there is time for; whether any looks different."""
+        until = time.monotonic() + _LOOKS_S
+        news = False
+        for path in sorted(self._dirty, key=lambda path: path not in seen):
+            if path not in seen and time.monotonic() > until:
+                break
+            del self._dirty[path]
+            if path in fleet.followers:
+                news = self._try_look(fleet, path) or news
+        return news
+
+    def _try_look(self, fleet: FleetLike, path: Path) -> bool:
+        try:
+            news = self._look(path, fleet.followers[path])
+            self._odd.pop(path, None)
+        except Exception as error:  # one odd run must not hide the others
+            self._odd[path] = f"{clean(path.name)} cannot be read ({_named(error)})"
+            return False
+        return news
+
+    def _due(self, now: float) -> list[Path]:
         """Runs to be looked at though their files did not change: ages grow, a silent run is judged hung."""
         if now - self._reviewed < _REVIEW_S:
-            return set()
+            return []
         self._reviewed = now
+        silent = now - self._reviewed_silent >= _REVIEW_SILENT_S
+        if silent:
+            self._reviewed_silent = now
         everything = now - self._reviewed_all >= _REVIEW_ALL_S
         if everything:
             self._reviewed_all = now
-        return {path for path, view in self._views.items() if everything or view.state.status.live}
+        seen = (*self.wants.curves, self.wants.detail)
+        return [
+            path
+            for path, view in self._views.items()
+            if everything
+            or (view.state.status.live and (silent or path in seen or (view.age_s or 0.0) < _LONG_S))
+        ]
 
     def failed(self, error: Exception) -> Snapshot | None:
         """The last picture with the reason why it is old; None when that was said already."""
@@ -202,6 +296,7 @@ class Reader:
         missing = [path for path in self._views if path not in fleet.followers]
         for path in missing:
             del self._views[path], self._shown[path]
+            self._trends.pop(path, None)
             self._summaries.forget(path)
         return bool(missing)
 
@@ -212,7 +307,7 @@ class Reader:
         age = state.silent_s
         if state.last_event_t is not None and (age is None or not state.status.live):
             age = max(0.0, wall - state.last_event_t)
-        shown = (*_what_is_shown(state, age, follower.series.version), self._metrics)
+        shown = (*_what_is_shown(state, age, follower.curves.version), self._metrics)
         if self._shown.get(path) == shown:
             return False
         before = self._views.get(path)
@@ -227,9 +322,9 @@ class Reader:
 
     def _trend(self, path: Path, follower: Follower, state: RunState) -> tuple[float, ...]:
         name = state.monitor.name if state.monitor else "train/loss"
-        series = follower.series.get(name)
+        series = follower.curves.get(name)
         if not len(series) and state.monitor:
-            series = follower.series.get("train/loss")
+            series = follower.curves.get("train/loss")
         from guardtui.viewmodel.condense import condensed
 
         kept = self._trends.get(path)
@@ -243,9 +338,11 @@ class Reader:
         for path in wants.curves:
             follower = fleet.followers.get(path)
             if follower is not None:
-                old = self._curves.get(path)
-                same = old is not None and old.version == follower.series.version
-                kept[path] = old if old is not None and same else _curves_of(path, follower.series)
+                old, store = self._curves.get(path), follower.curves
+                now = (store, store.version)
+                same = old is not None and self._drawn.get(path) == now
+                kept[path] = old if old is not None and same else _curves_of(path, store)
+                self._drawn[path] = now
         if list(kept.values()) == list(self._curves.values()):
             return False
         self._curves = kept

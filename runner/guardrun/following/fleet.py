@@ -25,6 +25,8 @@ _SLOW_SWEEP_S: Final = 0.02
 _MOST_STRETCH: Final = 10.0
 _SLICE_S: Final = 0.02
 """Longest time for one run while others wait."""
+_CROWD: Final = 25
+"""Runs that grow; of more each is looked at less often, so that they cost no more together."""
 
 
 @dataclass(slots=True)
@@ -37,12 +39,16 @@ class _Entry:
 class Fleet:
     """Discovers runs at or below the paths and follows them all in bounded slices.
 
-    Sizes by stat are the truth: ten looks a second at runs that grow, one at silent ones, one in ten
-    seconds at those that have ended (a resume reopens them).
+    Sizes by stat are the truth: ten looks a second at runs that grow (fewer when very many do), one at silent
+    ones, one in ten seconds at those that have ended (a resume reopens them).
     """
 
-    def __init__(self, paths: Iterable[Path | str], judge: bool = True) -> None:
+    def __init__(self, paths: Iterable[Path | str], judge: bool = True, *, hasty: bool = False) -> None:
+        """``hasty``: the state of a run whose long log was not read yet comes from a glance at it."""
         self.paths = tuple(Path(path) for path in paths)
+        self._hasty = hasty
+        self._attended: frozenset[Path] = frozenset()
+        self._growing = 0
         self.followers: dict[Path, RunFollower] = {}
         self._judge = judge
         self._entries: dict[Path, _Entry] = {}
@@ -67,9 +73,15 @@ class Fleet:
         """Look once at every run whose turn it is; whether one of them has more to read."""
         now = time.monotonic()
         entries = list(self._entries.items())
-        due = sorted((entry.due, n) for n, (_, entry) in enumerate(entries) if entry.due <= now)
+        # What is looked at comes first, then what was waiting longest; runs that go on before those over.
+        due = sorted(
+            (path not in self._attended, entry.due, entry.follower.over, number)
+            for number, (path, entry) in enumerate(entries)
+            if entry.due <= now
+        )
+        self._growing = sum(now - entry.changed_at < _RECENT_S for _, entry in entries)
         looks, spent, unread = 0, 0.0, False
-        for _, number in due:
+        for *_, number in due:
             path, entry = entries[number]
             begun, known = time.monotonic(), entry.follower.caught_up
             if entry.follower.poll(min(_SLICE_S, max(0.0, deadline - begun))):
@@ -80,7 +92,7 @@ class Fleet:
             else:
                 looks += 1
                 spent += time.monotonic() - begun
-            entry.due = begun + self._interval(entry, begun)
+            entry.due = begun + self._interval(path, entry, begun)
             unread |= not entry.follower.caught_up
             if time.monotonic() >= deadline:
                 break
@@ -92,6 +104,14 @@ class Fleet:
     def caught_up(self) -> bool:
         """Whether every run that was found has been read to its end."""
         return all(follower.caught_up for follower in self.followers.values())
+
+    def attend(self, paths: Iterable[Path]) -> None:
+        """From now on these runs are looked at often, whatever they do: somebody sees them."""
+        attended = frozenset(paths)
+        for path in attended - self._attended:
+            if path in self._entries:
+                self._entries[path].due = 0.0
+        self._attended = attended
 
     def hasten(self, path: Path) -> None:
         """Look at this run soon and often for a while: something was asked of it."""
@@ -124,17 +144,19 @@ class Fleet:
         for path in gone:
             self._entries.pop(path).follower.close()
         for path in sorted(found - self._entries.keys(), reverse=True):
-            self._entries[path] = _Entry(RunFollower(path, judge=self._judge))
+            self._entries[path] = _Entry(RunFollower(path, judge=self._judge, hasty=self._hasty))
         changed = set(gone) | (found - self.followers.keys())
         if changed:
             # A new mapping, never a changed one: whoever iterates over the old one is not disturbed.
             self.followers = {path: self._entries[path].follower for path in sorted(self._entries)}
         return changed
 
-    def _interval(self, entry: _Entry, now: float) -> float:
+    def _interval(self, path: Path, entry: _Entry, now: float) -> float:
         if not entry.follower.caught_up:
             return 0.0
+        if path in self._attended:
+            return LIVE_S * self._stretch
         if now - entry.changed_at < _RECENT_S:
             # Also after its end: the supervisor still proves the best checkpoint.
-            return LIVE_S * self._stretch
+            return LIVE_S * self._stretch * max(1.0, self._growing / _CROWD)
         return OVER_S if entry.follower.over else SILENT_S * self._stretch

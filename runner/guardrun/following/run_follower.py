@@ -31,6 +31,8 @@ from guardrun.following.acknowledging import (
 )
 from guardrun.following.console import ConsoleWindow
 from guardrun.following.episodes import Episodes, recorded_signal
+from guardrun.following.folder_marks import FolderMarks
+from guardrun.following.glance import Glance, glance
 from guardrun.following.group_curves import group_of
 from guardrun.following.judging import RunJudge
 from guardrun.following.liveness import gather_facts
@@ -57,9 +59,10 @@ class RunFollower:
 
     With ``judge`` a run that no supervisor watches is judged here, and its signals say so
     (``recorded=False``). Nothing raises because of what the files hold, or because they vanish.
+    With ``hasty`` a state that is asked for before a long log was read comes from its beginning and its end.
     """
 
-    def __init__(self, path: Path | str, judge: bool = True) -> None:
+    def __init__(self, path: Path | str, judge: bool = True, *, hasty: bool = False) -> None:
         self.path = Path(path)
         self.paths = RunPaths(path)
         self.series = SeriesStore()
@@ -69,6 +72,11 @@ class RunFollower:
         self._fold = RunFold()
         self._files: dict[str, LogFile] = {}
         self._small = SmallFiles(self.paths)
+        self._folders = FolderMarks(
+            (self.path, self.paths.attempts, self.paths.checkpoints, self.paths.control)
+        )
+        self._hasty = hasty
+        self._glance: Glance | None = None
         self._judge_wanted = judge
         self._judge: RunJudge | None = None
         self._siblings: tuple[Sibling, ...] = ()
@@ -99,11 +107,14 @@ class RunFollower:
             pending |= more
         if changed:
             self._take_recorded()
-        changed |= self._run_judge(deadline)
+        if changed or self._judge is None or self._judge.behind:
+            changed |= self._run_judge(deadline)
         behind = self._judge is not None and self._judge.behind
+        self.caught_up = not pending and not behind
+        if self.caught_up and self._hasty:
+            self._hasty, self._glance, changed = False, None, True
         if changed:
             self._final = None
-        self.caught_up = not pending and not behind
         return changed
 
     def catch_up(self, max_seconds: float = float("inf")) -> bool:
@@ -119,11 +130,13 @@ class RunFollower:
         if self._final is not None:
             return self._final
         now = time.time() if now is None else now
+        self._look_hastily()
+        fold = self._fold if self._glance is None else self._fold.with_rank0(self._glance.fold)
         signals = self._recorded.all()
         if self._judge is not None:
             judged = acknowledged(self._judge.signals, self._answered, attempt=self._attempt(), last_step=0)
             signals = (*signals, *judged)
-        state = self._fold.state(
+        state = fold.state(
             self._current_facts(),
             self._small.launch,
             self._small.identity,
@@ -142,10 +155,30 @@ class RunFollower:
             )
             state = replace(state, signals=known)
         state = replace(state, signals=awake(state.signals, now, state.step))
-        if self.over and all(signal.snoozed_until is None for signal in state.signals):
+        if self._glance is not None and state.monitor is not None:
+            # The best may lie where nobody has looked yet.
+            state = replace(state, monitor=replace(state.monitor, best=None, best_step=None))
+        elif self.over and all(signal.snoozed_until is None for signal in state.signals):
             # Neither time nor processes change a recorded end; only a snooze ends by itself.
             self._final = state
         return state
+
+    def _look_hastily(self) -> None:
+        """Before anything was read: what a glance at rank 0's log and the whole supervisor's tell."""
+        if not self._hasty or self._files:
+            return
+        now = time.monotonic()
+        self._look(now)
+        if "supervisor" in self._files:
+            self._read("supervisor", self._files["supervisor"], now)
+            self._take_recorded()
+        if "rank0" in self._files:
+            self._glance = glance(self.paths.events(), self._attempt())
+
+    @property
+    def curves(self) -> SeriesStore:
+        """What can be drawn: ``series``, or a coarse picture of the whole run while that is being read."""
+        return self.series if self._glance is None else self._glance.series
 
     @property
     def over(self) -> bool:
@@ -251,17 +284,17 @@ class RunFollower:
         if now - self._looked < _LOOK_S:
             return False
         self._looked = now
+        if not self._folders.changed(now):
+            return False
         changed = self._small.refresh()
         changed |= self._commands.refresh()
         try:
             names = os.listdir(self.path)
         except OSError:
             names = []
-        wanted = {"supervisor": "supervisor.jsonl", "system": "system.jsonl"}
-        for name in names:
-            rank = rank_of(name)
-            if rank is not None:
-                wanted[f"rank{rank}"] = name
+        ranks = sorted((rank, name) for name in names if (rank := rank_of(name)) is not None)
+        wanted = {"supervisor": "supervisor.jsonl", **{f"rank{rank}": name for rank, name in ranks}}
+        wanted["system"] = "system.jsonl"
         for source, name in wanted.items():
             if source not in self._files and name in names:
                 self._files[source] = LogFile(self.path / name)

@@ -58,6 +58,8 @@ class ColumnReader:
         self.attempt = 1
         self._layouts: dict[str, Layout] = {kind: Layout(kind) for kind in sorted(SERIES_KINDS)}
         self._decoder: msgspec.json.Decoder[Any] | None = None
+        self._outdated = False
+        """Whether keys came that the decoder does not know; it is made when it is needed."""
 
     def resume_at(self, rows_seen: int, attempt: int) -> None:
         """Go on where an earlier reader of the same file stopped."""
@@ -98,6 +100,8 @@ class ColumnReader:
         """Decode and take data[start:end]; None, or the range of lines that holds what does not fit."""
         if start == end:
             return None
+        if self._outdated:
+            self._build()
         if self._decoder is None:
             return start, end
         try:
@@ -157,8 +161,7 @@ class ColumnReader:
                 self._note_attempt(event)
                 into.events.append((self.rows_seen, event))
         learnt = [self._layouts[event["kind"]].learn(event) for _, _, event in rows]
-        if any(learnt):
-            self._build()
+        self._outdated |= any(learnt)
         for order, attempt, event in rows:
             into.of(self._layouts[event["kind"]]).add_event(event, order, attempt)
 
@@ -173,6 +176,7 @@ class ColumnReader:
             if layout.keys:
                 union |= layout.build()
         self._decoder = msgspec.json.Decoder(union, strict=False)
+        self._outdated = False
 
 
 class _Collected:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from guardrun.state.rows import Recent
 
@@ -46,8 +47,16 @@ def slow_step_seconds(recent: Recent) -> float | None:
     gaps = np.diff(recent.t[same & np.isfinite(recent.t)])
     gaps = gaps[gaps >= 0]
     logged = recent.step_time[same & np.isfinite(recent.step_time)]
-    percentiles = [float(np.percentile(values, 99)) for values in (gaps, logged) if len(values)]
-    return max(percentiles) if percentiles else None
+    return max((_percentile_99(values) for values in (gaps, logged) if len(values)), default=None)
+
+
+def _percentile_99(values: NDArray[np.float64]) -> float:
+    """As ``np.percentile``, which takes five times as long; it is asked for at every look at a run."""
+    ordered = np.sort(values)
+    place = 0.99 * (len(ordered) - 1)
+    below = int(place)
+    low, high = float(ordered[below]), float(ordered[min(below + 1, len(ordered) - 1)])
+    return low + (high - low) * (place - below)
 
 
 def planned_steps(total_steps: int | None, total_epochs: int | None, per_epoch: int | None) -> int | None:
