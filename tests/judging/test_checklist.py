@@ -288,3 +288,15 @@ def test_no_gap_and_no_odd_value_in_a_record_ever_raises(
         found = audit(each, around)
         assert {item.answer.state for item in found.items} <= {"pass", "fail", "unknown"}
         assert all(item.answer.next for item in found.items if item.answer.state != "pass")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [({}, "no price"), ({"cost": 0.00041, "currency": "USD"}, "0.0004 USD"), ({"cost": 0.0}, "0.00 EUR")],
+)
+def test_what_a_result_cost_in_money_is_told_or_that_nobody_gave_a_price(
+    changes: dict[str, Any], told: str
+) -> None:
+    (judged,) = [each for each in judge_items(sound_facts(**changes), sound_around()) if each.item.id == 13]
+
+    assert (judged.answer.state, told in judged.answer.text) == ("pass", True)

@@ -106,7 +106,7 @@ def _table(audits: Sequence[Audit], glyphs: Glyphs, width: int) -> Iterator[str]
             styled(padded(f"{mark(one.state, glyphs)} {_WORDS[one.state]}", _COLUMN), *_STYLES[one.state])
             for one in each.answers
         )
-        yield f"{styled(mark(each.verdict, glyphs), *_STYLES[each.verdict])} {name}{answers}"
+        yield f"{styled(mark(each.verdict, glyphs), *_STYLES[each.verdict])} {name}{answers}".rstrip()
 
 
 def _summary(audits: Sequence[Audit], glyphs: Glyphs, width: int) -> Iterator[str]:

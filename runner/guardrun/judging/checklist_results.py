@@ -225,7 +225,7 @@ def efficiency(facts: RunFacts, around: Around) -> Answer:
             absent,
         )
     hours, step = facts.hours or 0.0, facts.step_time or 0.0
-    money = f", {money_words(facts.cost, facts.currency)}" if facts.cost is not None else ""
+    money = f", {money_words(facts.cost, facts.currency)}" if facts.cost is not None else ", no price"
     gpu = f", {facts.gpu_hours:.3g} GPU h" if facts.gpu_hours else ""
     spent = f"{hours:.3g} h" if hours >= 0.1 else f"{hours * 3600:.0f} s"
     return passed(
