@@ -27,7 +27,7 @@ from guardtui.glyphs import UNICODE
 from guardtui.snapshot import RunView
 from guardtui.text import text_of
 from guardtui.viewmodel.faces import signal_words, worst_severity
-from guardtui.viewmodel.ordering import arranged
+from guardtui.viewmodel.ordering import Sorter
 from guardtui.viewmodel.signal_lines import full_lines, pane_lines, wanted_height
 from run_factory import RunWriter, run_state
 
@@ -58,7 +58,7 @@ def test_a_run_whose_signals_are_all_known_comes_after_one_with_an_unknown_warni
     known = RunView(tmp_path / "a", run_state(run_id="a", signals=(KNOWN,)))
     warned = RunView(tmp_path / "b", run_state(run_id="b", signals=(OVERFIT,)))
 
-    assert [view.state.run_id for view in arranged((known, warned), 0, "")] == ["b", "a"]
+    assert [view.state.run_id for view in Sorter().arranged((known, warned), "signal")] == ["b", "a"]
 
 
 def test_an_observed_signal_says_what_would_have_been_done_and_what_would_change_its_mind():

@@ -31,7 +31,7 @@ def shown_charts(app):
 
 
 def table_lines(text):
-    return [each for each in text.splitlines() if each[3:4] in "▲●◌?✓◔"]
+    return [each for each in text.splitlines() if each[4:5] in "▲●◌?✓◔"]
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -123,7 +123,7 @@ async def test_more_runs_than_rows_scroll_with_the_selection():
         text = await shows(pilot, "run-059")
         assert "run-000" not in text
         await pilot.press("pageup", "pageup", "pageup")
-        await shows(pilot, "▌ ● running  run-029")
+        await shows(pilot, "▌  ● running  run-029")
 
 
 async def test_the_filter_lists_matching_runs_and_escape_clears_it():

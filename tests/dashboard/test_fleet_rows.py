@@ -14,7 +14,9 @@ from guardtui.text import text_of, width_of
 from guardtui.viewmodel import fleet
 from guardtui.viewmodel.faces import signal_words, status_face
 from guardtui.viewmodel.fleet_title import empty_lines, title_line
-from guardtui.viewmodel.ordering import arranged
+from guardtui.viewmodel.filtering import parse
+from guardtui.viewmodel.listing import Lister, Wish
+from guardtui.viewmodel.ordering import Sorter
 from guardtui.viewmodel.progress import bar, epoch_words, fraction
 from run_factory import run_state
 
@@ -22,6 +24,10 @@ from run_factory import run_state
 def view(name="digits", **changes):
     state = run_state(name=name, run_id=name, **changes)
     return RunView(Path("runs") / name, state, (3.0, 2.0, 1.0), 12.0)
+
+
+def names(views):
+    return [view.state.name for view in views]
 
 
 RUNS = (
@@ -35,9 +41,9 @@ RUNS = (
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 100, 120, 160, 200, 300])
 def test_each_row_is_as_wide_as_its_place(width):
-    columns = fleet.placed(width)
+    columns = fleet.Placer().placed(width, RUNS)
 
-    rows = [fleet.row(each, columns, selected=True, g=UNICODE) for each in RUNS]
+    rows = [fleet.row(each, columns, fleet.Marks(selected=True), UNICODE) for each in RUNS]
 
     if width >= 40:
         assert {width_of(row) for row in (*rows, fleet.header(columns))} <= set(range(width + 1))
@@ -53,14 +59,14 @@ def test_each_row_is_as_wide_as_its_place(width):
     ],
 )
 def test_wider_screens_show_more_columns(width, titles):
-    found = {placed.column.title for placed in fleet.placed(width)}
+    found = {placed.column.title for placed in fleet.Placer().placed(width, RUNS)}
 
     assert found >= titles if width != 60 else {"STATUS", "RUN", "PROGRESS", "SIGNAL"} <= found
     assert width > 100 or "TREND" not in found
 
 
 def test_a_row_tells_the_essentials_at_eighty_columns():
-    row = text_of(fleet.row(RUNS[0], fleet.placed(80), selected=False, g=UNICODE))
+    row = text_of(fleet.row(RUNS[0], fleet.Placer().placed(80, RUNS), fleet.Marks(), UNICODE))
 
     for word in ("● running", "digits", "50%", "25s", "0.3412", "0.3301", "△ overfit", "10s"):
         assert word in row
@@ -69,7 +75,7 @@ def test_a_row_tells_the_essentials_at_eighty_columns():
 def test_a_broken_metric_is_said_in_words():
     broken = view(monitor=Monitor("val/loss", "min", float("nan"), 0.5, 3))
 
-    bits = fleet.row(broken, fleet.placed(80), selected=False, g=UNICODE)
+    bits = fleet.row(broken, fleet.Placer().placed(80, [broken]), fleet.Marks(), UNICODE)
 
     assert [bit.tone for bit in bits if bit.text == "NaN"] == ["bad"]
 
@@ -88,7 +94,7 @@ def test_worst_signal_comes_first_then_trouble_then_the_newest():
     warned = view("warned", signals=(OVERFIT,), created=0.0)
     broken = view("broken", signals=(OVERFIT, NAN), status=Status.ABORTED, created=0.0)
 
-    order = arranged([calm_old, hung, warned, calm_new, broken], 0, "")
+    order = Sorter().arranged([calm_old, hung, warned, calm_new, broken], "signal")
 
     assert [each.state.name for each in order] == ["broken", "warned", "hung", "calm-new", "calm-old"]
 
@@ -98,15 +104,16 @@ def test_best_metric_first_knows_which_way_is_better():
     low = view("low", monitor=Monitor("val/accuracy", "max", 0.1, 0.1, 1))
     none = view("none")
 
-    assert [each.state.name for each in arranged([none, low, high], 2, "")] == ["high", "low", "none"]
+    assert names(Sorter().arranged([none, low, high], "best")) == ["high", "low", "none"]
+    assert names(Sorter().arranged([none, low, high], "best", reverse=True)) == ["low", "high", "none"]
 
 
 def test_the_filter_wants_every_word_wherever_it_stands():
     runs = [view("digits", group="sweep"), view("bytes", group="sweep", signals=(OVERFIT,))]
 
-    assert [each.state.name for each in arranged(runs, 3, "SWEEP overfit")] == ["bytes"]
-    assert [each.state.name for each in arranged(runs, 3, "sweep")] == ["bytes", "digits"]
-    assert arranged(runs, 0, "nothing like it") == []
+    assert names(Lister().matching(runs, parse("SWEEP overfit"))) == ["bytes"]
+    assert names(Lister().matching(runs, parse("sweep"))) == ["digits", "bytes"]
+    assert names(Lister().matching(runs, parse("nothing like it"))) == []
 
 
 def test_a_cleared_signal_does_not_call():
@@ -138,7 +145,7 @@ def test_epochs_are_counted_from_one_for_people():
 def test_an_empty_folder_says_what_to_do():
     snapshot = Snapshot.of((), roots=("runs",))
 
-    said = "\n".join(text_of(each) for each in empty_lines(snapshot, "", 76))
+    said = "\n".join(text_of(each) for each in empty_lines(snapshot, Lister().listed((), Wish()), Wish(), 76))
 
     assert "No runs in runs yet." in said
     assert "guard run config.yaml" in said
@@ -148,7 +155,7 @@ def test_the_title_counts_what_matters():
     calling = view("a", signals=(NAN,))
     snapshot = Snapshot.of((calling, view("b", status=Status.HUNG), view("c")), roots=("runs",))
 
-    title = text_of(title_line(snapshot, 3, 0, "", 120, UNICODE))
+    title = text_of(title_line(snapshot, Lister().listed(snapshot.runs, Wish()), Wish(), 120, UNICODE))
 
     assert "3 runs in runs · 3 live · ▲ 1 with a severe signal · ◌ 1 hung" in title
     assert title.endswith("worst signal first")

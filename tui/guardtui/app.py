@@ -20,8 +20,9 @@ from guardtui.screens.board import BoardScreen
 from guardtui.screens.fleet import FleetScreen
 from guardtui.screens.text import HelpScreen
 from guardtui.snapshot import RunView, Snapshot
+from guardtui.settings import SettingsStore, settings_file
 from guardtui.text import clean
-from guardtui.theme import THEMES, first_theme, next_theme
+from guardtui.theme import THEMES, next_theme, remembered_theme
 from guardtui.viewmodel.faces import unknown_signals
 from guardtui.viewmodel.help import help_lines
 from guardtui.widgets import partial_updates
@@ -38,6 +39,9 @@ class Dashboard(App[None]):
         """The feed has a new snapshot."""
 
     class Sent(Message):
+    class Settled(Message):
+        """There is news of the settings: they were read, or cannot be kept."""
+
         """A request was written, or could not be."""
 
         def __init__(self, problem: str, answered: Callable[[str], None]) -> None:
@@ -53,7 +57,9 @@ class Dashboard(App[None]):
         readonly: bool = False,
         make_fleet: Callable[[], FleetLike] | None = None,
     ) -> None:
-        look = first_theme()
+        settings: SettingsStore | None = None,
+        self.settings = settings or SettingsStore(None)
+        look = remembered_theme(self.settings.current.theme)
         # Without colours the toolkit must know before it chooses how to remove them.
         super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
         for theme in THEMES:
@@ -80,6 +86,7 @@ class Dashboard(App[None]):
         partial_updates.install()
         self.push_screen(FleetScreen())
         self.call_after_refresh(self._begin)
+        self.settings.listen(lambda: self.post_message(self.Settled()))
 
     def _begin(self) -> None:
         if self._focus is not None:
@@ -90,6 +97,14 @@ class Dashboard(App[None]):
         """End the thread."""
         self.feed.stop()
 
+        self.settings.stop()
+
+    def on_dashboard_settled(self) -> None:
+        """Show things as the person likes them, and what is wrong with the file."""
+        self.theme = remembered_theme(self.settings.current.theme)
+        self.show_snapshot(self.snapshot)
+        if self.settings.note:
+            self.notify(clean(self.settings.note), severity="warning")
     def on_dashboard_arrived(self) -> None:
         """Apply the newest snapshot; older ones that were not taken are skipped."""
         newest = self.feed.take()
@@ -183,6 +198,7 @@ class Dashboard(App[None]):
     def action_leave(self) -> None:
         """Leave the dashboard; trainings go on."""
         self.exit()
+        self.settings.change(theme=self.theme)
 
 
 def run_dashboard(paths: Sequence[Path], *, focus: Path | None = None, readonly: bool = False) -> None:
@@ -190,7 +206,9 @@ def run_dashboard(paths: Sequence[Path], *, focus: Path | None = None, readonly:
 
     Raises nothing for missing folders: runs appear when they come to be.
     """
-    board = Dashboard(paths, focus=focus, readonly=readonly)
+    settings = SettingsStore(settings_file())
+    settings.start()
+    board = Dashboard(paths, focus=focus, readonly=readonly, settings=settings)
     board.run()
     if board.return_code:
         sys.exit(board.return_code)

@@ -29,6 +29,10 @@ class Glyphs(NamedTuple):
     bad: str = "✗"
     pending: str = "…"
     cursor: str = "▌"
+    chosen: str = "◆"
+    pinned: str = "★"
+    opened: str = "▾"
+    closed: str = "▸"
     bar: str = "━"
     bar_rest: str = "─"
     dot: str = "·"
@@ -42,7 +46,8 @@ UNICODE: Final = Glyphs()
 ASCII: Final = Glyphs(
     starting="~", running="*", stopping="%", finished="+", stopped="#", aborted="!", failed="x", killed="X",
     hung="o", lost="?", act="!", warn="!", info="-", cleared="o", done="+", bad="x", pending="...",
-    cursor=">", bar="=", bar_rest="-", dot="-", rule="-", rising="^", falling="v", spark="._-=*#",
+    cursor=">", chosen="@", pinned="^", opened="-", closed="+", bar="=", bar_rest="-", dot="-", rule="-",
+    rising="^", falling="v", spark="._-=*#",
 )  # fmt: skip
 
 

@@ -148,20 +148,13 @@ def print_once(paths: Sequence[Path]) -> None:
     """The list of runs on standard output, in colours where they are wanted."""
     from guardtui import glyphs
     from guardtui.snapshot import Snapshot
-    from guardtui.viewmodel import fleet
-    from guardtui.viewmodel.fleet_title import empty_lines, title_line
-    from guardtui.viewmodel.ordering import arranged
+    from guardtui.viewmodel.fleet_page import page_lines
 
     views, complete = _read(paths)
     shapes = glyphs.choose()
     width = shutil.get_terminal_size((_PLAIN_WIDTH, 24)).columns if sys.stdout.isatty() else _PLAIN_WIDTH
     snapshot = Snapshot.of(tuple(views), loading=not complete, roots=tuple(str(path) for path in paths))
-    if not views:
-        _print_lines(empty_lines(snapshot, "", width))
-        return
-    columns = fleet.placed(width, views)
-    rows = [fleet.row(view, columns, selected=False, g=shapes) for view in arranged(views, 0, "")]
-    _print_lines([title_line(snapshot, len(views), 0, "", width, shapes), (), fleet.header(columns), *rows])
+    _print_lines(page_lines(snapshot, width, shapes))
 
 
 def _read(paths: Sequence[Path]) -> tuple[list[RunView], bool]:

@@ -1,4 +1,4 @@
-"""The lines around the list of runs: what is listed, why it is empty, what went wrong."""
+"""The lines around the list of runs: what is listed, why it is empty, what the filter makes of its text."""
 
 from __future__ import annotations
 
@@ -7,51 +7,80 @@ from collections.abc import Sequence
 from guardrun.state.model import Status
 from guardtui.glyphs import Glyphs
 from guardtui.snapshot import Snapshot
-from guardtui.text import Bit, Line, clean, line, packed, spread, wrapped
+from guardtui.text import Bit, Line, clean, fit, line, packed, shorten, spread, wrapped
 from guardtui.viewmodel.faces import worst_severity
-from guardtui.viewmodel.ordering import ORDERS
+from guardtui.viewmodel.filtering import Filter
+from guardtui.viewmodel.grouping import GROUPINGS
+from guardtui.viewmodel.listing import Listed, Wish
+from guardtui.viewmodel.ordering import order_of
+
+_LONGEST_FILTER = 30
 
 
-def title_line(snapshot: Snapshot, listed: int, order: int, text: str, width: int, g: Glyphs) -> Line:
-    """``guard · 7 runs in runs/ · 2 running · 1 needs you``; the order at the right."""
+def title_line(
+    snapshot: Snapshot, listed: Listed, wish: Wish, width: int, g: Glyphs, *, chosen: int = 0
+) -> Line:
+    """``guard · 7 runs in runs/ · 2 live · 1 with a severe signal``; the order at the right."""
     runs = snapshot.runs
     live = sum(view.state.status.live for view in runs)
-    calling = sum(worst_severity(view.state) == 3 and view.state.status.live for view in runs)
+    calling = sum(view.state.status.live and worst_severity(view.state) == 3 for view in runs)
     hung = sum(view.state.status is Status.HUNG for view in runs)
     number = f"{len(runs)} run{'s' * (len(runs) != 1)}"
-    shown = clean(text)
+    shown = shorten(clean(wish.sought.text), _LONGEST_FILTER) if wish.sought.clauses else ""
+    where = f"{len(listed.runs)} of {number} with “{shown}”"
     left = packed(
         (
             line(("guard", "title")),
-            line((f"{listed} of {number} with “{shown}”" if shown and runs else "", "warn")),
+            line((where if shown and runs else "", "warn")),
             line((f"{number} in {_places(snapshot.roots)}" if runs and not shown else "", "text")),
+            line((f"{g.chosen} {chosen} selected" if chosen else "", "accent")),
             line((f"{live} live" if live else "", "accent")),
             line((f"{g.act} {calling} with a severe signal" if calling else "", "bad")),
             line((f"{g.hung} {hung} hung" if hung else "", "bad")),
+            line((f"{listed.hidden} hidden" if listed.hidden else "", "dim")),
             line(("reading…" if snapshot.loading else "", "dim")),
         ),
         Bit(f" {g.dot} ", "dim"),
         width,
     )
-    right = line((ORDERS[order % len(ORDERS)].name, "dim"))
-    return spread(left, right if runs else (), width)
+    return spread(left, line((_arranged_words(wish, g), "dim")) if runs else (), width)
+
+
+def _arranged_words(wish: Wish, g: Glyphs) -> str:
+    words = order_of(wish.order).name + (", reversed" if wish.reverse else "")
+    by = wish.grouping
+    if not by:
+        return words
+    return f"by {shorten(clean(by), _LONGEST_FILTER)} {g.dot} {words}"
 
 
 def _places(roots: Sequence[str]) -> str:
     return ", ".join(clean(root) for root in roots)
 
 
-def empty_lines(snapshot: Snapshot, text: str, width: int) -> list[Line]:
+def verdict_line(typed: Filter, standing: Filter, matches: int, width: int) -> Line:
+    """The line under the filter's field: what is not understood and where, else how many runs match."""
+    if typed.problem is not None:
+        place = f"character {typed.problem.at + 1}: "
+        kept = "" if not standing.clauses else f"  (still listed: “{clean(standing.text)}”)"
+        return fit(line((place, "warn"), (clean(typed.problem.words), "warn"), (kept, "dim")), width)
+    if not typed.text.strip():
+        return fit(
+            line(("words, or name:x status:live signal:nan params.lr>=1e-3 val/loss<0.4", "dim")), width
+        )
+    by = f", grouped by {clean(typed.by)}" if typed.by and typed.by not in GROUPINGS else ""
+    number = "no run matches" if not matches else f"{matches} run{'s' * (matches != 1)}"
+    return fit(line((number + by, "good" if matches else "warn")), width)
+
+
+def empty_lines(snapshot: Snapshot, listed: Listed, wish: Wish, width: int) -> list[Line]:
     """What to do when there is nothing to list."""
     if snapshot.runs:
-        return [
-            (),
-            *wrapped(
-                f"No run matches “{clean(text)}”. Press / to change the filter, esc to clear it.",
-                width,
-                "warn",
-            ),
-        ]
+        text = clean(wish.sought.text)
+        said = f"No run matches “{text}”. Press / to change the filter, esc to clear it." if text else ""
+        if listed.hidden:
+            said = f"{said} {listed.hidden} hidden: press . to show them.".strip()
+        return [(), *wrapped(said, width, "warn")]
     if snapshot.loading:
         return [(), line((f"Looking for runs in {_places(snapshot.roots)} …", "dim"))]
     return [
@@ -66,7 +95,26 @@ def empty_lines(snapshot: Snapshot, text: str, width: int) -> list[Line]:
         (),
         line(("Start one in another terminal:", "dim")),
         (),
-        line(("    guard run config.yaml", "accent"), ("             under supervision", "dim")),
-        line(("    guard run -- python train.py", "accent"), ("      any command", "dim")),
-        line(("    guard demo", "accent"), ("                        half a minute on the CPU", "dim")),
+        *_commands(width),
+    ]
+
+
+_COMMANDS = (
+    ("guard run config.yaml", "under supervision"),
+    ("guard run -- python train.py", "any command"),
+    ("guard demo", "half a minute on the CPU, nothing to prepare"),
+)
+
+
+def _commands(width: int) -> list[Line]:
+    """Each command with what it is, beside it or, where there is no room, without."""
+    widest = max(len(command) for command, _ in _COMMANDS)
+    room = max(len(meaning) for _, meaning in _COMMANDS) + widest + 6 <= width
+    return [
+        line(
+            ("    " if room else "  "),
+            (command.ljust(widest), "accent"),
+            (f"  {meaning}" if room else "", "dim"),
+        )
+        for command, meaning in _COMMANDS
     ]

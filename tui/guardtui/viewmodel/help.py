@@ -7,8 +7,10 @@ from guardtui.glyphs import Glyphs
 from guardtui.keys import SECTIONS, keys_for
 from guardtui.text import Bit, Line, column, line, wrapped
 from guardtui.viewmodel.faces import status_face
+from guardtui.viewmodel.filtering import HELP
 
 _KEYS = 13
+_EXAMPLE = 19
 
 
 def help_lines(width: int, g: Glyphs, *, readonly: bool) -> list[Line]:
@@ -27,7 +29,16 @@ def help_lines(width: int, g: Glyphs, *, readonly: bool) -> list[Line]:
             rows = wrapped(key.help, max(20, width - _KEYS - 2))
             for number, row in enumerate(rows):
                 lines.append((Bit(f"  {column(key.shown if number == 0 else '', _KEYS - 1)} ", "key"), *row))
-    return [*lines, (), line(("Shapes", "accent")), *_shapes(g)]
+    return [*lines, *_filter(width), (), line(("Shapes", "accent")), *_shapes(g)]
+
+
+def _filter(width: int) -> list[Line]:
+    """The language of the filter, by examples."""
+    lines = [(), line(("Filter", "accent"), ("  a space is AND, | is OR, - is NOT", "dim"))]
+    for example, meaning in HELP:
+        for number, row in enumerate(wrapped(meaning, max(20, width - _EXAMPLE - 2))):
+            lines.append((Bit(f"  {column(example if number == 0 else '', _EXAMPLE - 1)} ", "key"), *row))
+    return lines
 
 
 def _shapes(g: Glyphs) -> list[Line]:

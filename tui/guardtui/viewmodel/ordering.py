@@ -1,4 +1,4 @@
-"""Which runs are listed, and in what order."""
+"""In what order runs are listed."""
 
 from __future__ import annotations
 
@@ -8,70 +8,127 @@ from typing import Any, Final, NamedTuple
 
 from guardrun.state.model import RunState, Status
 from guardtui.snapshot import RunView
-from guardtui.viewmodel.faces import active_signals, worst_severity
+from guardtui.viewmodel.faces import worst_severity
+from guardtui.viewmodel.progress import fraction
+from guardtui.viewmodel.remembered import Remembered
 
 _TROUBLE: Final = {Status.HUNG: 0, Status.STOPPING: 1, Status.RUNNING: 2, Status.STARTING: 2, Status.LOST: 3}
+_STATUSES: Final = (
+    Status.HUNG, Status.STOPPING, Status.STARTING, Status.RUNNING, Status.LOST, Status.KILLED, Status.FAILED,
+    Status.ABORTED, Status.STOPPED, Status.FINISHED,
+)  # fmt: skip
 
 
 def _created(state: RunState) -> float:
     return state.created if state.created is not None else 0.0
 
 
-def _worst_first(view: RunView) -> Any:
-    state = view.state
-    return (-worst_severity(state), _TROUBLE.get(state.status, 4), -_created(state), state.run_id)
-
-
-def _newest_first(view: RunView) -> Any:
+def _newest(view: RunView) -> Any:
     return (-_created(view.state), view.state.run_id)
 
 
-def _by_name(view: RunView) -> Any:
-    return (view.state.name.casefold(), -_created(view.state), view.state.run_id)
+def _worst(view: RunView) -> Any:
+    return (-worst_severity(view.state), _TROUBLE.get(view.state.status, 4))
 
 
-def _best_first(view: RunView) -> Any:
+def _best(view: RunView) -> Any:
     monitor = view.state.monitor
     if monitor is None or monitor.best is None or not math.isfinite(monitor.best):
-        return (1, "", 0.0, view.state.run_id)
-    sign = -1.0 if monitor.mode == "max" else 1.0
-    return (0, monitor.name, sign * monitor.best, view.state.run_id)
+        return None
+    return (monitor.name, -monitor.best if monitor.mode == "max" else monitor.best)
+
+
+def _last(view: RunView) -> Any:
+    monitor = view.state.monitor
+    if monitor is None or monitor.last is None:
+        return None
+    broken = not math.isfinite(monitor.last)
+    return (broken, monitor.name, 0.0 if broken else -monitor.last if monitor.mode == "max" else monitor.last)
+
+
+def _down(value: float | None) -> float | None:
+    """The largest first."""
+    return None if value is None or value != value else -value
 
 
 class Order(NamedTuple):
-    """One way to sort the list."""
+    """One way to sort the list; ``key`` is None for a run without the value, which comes last either way."""
 
+    id: str
+    """In the settings file."""
     name: str
     key: Callable[[RunView], Any]
+    column: str = ""
+    """The column whose head chooses it, and shows its arrow."""
+    falling: bool = False
+    """Whether the largest comes first: which way the arrow points."""
 
 
 ORDERS: Final = (
-    Order("worst signal first", _worst_first),
-    Order("newest first", _newest_first),
-    Order("best metric first", _best_first),
-    Order("by name", _by_name),
+    Order("signal", "worst signal first", _worst, "SIGNAL", True),
+    Order("newest", "newest first", lambda view: ()),
+    Order("best", "best metric first", _best, "BEST"),
+    Order("name", "by name", lambda view: view.state.name.casefold(), "RUN"),
+    Order("age", "latest event first", lambda view: view.age_s, "AGE"),
+    Order("eta", "soonest done first", lambda v: v.state.eta_s if v.state.status.live else None, "ETA"),
+    Order("progress", "furthest first", lambda view: _down(fraction(view.state)), "PROGRESS", True),
+    Order("status", "by status", lambda view: _STATUSES.index(view.state.status), "STATUS"),
+    Order("last", "best last value first", _last, "LAST"),
+    Order("metric", "by metric", lambda v: v.state.monitor.name if v.state.monitor else None, "METRIC"),
+    Order("rate", "fastest first", lambda view: _down(live_rate(view)), "RATE", True),
+    Order(
+        "memory",
+        "most GPU memory first",
+        lambda v: _down(v.gpu.memory_bytes) if v.gpu else None,
+        "GPU MEM",
+        True,
+    ),
+    Order("gpu", "busiest GPU first", lambda v: _down(v.gpu.utilization) if v.gpu else None, "GPU", True),
+    Order("host", "by host", lambda view: view.state.host or None, "HOST"),
 )
+BY_KEY: Final = ORDERS[:7]
+"""Those that the key steps through; the others by a click on their column."""
+_BY_ID: Final = {order.id: order for order in ORDERS}
 
 
-def arranged(views: Iterable[RunView], order: int, text: str) -> list[RunView]:
-    """The runs that match every word of ``text``, in the order number ``order``."""
-    words = text.casefold().split()
-    chosen = [view for view in views if not words or _matches(view, words)]
-    return sorted(chosen, key=ORDERS[order % len(ORDERS)].key)
+def order_of(name: str) -> Order:
+    """The order with that id; the first one for an unknown id."""
+    return _BY_ID.get(name, ORDERS[0])
 
 
-def _matches(view: RunView, words: list[str]) -> bool:
-    state = view.state
-    monitor = state.monitor.name if state.monitor else ""
-    parts = (
-        state.name,
-        state.run_id,
-        state.group or "",
-        state.status.value,
-        state.reason,
-        state.host,
-        monitor,
-    )
-    signals = " ".join(signal.id for signal in active_signals(state.signals))
-    haystack = " ".join((*parts, signals)).casefold()
-    return all(word in haystack for word in words)
+def next_order(name: str) -> Order:
+    """What the key chooses after this one."""
+    ids = [order.id for order in BY_KEY]
+    return BY_KEY[(ids.index(name) + 1) % len(ids)] if name in ids else BY_KEY[0]
+
+
+def order_by_column(title: str) -> Order | None:
+    """What a click on the head of this column chooses."""
+    return next((order for order in ORDERS if order.column == title), None)
+
+
+def live_rate(view: RunView) -> float | None:
+    """Steps a second of a run that makes some; a hung or ended one makes none."""
+    status = view.state.status
+    return view.state.step_rate if status.live and status is not Status.HUNG else None
+
+
+class Sorter:
+    """Sorts runs; keys are made once for each view."""
+
+    def __init__(self) -> None:
+        self._newest = Remembered(_newest)
+        self._keys: dict[str, Remembered[Any]] = {}
+
+    def arranged(self, views: Iterable[RunView], order: str, *, reverse: bool = False) -> list[RunView]:
+        """The runs in that order; among equals the newest first, without a value last."""
+        chosen = order_of(order)
+        keys = self._keys.setdefault(chosen.id, Remembered(chosen.key))
+        base = sorted(views, key=self._newest.of)
+        keys.let_go(len(base))
+        self._newest.let_go(len(base))
+        if chosen.id == "newest":
+            return base[::-1] if reverse else base
+        known = [view for view in base if keys.of(view) is not None]
+        unknown = [view for view in base if keys.of(view) is None] if len(known) < len(base) else []
+        return sorted(known, key=keys.of, reverse=reverse) + unknown
