@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardrun.series.downsample import column_spans, column_statistics, monotone_pieces
+from guardrun.series.downsample import column_means, column_spans, monotone_pieces
 
 VALUE = st.one_of(
     st.floats(-10, 10).map(lambda v: round(v, 2)), st.sampled_from([math.nan, math.inf, -math.inf])
@@ -130,27 +131,59 @@ def test_the_largest_finite_numbers_do_not_overflow() -> None:
 
     with np.errstate(over="raise", invalid="raise"):
         spans = column_spans(x, y, np.linspace(0, 3, 12))
-        statistics = column_statistics(x, y, np.linspace(0, 3, 2))
+        means = column_means(x, y, np.linspace(0, 3, 2))
 
     assert np.isfinite(spans.low).all()
     assert np.isfinite(spans.high).all()
-    assert np.isfinite(statistics.mean).all()
+    assert np.isfinite(means.mean).all()
 
 
 @given(POINTS, st.integers(1, 9))
-def test_statistics_equal_a_loop_over_the_columns(points: list[tuple[float, float]], columns: int) -> None:
+def test_means_equal_a_loop_over_the_columns(points: list[tuple[float, float]], columns: int) -> None:
     x = np.cumsum([step for step, _ in points]) if points else np.empty(0)
     y = np.array([value for _, value in points], float)
     edges = np.linspace(0.0, 20.0, columns + 1)
 
-    found = column_statistics(x, y, edges)
+    found = column_means(x, y, edges)
 
     for c in range(columns):
         upper = x <= edges[c + 1] if c == columns - 1 else x < edges[c + 1]
         inside = y[(x >= edges[c]) & upper & np.isfinite(y)]
         assert found.count[c] == inside.size
         if inside.size:
-            expected = (inside.min(), inside.max(), inside.mean())
-            assert (found.low[c], found.high[c], found.mean[c]) == pytest.approx(expected)
+            assert found.mean[c] == pytest.approx(inside.mean())
         else:
-            assert np.isnan([found.low[c], found.high[c], found.mean[c]]).all()
+            assert np.isnan(found.mean[c])
+    if np.isfinite(y).all():
+        plain = column_means(x, y, edges, plain=True)
+        assert (plain.count == found.count).all()
+        assert plain.mean == pytest.approx(found.mean, nan_ok=True)
+
+
+@given(POINTS, st.integers(1, 9), st.sets(st.integers(0, 30), max_size=3))
+def test_a_break_parts_a_polyline_as_if_each_part_were_drawn_alone(
+    points: list[tuple[float, float]], columns: int, breaks: set[int]
+) -> None:
+    x = np.cumsum([step for step, _ in points]) if points else np.empty(0)
+    y = np.array([value for _, value in points], float)
+    edges = np.linspace(0.0, 20.0, columns + 1)
+
+    found = column_spans(x, y, edges, breaks=sorted(breaks))
+
+    bounds = [0, *sorted(each for each in breaks if 0 < each < x.size), x.size]
+    alone = [column_spans(x[a:b], y[a:b], edges) for a, b in itertools.pairwise(bounds)]
+    assert found.column.tolist() == [c for part in alone for c in part.column.tolist()]
+    assert found.low.tolist() == [low for part in alone for low in part.low.tolist()]
+    assert found.high.tolist() == [high for part in alone for high in part.high.tolist()]
+
+
+def test_what_is_known_to_be_plain_is_drawn_the_same_without_looking() -> None:
+    x = np.cumsum(np.random.default_rng(1).integers(0, 3, 500)).astype(float)
+    y = np.random.default_rng(2).normal(0, 1, 500)
+    edges = np.linspace(-5.0, 300.0, 90)
+
+    looked, trusted = column_spans(x, y, edges), column_spans(x, y, edges, plain=True)
+
+    assert looked.column.tolist() == trusted.column.tolist()
+    assert looked.low.tolist() == trusted.low.tolist()
+    assert looked.high.tolist() == trusted.high.tolist()

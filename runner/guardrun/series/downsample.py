@@ -8,6 +8,7 @@ points or at the column's edges.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.intp]
+Joined: TypeAlias = NDArray[np.bool_] | None
 
 _MAX_PIECES = 256
 """Polylines drawn apart; beyond it x is noise rather than restarts, and the points are sorted instead."""
@@ -32,12 +34,10 @@ class Spans:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ColumnStatistics:
-    """Of the finite points in each dot column (NaN where there are none); ``count`` is zero there."""
+class ColumnMeans:
+    """Of the finite points in each dot column: how many, and their mean (NaN where there are none)."""
 
     count: Ints
-    low: Floats
-    high: Floats
     mean: Floats
 
 
@@ -47,16 +47,23 @@ def usable_x(x: Floats) -> NDArray[np.bool_]:
     return usable
 
 
-def monotone_pieces(x: Floats) -> list[slice]:
-    """Slices of ``x`` (finite) in which it never goes back: the attempts of a resumed run."""
+def monotone_pieces(x: Floats, breaks: Sequence[int] = ()) -> list[slice]:
+    """Slices of ``x`` (finite) in which it never goes back: the attempts of a resumed run.
+
+    ``breaks``: indices at which a slice begins anyway.
+    """
     if x.size == 0:
         return []
-    breaks = np.flatnonzero(x[1:] < x[:-1]) + 1
-    bounds = [0, *breaks.tolist(), x.size]
+    backwards = (np.flatnonzero(x[1:] < x[:-1]) + 1).tolist()
+    if breaks:
+        backwards = sorted({*backwards, *(each for each in breaks if 0 < each < x.size)})
+    bounds = [0, *backwards, x.size]
     return [slice(a, b) for a, b in itertools.pairwise(bounds)]
 
 
-def column_spans(x: Floats, y: Floats, edges: Floats) -> Spans:
+def column_spans(
+    x: Floats, y: Floats, edges: Floats, *, breaks: Sequence[int] = (), plain: bool = False
+) -> Spans:
     """Min..max of the polyline through (x, y) in every column ``edges[i] <= x < edges[i+1]``.
 
     Args:
@@ -64,11 +71,16 @@ def column_spans(x: Floats, y: Floats, edges: Floats) -> Spans:
             usable are left out.
         y: float64 of the same length; a non-finite y is a gap.
         edges: strictly increasing, one more than there are columns. The last column includes its end.
+        breaks: indices of points at which a new polyline begins, though x goes on.
+        plain: it is known that x is usable and never goes back and that y is finite, which saves looking.
     """
+    if plain and not breaks:
+        return _polyline_spans(x, y, edges, None)
     kept = usable_x(x)
     if not kept.all():
+        breaks = [int(np.count_nonzero(kept[:each])) for each in breaks]
         x, y = x[kept], y[kept]
-    pieces = monotone_pieces(x)
+    pieces = monotone_pieces(x, breaks)
     if len(pieces) > _MAX_PIECES:
         order = np.argsort(x, kind="stable")
         x, y = x[order], y[order]
@@ -93,14 +105,18 @@ def _piece_spans(x: Floats, y: Floats, edges: Floats) -> Spans:
     """The spans of one polyline whose x never goes back."""
     finite = np.isfinite(y)
     if finite.all():
-        position = None
-    else:
-        position = np.flatnonzero(finite)
-        x, y = x[position], y[position]
+        return _polyline_spans(x, y, edges, None)
+    position = np.flatnonzero(finite)
+    return _polyline_spans(x[position], y[position], edges, np.diff(position) == 1)
+
+
+def _polyline_spans(x: Floats, y: Floats, edges: Floats, joined: Joined) -> Spans:
+    """The spans of finite points.
+
+    joined[i]: a segment runs from point i to point i+1 (there is no gap between them); None: everywhere.
+    """
     if x.size == 0:
         return _no_spans()
-    # joined[i]: a segment runs from point i to point i+1 (there is no gap between them).
-    joined = np.ones(x.size - 1, bool) if position is None else np.diff(position) == 1
     starts = np.searchsorted(x, edges, side="left")
     entering, leaving = _edge_values(x, y, edges, joined, starts)
     starts[-1] = np.searchsorted(x, edges[-1], side="right")
@@ -113,9 +129,7 @@ def _piece_spans(x: Floats, y: Floats, edges: Floats) -> Spans:
     )
 
 
-def _edge_values(
-    x: Floats, y: Floats, edges: Floats, joined: NDArray[np.bool_], left: Ints
-) -> tuple[Floats, Floats]:
+def _edge_values(x: Floats, y: Floats, edges: Floats, joined: Joined, left: Ints) -> tuple[Floats, Floats]:
     """The polyline's height just right of, and just left of, every edge; NaN where it isn't drawn."""
     right = np.searchsorted(x, edges, side="right")
     entering = _heights(x, y, edges, joined, right)
@@ -123,13 +137,14 @@ def _edge_values(
     return entering, leaving
 
 
-def _heights(x: Floats, y: Floats, at: Floats, joined: NDArray[np.bool_], after: Ints) -> Floats:
+def _heights(x: Floats, y: Floats, at: Floats, joined: Joined, after: Ints) -> Floats:
     """Height at ``at`` on the segment from point ``after - 1`` to point ``after``; NaN if there is none."""
     heights = np.full(at.size, np.nan)
     inside = np.flatnonzero((after > 0) & (after < x.size))
     if inside.size == 0:
         return heights
-    inside = inside[joined[after[inside] - 1]]
+    if joined is not None:
+        inside = inside[joined[after[inside] - 1]]
     following = after[inside]
     x0, x1 = x[following - 1], x[following]
     y0, y1 = y[following - 1], y[following]
@@ -139,9 +154,7 @@ def _heights(x: Floats, y: Floats, at: Floats, joined: NDArray[np.bool_], after:
     return heights
 
 
-def _point_spans(
-    y: Floats, starts: Ints, joined: NDArray[np.bool_], entering: Floats, leaving: Floats
-) -> Spans:
+def _point_spans(y: Floats, starts: Ints, joined: Joined, entering: Floats, leaving: Floats) -> Spans:
     """One span for each group of joined points within one column."""
     begins, ends = starts[:-1], starts[1:]
     columns = np.flatnonzero(ends > begins)
@@ -149,10 +162,11 @@ def _point_spans(
         return _no_spans()
     first, stop = int(begins[columns[0]]), int(ends[columns[-1]])
     group = begins[columns]
-    gaps = np.flatnonzero(~joined[first : stop - 1]) + first + 1
-    if gaps.size:
+    column = columns
+    if joined is not None:
+        gaps = np.flatnonzero(~joined[first : stop - 1]) + first + 1
         group = np.union1d(group, gaps)
-    column = np.searchsorted(starts, group, side="right") - 1 if gaps.size else columns
+        column = np.searchsorted(starts, group, side="right") - 1
     inside = y[first:stop]
     low = np.minimum.reduceat(inside, group - first)
     high = np.maximum.reduceat(inside, group - first)
@@ -173,25 +187,32 @@ def _crossed_spans(starts: Ints, entering: Floats, leaving: Floats) -> Spans:
     return Spans(column, np.minimum(a, b), np.maximum(a, b))
 
 
-def column_statistics(x: Floats, y: Floats, edges: Floats) -> ColumnStatistics:
-    """Count, extremes and mean of the finite points in every column, whatever the order of x."""
-    columns = edges.size - 1
-    kept = np.isfinite(y) & (x >= edges[0]) & (x <= edges[-1])  # false for an x that is NaN
-    if not kept.all():
-        x, y = x[kept], y[kept]
-    if x.size and not np.all(x[1:] >= x[:-1]):
-        order = np.argsort(x, kind="stable")
-        x, y = x[order], y[order]
+def column_means(x: Floats, y: Floats, edges: Floats, *, plain: bool = False) -> ColumnMeans:
+    """Count and mean of the finite points in every column, whatever the order of x.
+
+    ``plain``: it is known that x is usable and never goes back, that y is finite, and that its sums are.
+    """
+    if not plain:
+        kept = np.isfinite(y) & (x >= edges[0]) & (x <= edges[-1])  # false for an x that is NaN
+        if not kept.all():
+            x, y = x[kept], y[kept]
+        if x.size and not np.all(x[1:] >= x[:-1]):
+            order = np.argsort(x, kind="stable")
+            x, y = x[order], y[order]
     starts = np.searchsorted(x, edges, side="left")
-    starts[-1] = x.size
+    starts[-1] = np.searchsorted(x, edges[-1], side="right")
     count = np.diff(starts)
-    low, high, mean = (np.full(columns, np.nan) for _ in range(3))
+    mean = np.full(count.size, np.nan)
     filled = np.flatnonzero(count)
-    if filled.size:
-        begins = starts[filled]
-        low[filled] = np.minimum.reduceat(y, begins)
-        high[filled] = np.maximum.reduceat(y, begins)
-        # Each value is divided first, so that a sum of large finite numbers can't become infinite.
-        shares = y / np.repeat(count[filled], count[filled])
-        mean[filled] = np.clip(np.add.reduceat(shares, begins), low[filled], high[filled])
-    return ColumnStatistics(count, low, high, mean)
+    if filled.size == 0:
+        return ColumnMeans(count, mean)
+    begins, inside, share = starts[filled], y[: starts[-1]], count[filled]
+    if plain:
+        mean[filled] = np.add.reduceat(inside, begins) / share
+        return ColumnMeans(count, mean)
+    # Each value is divided first, so that a sum of large finite numbers can't become infinite.
+    shares = inside[begins[0] :] / np.repeat(share, share)
+    low = np.minimum.reduceat(inside, begins)
+    high = np.maximum.reduceat(inside, begins)
+    mean[filled] = np.clip(np.add.reduceat(shares, begins - begins[0]), low, high)
+    return ColumnMeans(count, mean)

@@ -7,13 +7,18 @@ and is divided by ``1 - weight**n``, so that the first values aren't pulled towa
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.float64]
 
 _BLOCK = 256
 
 
-def debiased_ema(y: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
+def debiased_ema(y: Floats, weight: float) -> Floats:
     """The debiased exponential average of ``y``, of the same length.
 
     A non-finite value stays what it is (a NaN is evidence) and leaves the average untouched: the values
@@ -36,19 +41,69 @@ def debiased_ema(y: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
     return smooth
 
 
-def _average(values: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
+class Grown:
+    """A column made from one that only ever gets longer: what was computed stays."""
+
+    __slots__ = ("_count", "_room")
+
+    def __init__(self) -> None:
+        self._room: Floats = np.empty(0)
+        self._count = 0
+
+    def of(self, source: Floats, make: Callable[[Floats, int], Floats]) -> Floats:
+        """The column for all of ``source``, which begins with the values of the call before; not to be
+        written to. ``make`` is called with the new values and how many there were before."""
+        count, size = self._count, source.size
+        if size > self._room.size:
+            grown = np.empty(max(size, 2 * self._room.size))
+            grown[:count] = self._room[:count]
+            self._room = grown
+        if size > count:
+            self._room[count:size] = make(source[count:], count)
+            self._count = size
+        return self._room[:size]
+
+
+class Average:
+    """The debiased exponential average of finite values that only ever get more."""
+
+    __slots__ = ("_carried", "_column", "_weight")
+
+    def __init__(self, weight: float) -> None:
+        self._weight = weight
+        self._column = Grown()
+        self._carried = 0.0
+
+    def of(self, y: Floats) -> Floats:
+        """The average of all of ``y``, which begins with the values of the call before."""
+        return self._column.of(y, self._go_on)
+
+    def _go_on(self, values: Floats, before: int) -> Floats:
+        biased = _biased(values, self._weight, self._carried)
+        self._carried = float(biased[-1])
+        return biased / _unbias(before, before + values.size, self._weight)
+
+
+def _average(values: Floats, weight: float) -> Floats:
+    return _biased(values, weight, 0.0) / _unbias(0, values.size, weight)
+
+
+def _unbias(start: int, end: int, weight: float) -> Floats:
+    """1 - weight**n for the n-th value, by -expm1(n log w): without the cancellation near w = 1."""
+    unbias: Floats = -np.expm1(np.arange(start + 1, end + 1) * np.log(weight))
+    return unbias
+
+
+def _biased(values: Floats, weight: float, carried: float) -> Floats:
     """The average of finite values, block by block: a lower triangular matrix in place of a Python loop."""
     size = min(_BLOCK, values.size)
     lags = np.arange(size)[:, None] - np.arange(size)[None, :]
     kernel = np.where(lags >= 0, (1.0 - weight) * weight ** np.maximum(lags, 0), 0.0)
     decay = weight ** np.arange(1, size + 1)
     biased = np.empty_like(values)
-    carried = 0.0
     for start in range(0, values.size, size):
         block = values[start : start + size]
         n = block.size
         biased[start : start + n] = kernel[:n, :n] @ block + decay[:n] * carried
         carried = float(biased[start + n - 1])
-    # -expm1(n log w) is 1 - w**n without the cancellation near w = 1.
-    unbias: NDArray[np.float64] = -np.expm1(np.arange(1, values.size + 1) * np.log(weight))
-    return biased / unbias
+    return biased

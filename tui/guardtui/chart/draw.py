@@ -8,16 +8,19 @@ spans and limits give dots; dots become characters, with marks and labels around
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from guardrun.series.downsample import Spans, usable_x
 from guardtui.chart import overlays
 from guardtui.chart.canvas import Canvas
+from guardtui.chart.clipping import outside
 from guardtui.chart.frame import STYLE_INDEX, Frame, Memory, PlotArea, role_style
 from guardtui.chart.ink import BRAILLE, Ink, pack
+from guardtui.chart.known import learn
 from guardtui.chart.model import ChartModel, Curve, Floats
-from guardtui.chart.raster import Traced, fill, trace, value_range
+from guardtui.chart.raster import Traced, View, fill, trace, value_range
 from guardtui.chart.scale import Limits, log_limits, spread_evenly, step_limits, value_limits, window_limits
 from guardtui.chart.ticks import Ticks, axis_ticks
 from guardtui.chart.titles import curve_symbol, one_cell, title_line
@@ -48,7 +51,8 @@ def draw(
     canvas = Canvas(max(width, 0), max(height, 0))
     if width < 1 or height < 1:
         return Frame(canvas.chars, canvas.styles, canvas.grounds, None, memory)
-    x_range = _step_range(model.curves)
+    memory = _with_facts(model, memory)
+    x_range = _step_range(model.curves, memory)
     if x_range is None:
         _draw_empty(canvas, model, ink)
         if ink.per_curve:
@@ -75,23 +79,33 @@ def draw(
         _draw_curves(canvas, traced, y, area, ink, mono=mono)
     else:
         _centre(canvas, area, "no finite values")
-    _draw_around(canvas, model, traced, ticks, area, ink)
+    clipped = sum(outside(each.seen, y.low, y.high) for each in traced if each.seen is not None and y)
+    _draw_around(canvas, model, traced, y, ticks, area, ink, clipped=clipped)
     if ink.per_curve:
         _to_ascii(canvas)
     bands = frozenset(each.curve.label for each in traced if each.is_band)
     kept_x = memory.x if model.x_range else x
-    return Frame(
-        canvas.chars, canvas.styles, canvas.grounds, area, Memory(kept_x, y or memory.y, gutter, bands)
-    )
+    kept = Memory(kept_x, y or memory.y, gutter, bands, memory.known)
+    return Frame(canvas.chars, canvas.styles, canvas.grounds, area, kept, clipped)
 
 
 def _draw_around(
-    canvas: Canvas, model: ChartModel, traced: list[Traced], ticks: Ticks | None, area: PlotArea, ink: Ink
+    canvas: Canvas,
+    model: ChartModel,
+    traced: list[Traced],
+    y: Limits | None,
+    ticks: Ticks | None,
+    area: PlotArea,
+    ink: Ink,
+    *,
+    clipped: int,
 ) -> None:
     """Everything but the curves."""
     height, width = canvas.chars.shape
     axis = height >= _AXIS_FROM_HEIGHT
     overlays.draw_cursor(canvas, model, area, ink)
+    if clipped and y is not None:
+        overlays.draw_clipped(canvas, traced, y, area, ink)
     overlays.draw_non_finite(canvas, traced, area, ink)
     overlays.draw_value_axis(canvas, ticks, area, ink)
     if axis:
@@ -100,7 +114,7 @@ def _draw_around(
     if area.top:
         near = overlays.marks_near(model, area)
         offset = ticks.offset if ticks and area.left else ""
-        canvas.put_line(0, title_line(model, traced, ink, width, offset=offset, marks=near))
+        canvas.put_line(0, title_line(model, traced, ink, width, offset=offset, marks=near, clipped=clipped))
 
 
 def _to_ascii(canvas: Canvas) -> None:
@@ -114,10 +128,22 @@ def _plot_rows(height: int) -> int:
     return max(1, rows)
 
 
-def _step_range(curves: tuple[Curve, ...]) -> tuple[float, float] | None:
+def _with_facts(model: ChartModel, memory: Memory) -> Memory:
+    """The memory with what is known of the curves as they are now."""
+    names = [f"{index} {curve.label}" for index, curve in enumerate(model.curves)]
+    pairs = zip(names, model.curves, strict=True)
+    return replace(memory, known={name: learn(curve, memory.known.get(name)) for name, curve in pairs})
+
+
+def _step_range(curves: tuple[Curve, ...], memory: Memory) -> tuple[float, float] | None:
     """Lowest and highest x of all curves, points with a non-finite y included."""
     low, high = math.inf, -math.inf
-    for curve in curves:
+    known = [each.plain for each in memory.known.values()]
+    past = [(curve.past, False) for curve in curves if curve.past is not None]
+    for curve, plain in [*zip(curves, known, strict=True), *past]:
+        if plain and curve.x.size:
+            low, high = min(low, float(curve.x[0])), max(high, float(curve.x[-1]))
+            continue
         usable = usable_x(curve.x)
         x = curve.x if usable.all() else curve.x[usable]
         if x.size:
@@ -126,16 +152,9 @@ def _step_range(curves: tuple[Curve, ...]) -> tuple[float, float] | None:
 
 
 def _trace_all(model: ChartModel, edges: Floats, memory: Memory) -> list[Traced]:
-    return [
-        trace(
-            curve,
-            edges,
-            log_y=model.log_y,
-            smoothing=model.smoothing,
-            was_band=curve.label in memory.bands,
-        )
-        for curve in model.curves
-    ]
+    view = View(edges, model.log_y, model.smoothing, model.clip)
+    pairs = zip(model.curves, memory.known.values(), strict=True)
+    return [trace(curve, view, known, was_band=curve.label in memory.bands) for curve, known in pairs]
 
 
 def _value_limits(model: ChartModel, traced: list[Traced], memory: Memory) -> Limits | None:
@@ -156,7 +175,7 @@ def _draw_empty(canvas: Canvas, model: ChartModel, ink: Ink) -> None:
     height, width = canvas.chars.shape
     text = one_cell(model.empty_text)
     if height >= 2:
-        canvas.put_line(0, title_line(model, [], ink, width, offset="", marks=[]))
+        canvas.put_line(0, title_line(model, [], ink, width, offset="", marks=[], clipped=0))
     if len(text) <= width:
         row = 0 if height == 1 else (height + 1) // 2
         canvas.put(min(row, height - 1), (width - len(text)) // 2, text, STYLE_INDEX["empty"])
@@ -185,7 +204,7 @@ def _draw_curves(
         styles[covered] = role_style(each.curve.color, dim=dim)
         if ink.per_curve:
             chars[covered] = ink.per_curve[0] if dim else curve_symbol(ink, index)
-        if dim and each.is_band:
+        if spans is each.raw and each.is_band:
             envelopes |= cells
             grounds[_DOTS_IN[cells] * 2 >= full] = role_style(each.curve.color, dim=True)
         else:
@@ -202,10 +221,11 @@ def _draw_curves(
 def _layers(traced: list[Traced]) -> list[tuple[int, Spans, bool]]:
     """What to draw, from the back to the front: the curve's index, its spans, and whether they are dim."""
     envelopes = [(index, each.raw, True) for index, each in enumerate(traced) if each.is_band]
+    past = [(index, each.past, True) for index, each in enumerate(traced) if each.past.column.size]
     faint = [(index, each.raw, True) for index, each in enumerate(traced) if each.curve.style == "faint"]
     bright = [
         (index, each.raw if each.bright is None else each.bright, False)
         for index, each in enumerate(traced)
         if each.curve.style != "faint"
     ]
-    return envelopes + faint + bright
+    return envelopes + past + faint + bright

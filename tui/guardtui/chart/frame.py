@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from guardtui.chart.known import Known
 from guardtui.chart.scale import Limits
 
 ROLES: Final = (
     "train", "val", "test", "metric", "lr", "grad", "system",
     "aux1", "aux2", "aux3", "aux4", "aux5", "aux6",
+    "run1", "run2", "run3", "run4", "run5", "run6", "run7", "run8", "run9", "run10",
 )  # fmt: skip
 _FIXED: Final = (
     "blank", "title", "axis", "label", "text", "note", "alarm", "cursor", "empty",
-    "best", "last", "signal", "stop", "resume",
+    "best", "last", "signal", "warning", "notice", "stop", "resume",
 )  # fmt: skip
 STYLES: Final = (*_FIXED, *ROLES, *(f"{role}:dim" for role in ROLES))
 """What a cell can mean; a theme gives each a colour. ``role:dim`` is the envelope of a band."""
@@ -62,6 +65,8 @@ class Memory:
     y: Limits | None = None
     gutter: int = 0
     bands: frozenset[str] = field(default_factory=frozenset)
+    known: Mapping[str, Known] = field(default_factory=dict)
+    """By the place of the curve among all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +80,8 @@ class Frame:
     """The style of the band that lies under a cell's line; 0 where there is none."""
     area: PlotArea | None
     memory: Memory
+    clipped: int = 0
+    """Finite points in view that lie outside the y axis on purpose."""
 
     def row_text(self, row: int) -> str:
         """One row's characters."""

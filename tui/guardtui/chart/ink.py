@@ -31,16 +31,18 @@ class Ink:
 
 
 _UNICODE_MARKS = {
-    "best": "★", "last": "◇", "signal": "▲", "stop": "■", "resume": "┊", "nonfinite": "×",
-    "nan": "×", "up": "↑", "down": "↓", "cursor": "│",
+    "best": "★", "last": "◇", "signal": "▲", "warning": "△", "notice": "•", "stop": "■", "resume": "┊",
+    "lr": "↕", "nonfinite": "×", "nan": "×", "up": "↑", "down": "↓", "over": "▴", "under": "▾",
+    "cursor": "│",
 }  # fmt: skip
 _UNICODE_LINES = {
     "wall": "│", "wall_tick": "┤", "corner": "└", "floor": "─", "floor_tick": "┴", "swatch": "━",
     "ellipsis": "…",
 }  # fmt: skip
 _ASCII_MARKS = {
-    "best": "*", "last": "o", "signal": "!", "stop": "#", "resume": ":", "nonfinite": "X",
-    "nan": "X", "up": "^", "down": "v", "cursor": "|",
+    "best": "*", "last": "o", "signal": "!", "warning": "?", "notice": "i", "stop": "#", "resume": ":",
+    "lr": "%", "nonfinite": "X", "nan": "X", "up": "^", "down": "v", "over": "'", "under": ",",
+    "cursor": "|",
 }  # fmt: skip
 _ASCII_LINES = {
     "wall": "|", "wall_tick": "+", "corner": "+", "floor": "-", "floor_tick": "+", "swatch": "=",
@@ -58,7 +60,7 @@ BRAILLE = Ink(
 )
 BLOCK = Ink("block", 1, 2, ((1,), (2,)), np.array([" ", "▀", "▄", "█"]), _UNICODE_MARKS, lines=_UNICODE_LINES)
 ASCII = Ink(
-    "ascii", 1, 1, ((1,),), np.array([" ", "*"]), _ASCII_MARKS, per_curve=".*+ox%@", lines=_ASCII_LINES
+    "ascii", 1, 1, ((1,),), np.array([" ", "*"]), _ASCII_MARKS, per_curve=".*+ox%@=&$s", lines=_ASCII_LINES
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -14,20 +15,39 @@ CurveStyle = Literal["line", "band", "faint"]
 """line: every point drawn, and a band by itself once a dot column holds many noisy points; band: always
 a dim min-max envelope with a bright mean; faint: dim, behind the others (a raw curve, another seed)."""
 
-MarkKind = Literal["best", "last", "signal", "stop", "resume", "nonfinite"]
+MarkKind = Literal["best", "last", "signal", "warning", "notice", "stop", "resume", "lr", "nonfinite"]
+"""signal, warning and notice are signals of the severities act, warn and info; lr is a learning rate that
+jumped."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spread:
+    """What lies around a mean: arrays of the length of its curve, drawn as a dim band behind it."""
+
+    low: Floats
+    high: Floats
+    count: NDArray[np.intp]
+    """How many runs each point is the mean of; below two there is no band."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
     """One metric. ``x`` and ``y`` are float64 and of one length; NaN and infinities in ``y`` are drawn as
-    gaps with a red mark at the chart's edge. Where ``x`` goes back (a resume) a new polyline begins."""
+    gaps with a red mark at the chart's edge. Where ``x`` goes back a new polyline begins."""
 
     label: str
     x: Floats
     y: Floats
     color: str = "train"
-    """A role of the palette: train, val, metric, lr, grad, system, aux1 … aux6; unknown roles get an aux."""
+    """A role of the palette: train, val, metric, lr, grad, system, aux1 … aux6, run1 … run10; unknown roles
+    get an aux."""
     style: CurveStyle = "line"
+    breaks: Sequence[int] = ()
+    """Indices at which a new polyline begins though ``x`` goes on: the attempts of a resumed run."""
+    past: Curve | None = None
+    """What a resume has overwritten: drawn dim behind the curve, and no part of its values."""
+    spread: Spread | None = None
+    """This curve is a mean of several runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +77,8 @@ class ChartModel:
     """An x whose values the title row shows instead of the newest ones, with a cursor line."""
     smoothing: float = 0.0
     """Weight of a debiased exponential average in [0, 1); above 0 the raw curves are drawn dim behind."""
+    clip: bool = False
+    """Extreme outliers lie outside the y axis: marked at the edge, and counted in the title."""
     x_unit: str = ""
     """As ``unit``, for x: "s" writes durations."""
     empty_text: str = "no data yet"

@@ -13,7 +13,9 @@ from guardtui.chart.scale import Limits
 from guardtui.chart.ticks import Ticks, axis_ticks
 from guardtui.chart.titles import mark_style, one_cell
 
-_MARK_ORDER = ("resume", "last", "best", "stop", "nonfinite", "signal")
+_MARK_ORDER = (
+    "lr", "resume", "notice", "last", "best", "warning", "stop", "nonfinite", "signal",
+)  # fmt: skip
 """Of marks in one cell the last of these is seen."""
 _X_LABEL_ROOM = 10
 
@@ -96,6 +98,18 @@ def draw_non_finite(canvas: Canvas, traced: list[Traced], area: PlotArea, ink: I
         ):
             for column in _cells_of(where, area):
                 canvas.put(row, column, ink.marks[sign], STYLE_INDEX["alarm"])
+
+
+def draw_clipped(canvas: Canvas, traced: list[Traced], y: Limits, area: PlotArea, ink: Ink) -> None:
+    """At the edges, in the curve's colour, where values lie outside the axis on purpose."""
+    for each in traced:
+        style = role_style(each.curve.color)
+        for columns, sign, row in (
+            (each.raw.column[each.raw.high > y.high], "over", area.top),
+            (each.raw.column[each.raw.low < y.low], "under", area.top + area.height - 1),
+        ):
+            for column in np.unique(columns // ink.columns).tolist():
+                canvas.put(row, area.left + column, ink.marks[sign], style)
 
 
 def _cells_of(x: Floats, area: PlotArea) -> list[int]:

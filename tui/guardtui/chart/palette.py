@@ -25,6 +25,8 @@ _DARK_CURVES: Final = {
     "system": "#87afd7", "aux1": "#5fafff", "aux2": "#ffaf00",
     "aux3": "#5fd7af", "aux4": "#d787af", "aux5": "#ffff87",
     "aux6": "#afafff",
+    "run1": "#5fafff", "run2": "#ffaf00", "run3": "#afaf87", "run4": "#00ffd7", "run5": "#ffff00",
+    "run6": "#ff5faf", "run7": "#d7d7ff", "run8": "#afffaf", "run9": "#5fd75f", "run10": "#af8700",
 }  # fmt: skip
 _LIGHT_CURVES: Final = {
     "train": "#005faf", "val": "#af5f00", "test": "#5f005f",
@@ -32,25 +34,32 @@ _LIGHT_CURVES: Final = {
     "system": "#5f5f87", "aux1": "#005faf", "aux2": "#af5f00",
     "aux3": "#00875f", "aux4": "#af005f", "aux5": "#5f5f00",
     "aux6": "#5f5faf",
+    "run1": "#005faf", "run2": "#af5f00", "run3": "#00875f", "run4": "#af00ff", "run5": "#5f0000",
+    "run6": "#875f87", "run7": "#5f005f", "run8": "#0000ff", "run9": "#5f00af", "run10": "#00005f",
 }  # fmt: skip
 _DARK_FIXED: Final = {
     "blank": "", "title": "#eeeeee", "axis": "#585858", "label": "#9e9e9e", "text": "#d0d0d0",
     "note": "#9e9e9e", "alarm": "#ff5f5f", "cursor": "#8a8a8a", "empty": "#9e9e9e", "best": "#ffd75f",
-    "last": "#d0d0d0", "signal": "#ff5f5f", "stop": "#ff875f", "resume": "#87afd7",
+    "last": "#d0d0d0", "signal": "#ff5f5f", "warning": "#ffd75f", "notice": "#9e9e9e", "stop": "#ff875f",
+    "resume": "#87afd7",
 }  # fmt: skip
 _LIGHT_FIXED: Final = {
     "blank": "", "title": "#080808", "axis": "#9e9e9e", "label": "#585858", "text": "#303030",
     "note": "#585858", "alarm": "#af0000", "cursor": "#8a8a8a", "empty": "#585858", "best": "#875f00",
-    "last": "#303030", "signal": "#af0000", "stop": "#af5f00", "resume": "#5f5f87",
+    "last": "#303030", "signal": "#af0000", "warning": "#875f00", "notice": "#585858", "stop": "#af5f00",
+    "resume": "#5f5f87",
 }  # fmt: skip
 _ANSI: Final = {
     "train": "bright_blue", "val": "yellow", "test": "bright_yellow", "metric": "green", "lr": "yellow",
     "grad": "magenta", "system": "cyan", "aux1": "bright_blue", "aux2": "yellow", "aux3": "green",
     "aux4": "magenta", "aux5": "cyan", "aux6": "bright_magenta",
-    "alarm": "red", "signal": "red", "stop": "red", "best": "yellow", "resume": "cyan",
+    "run1": "bright_blue", "run2": "yellow", "run3": "green", "run4": "magenta", "run5": "cyan",
+    "run6": "bright_yellow", "run7": "bright_green", "run8": "bright_magenta", "run9": "bright_cyan",
+    "run10": "blue",
+    "alarm": "red", "signal": "red", "warning": "yellow", "stop": "red", "best": "yellow", "resume": "cyan",
 }  # fmt: skip
-_QUIET: Final = ("axis", "label", "note", "cursor", "empty")
-_BOLD: Final = ("title", "alarm", "best", "signal", "stop")
+_QUIET: Final = ("axis", "label", "note", "cursor", "empty", "notice")
+_BOLD: Final = ("title", "alarm", "best", "signal", "warning", "stop")
 _DIM_SHARE: Final = 0.42
 """Of a curve's colour in its band; the rest is the background's."""
 _GROUND_SHARE: Final = 0.2

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from guardrun.series.downsample import Spans, column_spans, column_statistics, monotone_pieces
+from guardrun.series.downsample import Spans, column_means, column_spans, monotone_pieces
 from guardrun.series.smoothing import debiased_ema
-from guardtui.chart.model import Curve, Floats
+from guardtui.chart.clipping import core_range, visible
+from guardtui.chart.known import Known
+from guardtui.chart.model import Curve, Floats, Spread
 from guardtui.chart.scale import Limits, decimal_log
 
 Dots = NDArray[np.bool_]
@@ -24,6 +26,9 @@ _BAND_HEIGHT = 0.03
 """Mean height of the envelope, as a share of the visible range, below which a curve isn't noisy."""
 _MEAN_OF = 60
 """Points that the bright line of a band averages, at least."""
+_MOST_PIECES = 32
+_NOTHING = np.empty(0)
+_NO_SPANS = Spans(np.empty(0, np.intp), np.empty(0), np.empty(0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,15 +36,20 @@ class Traced:
     """A curve reduced to spans of dot columns: what limits and dots are made of."""
 
     curve: Curve
+    known: Known
     raw: Spans
     bright: Spans | None
     """The mean or smoothed line in front of a dim ``raw``; None: ``raw`` is the line itself."""
+    past: Spans
+    """What a resume has overwritten."""
     nan_x: Floats
     up_x: Floats
     down_x: Floats
     hidden: int
     """Values at or below zero, which a log axis can't show."""
     points: int
+    seen: Floats | None = None
+    """Finite values in view, where outliers are to be clipped."""
 
     @property
     def is_band(self) -> bool:
@@ -47,57 +57,117 @@ class Traced:
         return self.bright is not None
 
 
-def trace(curve: Curve, edges: Floats, *, log_y: bool, smoothing: float, was_band: bool) -> Traced:
-    """Reduce a curve to the dot columns between ``edges``."""
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """How all curves of a chart are traced."""
+
+    edges: Floats
+    log_y: bool = False
+    smoothing: float = 0.0
+    clip: bool = False
+
+
+def trace(curve: Curve, view: View, known: Known, *, was_band: bool) -> Traced:
+    """Reduce a curve to the dot columns between the view's edges."""
     x, y = curve.x, curve.y
-    finite = np.isfinite(y)
-    nan_x = up_x = down_x = np.empty(0)
-    if not finite.all():
-        nan_x, up_x, down_x = x[np.isnan(y)], x[np.isposinf(y)], x[np.isneginf(y)]
+    nan_x = up_x = down_x = _NOTHING
     hidden = 0
-    if log_y:
-        hidden = int(np.count_nonzero(finite & (y <= 0)))
-        y = decimal_log(y)
-    raw = column_spans(x, y, edges)
-    bright = _bright_line(curve, x, y, edges, raw, smoothing=smoothing, was_band=was_band)
-    return Traced(curve, raw, bright, nan_x, up_x, down_x, hidden, int(x.size))
+    if not known.plain:
+        nan_x, up_x, down_x = x[np.isnan(y)], x[np.isposinf(y)], x[np.isneginf(y)]
+    plain = known.plain
+    if view.log_y:
+        plain = known.plain and known.positive
+        hidden = 0 if plain else int(np.count_nonzero(y <= 0)) - down_x.size
+        y = known.derived.logs(y) if plain else decimal_log(y)
+    raw = column_spans(x, y, view.edges, breaks=curve.breaks, plain=plain)
+    found = _Points(curve, x, y, plain, known)
+    bright: Spans | None
+    if curve.spread is not None:
+        bright, raw = raw, _envelope(curve, curve.spread, raw, view)
+    else:
+        bright = _bright_line(found, view, raw, was_band=was_band)
+    past = _NO_SPANS
+    if curve.past is not None:
+        past_y = decimal_log(curve.past.y) if view.log_y else curve.past.y
+        past = column_spans(curve.past.x, past_y, view.edges, breaks=curve.past.breaks)
+    seen = visible(x, y, view.edges) if view.clip else None
+    return Traced(curve, known, raw, bright, past, nan_x, up_x, down_x, hidden, int(x.size), seen)
 
 
-def _bright_line(
-    curve: Curve, x: Floats, y: Floats, edges: Floats, raw: Spans, *, smoothing: float, was_band: bool
-) -> Spans | None:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Points:
+    """The points of a curve in the axis's own terms, and what is known of them."""
+
+    curve: Curve
+    x: Floats
+    y: Floats
+    plain: bool
+    known: Known
+
+    def pieces(self) -> list[slice]:
+        """Polylines; of an x that is noise, one."""
+        if self.plain and not self.curve.breaks:
+            return [slice(0, self.x.size)]
+        pieces = monotone_pieces(self.x, self.curve.breaks)
+        return pieces if len(pieces) <= _MOST_PIECES else [slice(0, self.x.size)]
+
+
+def _bright_line(points: _Points, view: View, raw: Spans, *, was_band: bool) -> Spans | None:
+    curve, x, y = points.curve, points.x, points.y
     if curve.style == "faint" or raw.column.size == 0:
         return None
-    if smoothing > 0:
-        smooth = np.concatenate([debiased_ema(y[piece], smoothing) for piece in _pieces(x)])
-        return column_spans(x, smooth, edges)
-    if curve.style == "line" and not _is_noisy(x, edges, raw, was_band=was_band):
+    pieces = points.pieces()
+    if view.smoothing > 0:
+        if points.plain and len(pieces) == 1:
+            smooth = points.known.derived.average(y, view.smoothing, log=view.log_y)
+            return column_spans(x, smooth, view.edges, plain=True)
+        smooth = np.concatenate([debiased_ema(y[piece], view.smoothing) for piece in pieces])
+        return column_spans(x, smooth, view.edges, breaks=curve.breaks)
+    if curve.style == "line" and not _is_noisy(points, view.edges, raw, was_band=was_band):
         return None
-    lines = [_mean_line(x[piece], y[piece], edges) for piece in _pieces(x)]
+    lines = [_mean_line(x[piece], y[piece], view.edges, plain=points.plain) for piece in pieces]
     middle_x = np.concatenate([line[0] for line in lines])
     middle_y = np.concatenate([line[1] for line in lines])
-    return column_spans(middle_x, middle_y, edges)
+    breaks = np.cumsum([line[0].size for line in lines])[:-1].tolist()
+    return column_spans(middle_x, middle_y, view.edges, breaks=breaks)
 
 
-def _pieces(x: Floats) -> list[slice]:
-    pieces = monotone_pieces(x)
-    return pieces if len(pieces) <= 32 else [slice(0, x.size)]
+def _envelope(curve: Curve, spread: Spread, mean: Spans, view: View) -> Spans:
+    """From the lower end to the upper one in every column; where there is none, the mean itself."""
+    low, high = spread.low, spread.high
+    if view.log_y:
+        # What reaches below zero is drawn down to the mean's lowest value, not for ever.
+        positive = curve.y[curve.y > 0]
+        low = decimal_log(np.where(low > 0, low, positive.min() if positive.size else np.nan))
+        high = decimal_log(high)
+    sides = [column_spans(curve.x, side, view.edges, breaks=curve.breaks) for side in (low, high)]
+    size = view.edges.size - 1
+    bottom, top = np.full(size, np.inf), np.full(size, -np.inf)
+    for spans in (*sides, mean):
+        np.minimum.at(bottom, spans.column, spans.low)
+        np.maximum.at(top, spans.column, spans.high)
+    column = np.flatnonzero(bottom <= top)
+    return Spans(column, bottom[column], top[column])
 
 
-def _is_noisy(x: Floats, edges: Floats, raw: Spans, *, was_band: bool) -> bool:
+def _is_noisy(points: _Points, edges: Floats, raw: Spans, *, was_band: bool) -> bool:
     """Many points in a column, and an envelope that is a good part of the picture's height."""
-    visible = np.count_nonzero((x >= edges[0]) & (x <= edges[-1]))
+    x = points.x
+    if points.plain:
+        count = int(np.diff(np.searchsorted(x, edges[[0, -1]]))[0])
+    else:
+        count = int(np.count_nonzero((x >= edges[0]) & (x <= edges[-1])))
     columns = np.unique(raw.column).size
-    if visible < columns * (_LINE_POINTS if was_band else _BAND_POINTS):
+    if count < columns * (_LINE_POINTS if was_band else _BAND_POINTS):
         return False
     top, bottom = float(raw.high.max()), float(raw.low.min())
     share = (raw.high / 4 - raw.low / 4) / max(top / 4 - bottom / 4, 1e-300)
     return float(np.median(share)) >= _BAND_HEIGHT * (0.7 if was_band else 1.0)
 
 
-def _mean_line(x: Floats, y: Floats, edges: Floats) -> tuple[Floats, Floats]:
+def _mean_line(x: Floats, y: Floats, edges: Floats, *, plain: bool) -> tuple[Floats, Floats]:
     """The mean of each column and its neighbours, at the columns' middles; NaN where a column is empty."""
-    found = column_statistics(x, y, edges)
+    found = column_means(x, y, edges, plain=plain)
     filled = found.count > 0
     if not filled.any():
         return np.empty(0), np.empty(0)
@@ -122,10 +192,23 @@ def _moving_mean(mean: Floats, weight: Floats, reach: int) -> Floats:
 
 
 def value_range(traced: list[Traced]) -> tuple[float, float] | None:
-    """Lowest and highest visible value of all curves; None when there is none."""
-    lows = [float(each.raw.low.min()) for each in traced if each.raw.low.size]
-    highs = [float(each.raw.high.max()) for each in traced if each.raw.high.size]
-    return (min(lows), max(highs)) if lows else None
+    """Lowest and highest visible value of all curves, outliers left out where that is asked for; None when
+    there is none."""
+    ranges = []
+    for each in traced:
+        if each.seen is not None and each.curve.spread is None:
+            core = core_range(each.seen)
+            ranges += [core] if core is not None else []
+        else:
+            ranges += [_extremes(spans) for spans in (each.raw, each.past) if spans.column.size]
+    if not ranges:
+        # A line may pass through the window without a point of its own in it.
+        ranges = [_extremes(each.raw) for each in traced if each.raw.column.size]
+    return (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else None
+
+
+def _extremes(spans: Spans) -> tuple[float, float]:
+    return float(spans.low.min()), float(spans.high.max())
 
 
 def fill(spans: Spans, limits: Limits, rows: int, columns: int) -> Dots:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from guardrun.series.downsample import usable_x
+from guardrun.series.downsample import monotone_pieces, usable_x
 from guardtui.chart.frame import STYLE_INDEX, role_style
 from guardtui.chart.ink import Ink
-from guardtui.chart.model import ChartModel, Curve, Mark
+from guardtui.chart.model import ChartModel, Curve, Floats, Mark
 from guardtui.chart.raster import Traced
 from guardtui.chart.ticks import short, step_text
 
@@ -25,30 +26,43 @@ class Piece(NamedTuple):
 Line: TypeAlias = list[Piece]
 
 _MIN_GAP = 2
+_MOST_PIECES = 64
 _KNOWN_UNITS = ("", "s", "B", "%")
 
 
 def title_line(
-    model: ChartModel, traced: list[Traced], ink: Ink, width: int, *, offset: str, marks: list[Mark]
+    model: ChartModel,
+    traced: list[Traced],
+    ink: Ink,
+    width: int,
+    *,
+    offset: str,
+    marks: list[Mark],
+    clipped: int,
 ) -> Line:
     """The best title row of exactly ``width`` cells: left the name and what is wrong, right the legend."""
     name = one_cell(model.title)
     extra = f" +{offset}" if offset else ""
     unit = f" ({one_cell(model.unit)})" if model.unit not in _KNOWN_UNITS else ""
     head = [Piece(name, STYLE_INDEX["title"]), Piece(extra + unit, STYLE_INDEX["label"])]
+    urgent = _urgent_notes(traced, model, clipped, brief=True)
+    brief = [*urgent, *_other_notes(model, brief=True)]
     if model.readout is not None:
         tails = _readout_tails(model, marks, ink)
-        notes: list[Line] = [[]]
+        notes: list[Line] = [urgent, []]
     else:
         tails = _legend_tails(model.curves, ink, model.unit, model.title)
-        notes = [_notes(model, traced, brief=False), _notes(model, traced, brief=True), []]
+        whole = _urgent_notes(traced, model, clipped, brief=False)
+        notes = [[*whole, *_other_notes(model, brief=False)], brief, urgent]
     for tail in tails:
         for note in notes:
             left = [*head, *note]
             if length(left) + _MIN_GAP * bool(tail) + length(tail) <= width:
                 return _joined(left, tail, width)
-    short_head = [*head[:1], *_notes(model, traced, brief=True)]
-    return _cut(short_head if length(short_head) <= width else head[:1], width, ink)
+    if urgent and length(urgent) < width:
+        # What is wrong stays; of the name, what fits beside it.
+        return [*_cut(head[:1], width - length(urgent), ink), *urgent]
+    return _cut(head[:1], width, ink)
 
 
 def one_cell(text: str) -> str:
@@ -81,8 +95,8 @@ def _cut(line: Line, width: int, ink: Ink) -> Line:
     return [*cut, Piece(ink.lines["ellipsis"], STYLE_INDEX["title"])] if width > 0 else []
 
 
-def _notes(model: ChartModel, traced: list[Traced], *, brief: bool) -> Line:
-    """What the curve can't show by itself: non-finite values, and values that a log axis hides."""
+def _urgent_notes(traced: list[Traced], model: ChartModel, clipped: int, *, brief: bool) -> Line:
+    """What the curve can't show by itself: non-finite values, what a log axis hides, what is clipped."""
     first = [float(each.min()) for t in traced for each in (t.nan_x, t.up_x, t.down_x) if each.size]
     nans = sum(t.nan_x.size for t in traced)
     infinite = sum(t.up_x.size + t.down_x.size for t in traced)
@@ -95,6 +109,14 @@ def _notes(model: ChartModel, traced: list[Traced], *, brief: bool) -> Line:
     if hidden:
         what = f" {hidden} at or below 0 hidden" if not brief else f" {hidden} hidden"
         line.append(Piece(what, STYLE_INDEX["note"]))
+    if clipped:
+        line.append(Piece(f" {clipped:,} clipped", STYLE_INDEX["note"]))
+    return line
+
+
+def _other_notes(model: ChartModel, *, brief: bool) -> Line:
+    """How the curves are drawn."""
+    line: Line = []
     if model.log_y:
         line.append(Piece(" log", STYLE_INDEX["note"]))
     if model.smoothing > 0 and not brief:
@@ -162,9 +184,36 @@ def mark_style(mark: Mark) -> int:
 
 def nearest(curve: Curve, x: float) -> tuple[float, float] | None:
     """The curve's point (x, y) whose x lies nearest; of a repeated step the newest. None without points."""
-    usable = np.flatnonzero(usable_x(curve.x))
-    if usable.size == 0 or not np.isfinite(x):
+    index = nearest_index(curve.x, x)
+    return None if index is None else (float(curve.x[index]), float(curve.y[index]))
+
+
+def nearest_index(along: Floats, x: float) -> int | None:
+    """The index of the value nearest to ``x``, of equally near ones the newest. None without any."""
+    if not np.isfinite(x) or along.size == 0:
         return None
-    distance = np.abs(curve.x[usable] / 2 - x / 2)
-    index = int(usable[np.flatnonzero(distance == distance.min())[-1]])
-    return float(curve.x[index]), float(curve.y[index])
+    usable = usable_x(along)
+    if not usable.all():
+        places = np.flatnonzero(usable)
+        found = nearest_index(along[places], x)
+        return None if found is None else int(places[found])
+    pieces = monotone_pieces(along)
+    if len(pieces) > _MOST_PIECES:
+        distances = np.abs(along / 2 - x / 2)
+        return int(np.flatnonzero(distances == distances.min())[-1])
+    best, least = 0, math.inf
+    for piece in pieces:
+        for index in _candidates(along[piece], x):
+            distance = abs(float(along[piece.start + index]) / 2 - x / 2)
+            if distance <= least:
+                best, least = piece.start + index, distance
+    return best
+
+
+def _candidates(rising: Floats, x: float) -> list[int]:
+    """The last value at or below ``x``, and the newest of those that follow."""
+    after = int(np.searchsorted(rising, x, side="right"))
+    found = [after - 1] if after else []
+    if after < rising.size:
+        found.append(int(np.searchsorted(rising, rising[after], side="right")) - 1)
+    return found

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Final, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from guardrun.series.store import Series
 from guardrun.state.model import RunState, Status
-from guardtui.chart.model import ChartModel, Curve, Mark
+from guardtui.chart.model import ChartModel, Curve, Mark, MarkKind
+from guardtui.chart.ticks import short
 from guardtui.text import clean
 from guardtui.viewmodel.chart_choice import Choice
+from guardtui.viewmodel.chart_choice import Line as Chosen
+from guardtui.viewmodel.timeline import AXES, Axis, Timeline
 
-Axis = Literal["step", "epoch", "time"]
-AXES: Final[tuple[Axis, ...]] = ("step", "epoch", "time")
+__all__ = ["AXES", "SMOOTHING", "Axis", "ChartOptions", "Timeline", "chart_model"]
+
 SMOOTHING: Final = 0.9
 _MOST_MARKS: Final = 12
-
-Floats = NDArray[np.float64]
+"""Of one kind, the newest."""
+_SEVERITY: Final[dict[str, MarkKind]] = {"act": "signal", "warn": "warning", "info": "notice"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,43 +38,14 @@ class ChartOptions:
     """Extreme outliers may lie outside the y axis; what is left out is counted."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Timeline:
-    """Where a step lies on another axis, from the series with the most points."""
-
-    step: Floats
-    t: Floats
-    start: float
-    steps_per_epoch: float | None
-
-    @staticmethod
-    def of(series: Mapping[str, Series], state: RunState) -> Timeline:
-        """The timeline of a run; ``start`` is its first point."""
-        timed = [each for each in series.values() if len(each)]
-        longest = max(timed, key=len, default=None)
-        start = min((float(each.t[0]) for each in timed), default=0.0)
-        per_epoch = float(state.steps_per_epoch) if state.steps_per_epoch else None
-        if longest is None:
-            return Timeline(np.empty(0), np.empty(0), start, per_epoch)
-        return Timeline(longest.step, longest.t, start, per_epoch)
-
-    def place(self, step: float, axis: Axis) -> float | None:
-        """x of a step: the last time it was taken; None when that is not known."""
-        if axis == "step":
-            return step
-        if axis == "epoch":
-            return step / self.steps_per_epoch if self.steps_per_epoch else None
-        found = np.flatnonzero(self.step <= step)
-        return float(self.t[found[-1]] - self.start) if len(found) else None
-
-
 def chart_model(
     choice: Choice, series: Mapping[str, Series], state: RunState, timeline: Timeline, options: ChartOptions
 ) -> ChartModel:
     """One chart, ready to be drawn."""
     axis = _possible(options.axis, choice, series, timeline)
+    of_training = choice.kind != "system"
     curves = tuple(
-        Curve(clean(line.label), _x(series[line.name], axis, timeline), series[line.name].value, line.color)
+        run_curve(line, series[line.name], timeline, axis, resumes=of_training)
         for line in choice.lines
         if line.name in series
     )
@@ -82,39 +55,61 @@ def chart_model(
         marks=_marks(choice, state, timeline, axis),
         x_label=axis,
         unit=choice.unit,
-        log_y=options.log_y and choice.kind != "system",
-        smoothing=options.weight if options.smooth and choice.kind != "system" else 0.0,
+        log_y=options.log_y and of_training,
+        smoothing=options.weight if options.smooth and of_training else 0.0,
+        clip=options.clip,
         x_unit="s" if axis == "time" else "",
     )
+
+
+def run_curve(line: Chosen, series: Series, timeline: Timeline, axis: Axis, *, resumes: bool) -> Curve:
+    """A series as a curve; after a resume its attempts are polylines of their own, and what was done again
+    is its past."""
+    whole = Curve(clean(line.label), timeline.x(series, axis), series.value, line.color)
+    if not resumes or not len(series) or series.attempt[0] == series.attempt[-1]:
+        return whole
+    until = timeline.kept_until
+    limit = np.full(len(series), np.inf)
+    for number, last in until.items():
+        limit[series.attempt == number] = last
+    kept = ~(series.step > limit)  # a step that is not known is kept
+    rest = _attempts_of(whole, series, kept)
+    return replace(rest, past=_attempts_of(whole, series, ~kept)) if not kept.all() else rest
+
+
+def _attempts_of(whole: Curve, series: Series, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> Curve:
+    """Some points of a curve, with a break at each attempt."""
+    attempt = series.attempt[chosen]
+    breaks = (np.flatnonzero(attempt[1:] != attempt[:-1]) + 1).tolist()
+    return replace(whole, x=whole.x[chosen], y=whole.y[chosen], breaks=tuple(breaks))
 
 
 def _possible(axis: Axis, choice: Choice, series: Mapping[str, Series], timeline: Timeline) -> Axis:
     """The wished axis, or one that these series have."""
     shown = [series[line.name] for line in choice.lines if line.name in series and len(series[line.name])]
-    if axis == "step" and any(np.isnan(each.step).any() for each in shown):
+    if axis == "time":
+        return axis
+    if any(np.isnan(each.step).any() for each in shown):
         return "time"
-    if (
-        axis == "epoch"
-        and timeline.steps_per_epoch is None
-        and any(np.isnan(each.epoch).any() for each in shown)
-    ):
+    if axis == "tokens" and not timeline.has("tokens"):
+        return "step"
+    if axis == "epoch" and not timeline.steps_per_epoch and any(np.isnan(each.epoch).any() for each in shown):
         return "step"
     return axis
 
 
-def _x(series: Series, axis: Axis, timeline: Timeline) -> Floats:
-    if axis == "step":
-        return series.step
-    if axis == "time":
-        return series.t - timeline.start
-    return series.step / timeline.steps_per_epoch if timeline.steps_per_epoch else series.epoch
-
-
 def _marks(choice: Choice, state: RunState, timeline: Timeline, axis: Axis) -> tuple[Mark, ...]:
-    wanted: list[tuple[float, Any, str]] = [
-        *((each.from_step, "resume", f"resumed (attempt {each.number})") for each in state.attempts[1:]),
-        *((each.first_step, "signal", clean(each.id)) for each in state.signals),
-    ]
+    attempts, signals = state.attempts[1:][-_MOST_MARKS:], state.signals[-_MOST_MARKS:]
+    wanted: list[tuple[float, str, str]] = [
+        *((each.from_step, "resume", f"resumed (attempt {each.number})") for each in attempts),
+        *((each.first_step, _SEVERITY.get(each.severity, "notice"), clean(each.id))
+          for each in signals),
+    ]  # fmt: skip
+    if choice.kind != "system":
+        rates = [
+            (each.step, f"lr {short(each.before)} to {short(each.after)}") for each in timeline.lr_changes
+        ]
+        wanted += [(step, "lr", text) for step, text in rates]
     if choice.kind == "metric":
         for kind, ref in (("last", state.last), ("best", state.best)):
             if ref is not None:
@@ -122,8 +117,8 @@ def _marks(choice: Choice, state: RunState, timeline: Timeline, axis: Axis) -> t
     if state.status in (Status.STOPPED, Status.ABORTED):
         wanted.append((state.step, "stop", state.status.value))
     marks = []
-    for step, kind, text in wanted[-_MOST_MARKS:]:
+    for step, kind, text in wanted:
         x = timeline.place(float(step), axis)
         if x is not None:
-            marks.append(Mark(x, kind, text))
+            marks.append(Mark(x, cast(MarkKind, kind), text))
     return tuple(marks)
