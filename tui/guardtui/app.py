@@ -19,8 +19,8 @@ from guardtui.feed import Feed, FleetLike
 from guardtui.screens.board import BoardScreen
 from guardtui.screens.fleet import FleetScreen
 from guardtui.screens.text import HelpScreen
-from guardtui.snapshot import RunView, Snapshot
 from guardtui.settings import SettingsStore, settings_file
+from guardtui.snapshot import RunView, Snapshot
 from guardtui.text import clean
 from guardtui.theme import THEMES, next_theme, remembered_theme
 from guardtui.viewmodel.faces import unknown_signals
@@ -38,10 +38,10 @@ class Dashboard(App[None]):
     class Arrived(Message):
         """The feed has a new snapshot."""
 
-    class Sent(Message):
     class Settled(Message):
         """There is news of the settings: they were read, or cannot be kept."""
 
+    class Sent(Message):
         """A request was written, or could not be."""
 
         def __init__(self, problem: str, answered: Callable[[str], None]) -> None:
@@ -56,8 +56,8 @@ class Dashboard(App[None]):
         focus: Path | None = None,
         readonly: bool = False,
         make_fleet: Callable[[], FleetLike] | None = None,
-    ) -> None:
         settings: SettingsStore | None = None,
+    ) -> None:
         self.settings = settings or SettingsStore(None)
         look = remembered_theme(self.settings.current.theme)
         # Without colours the toolkit must know before it chooses how to remove them.
@@ -85,8 +85,8 @@ class Dashboard(App[None]):
         """The list below, the focused run above it; then begin to read."""
         partial_updates.install()
         self.push_screen(FleetScreen())
-        self.call_after_refresh(self._begin)
         self.settings.listen(lambda: self.post_message(self.Settled()))
+        self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
         if self._focus is not None:
@@ -94,9 +94,8 @@ class Dashboard(App[None]):
         self.feed.start()
 
     def on_unmount(self) -> None:
-        """End the thread."""
+        """End the threads."""
         self.feed.stop()
-
         self.settings.stop()
 
     def on_dashboard_settled(self) -> None:
@@ -105,6 +104,7 @@ class Dashboard(App[None]):
         self.show_snapshot(self.snapshot)
         if self.settings.note:
             self.notify(clean(self.settings.note), severity="warning")
+
     def on_dashboard_arrived(self) -> None:
         """Apply the newest snapshot; older ones that were not taken are skipped."""
         newest = self.feed.take()
@@ -192,13 +192,13 @@ class Dashboard(App[None]):
             self.push_screen(HelpScreen(lambda width: help_lines(width, self.glyphs, readonly=self.readonly)))
 
     def action_theme(self) -> None:
-        """The next colours."""
+        """The next colours, kept for the next time."""
         self.theme = next_theme(self.theme)
+        self.settings.change(theme=self.theme)
 
     def action_leave(self) -> None:
         """Leave the dashboard; trainings go on."""
         self.exit()
-        self.settings.change(theme=self.theme)
 
 
 def run_dashboard(paths: Sequence[Path], *, focus: Path | None = None, readonly: bool = False) -> None:

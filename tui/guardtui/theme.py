@@ -70,7 +70,6 @@ def first_theme(environ: Mapping[str, str] = os.environ) -> str:
     return LIGHT.name if background in ("7", "15") else DARK.name
 
 
-def next_theme(name: str) -> str:
 def remembered_theme(saved: str, environ: Mapping[str, str] = os.environ) -> str:
     """The look that was chosen last, unless the environment asks for one or for none."""
     asked = environ.get("GUARD_THEME", "") in _NAMES or environ.get("NO_COLOR")
@@ -78,6 +77,7 @@ def remembered_theme(saved: str, environ: Mapping[str, str] = os.environ) -> str
     return saved if known and not asked else first_theme(environ)
 
 
+def next_theme(name: str) -> str:
     """The look after this one."""
     names = [theme.name for theme in THEMES]
     return names[(names.index(name) + 1) % len(names)] if name in names else names[0]
