@@ -269,6 +269,13 @@ def test_grouping_by_a_key_puts_the_rest_together(tmp_path: Path) -> None:
         compared(tmp_path, by="params.nothing")
 
 
+def test_a_label_does_not_spell_out_every_digit_of_a_setting(tmp_path: Path) -> None:
+    for lr in (1 / 530, 3e-4, 0.1 + 0.2):
+        finished_run(tmp_path, params={"lr": lr})
+
+    assert {group.label for group in compared(tmp_path).groups} == {"lr=0.00188679", "lr=0.0003", "lr=0.3"}
+
+
 def test_what_a_group_does_not_set_or_not_alike_is_said_in_its_label(tmp_path: Path) -> None:
     for seed in (1, 2):
         finished_run(tmp_path, seed=seed, params={"width": 8, "warmup": 10})

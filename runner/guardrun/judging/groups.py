@@ -25,6 +25,8 @@ _TOLD_APART_BY: Final = ("params.", "data.", "env.", "args", "command", "entry",
 _MOST_KEYS: Final = 3
 """Differing keys that still make a readable name."""
 _MOST_LABEL: Final = 60
+_MOST_DIGITS: Final = 10
+"""A number of a setting that is longer is told with six digits."""
 _REPEAT: Final = re.compile(r"-(?:seed\d+|repeat)$")
 """What `guard repeat` and `guard sweep` put behind a run's name."""
 
@@ -293,7 +295,9 @@ def _shared(part: Sequence[Result], what: str) -> str | None:
 
 
 def _short(value: Any) -> str:
-    text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = " ".join(map(_short, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, float) and len(text) > _MOST_DIGITS:
+        text = f"{value:.6g}"
     return text if len(text) <= 32 else f"{text[:31]}…"
 
 

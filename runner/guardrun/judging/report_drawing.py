@@ -32,7 +32,7 @@ _POINTS: Final = 500
 _LONGEST: Final = 40
 _LARGEST: Final = 1e100
 """No axis has decades for more: its margins would overflow, and every other value with them."""
-_WIDE_LABEL: Final = 28
+_WIDE_LABEL: Final = 23
 _SVG: Final = "http://www.w3.org/2000/svg"
 _LINK: Final = "{http://www.w3.org/1999/xlink}href"
 _REFERENCE: Final = re.compile(r"url\(#([^)]+)\)")
