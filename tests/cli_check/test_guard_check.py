@@ -10,6 +10,10 @@ from typing import Any
 import pytest
 
 from guard_process import ROOT, guard
+from guardrun.cli import check_trials
+from guardrun.cli.check_page import item_lines
+from guardrun.cli.check_plan import Plan
+from guardrun.cli.check_trials import Allowance, Bench
 from guardrun.judging.check_records import config_fingerprint, find_check
 from guardrun.judging.sanity_model import CHECKS, OPTIONAL
 from guardrun.provenance.config import load_config
@@ -118,6 +122,36 @@ def test_a_training_that_fails_or_hangs_is_told_by_its_own_last_words(tmp_path: 
     assert done.returncode == 4
     assert "no such column: age" in " ".join(done.stdout.split())
     assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_one_that_goes_on_beyond_its_time_is_ended_and_one_that_is_silent_is_waited_for(tmp_path: Path):
+    file = tmp_path / "events.jsonl"
+    file.write_text('{"kind":"metrics"}\n')
+
+    def ended_after(grows: bool) -> int:
+        allowance = Allowance(file, 0.0, 3.0)
+        for second in range(1, 200):
+            if grows:
+                file.write_text(file.read_text() + '{"kind":"metrics"}\n')
+            if allowance.used_up(float(second)):
+                return second
+        raise AssertionError("it was never ended")
+
+    assert ended_after(True) == 10
+    assert ended_after(False) == 124
+
+
+def test_a_training_that_never_begins_is_waited_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "train.py").write_text("import time\ntime.sleep(600)\n")
+    (tmp_path / "config.yaml").write_text("entry: train.py\n")
+    monkeypatch.setattr(check_trials, "_STARTING_S", 0.5)
+    bench = Bench(tmp_path / "config.yaml", [], steps=10, seconds=0.5, folder=tmp_path / "trials")
+    plan = Plan(bench, ["data", "overfit", "determinism"], memory=None, say=lambda _: None)
+    items = list(plan.items())
+    assert plan.trainings == 1
+    assert {item.verdict for item in items} == {"unknown"}
+    assert "logged no number in" in items[0].text
+    assert item_lines(items[1], items[0]) == ["? overfit          as above"]
 
 
 def test_trainings_are_kept_when_asked_and_a_baseline_of_ones_own_counts(tmp_path: Path):

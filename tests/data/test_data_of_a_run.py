@@ -115,6 +115,16 @@ def test_arrays_of_several_lengths_are_told_and_empty_ones_are_no_trouble(
     assert events(run, "note") == []
 
 
+def test_one_row_of_numbers_as_two_splits_is_told_by_its_hash(begin: Begin, told: Told) -> None:
+    """The numbers of a series are no examples, so that nothing else compares them."""
+    with begin() as run:
+        run.data("train", np.arange(500.0))
+        run.data("val", np.arange(500.0))
+        run.data("extra", np.arange(500.0))
+
+    assert told(run) == ["duplicates_across_splits"]
+
+
 def test_a_data_set_that_raises_is_recorded_as_far_as_it_goes(begin: Begin, events: Events) -> None:
     class Broken:
         def __len__(self) -> int:

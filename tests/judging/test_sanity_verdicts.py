@@ -258,6 +258,22 @@ def test_a_precision_that_the_device_has_not_is_said_and_judges_nothing():
     assert not never_stepped.acknowledged
 
 
+def test_data_of_which_nothing_was_seen_is_not_called_sound():
+    rule = "none: it can only be iterated, so that its examples can't be chosen"
+    blind = {"name": "train", "count": None, "statistics_rule": rule}
+    item = machine.judge_data(trial({}, data=(blind,)), leakage=False)
+    assert (item.verdict, bool(item.next)) == ("unknown", True)
+    assert "train could not be looked at: it can only be iterated" in item.text
+    seen = {"name": "train", "count": 3, "fields": {"0": {}}, "classes": None}
+    assert machine.judge_data(trial({}, data=(seen,)), leakage=False).verdict == "pass"
+
+
+def test_a_failure_is_told_by_its_exception_though_its_message_has_several_lines():
+    console = ("Traceback (most recent call last):", "my.lib.DataError: no column", "second line", " ")
+    assert "DataError: no column" in learning.judge_overfit(trial({}, end="failed", console=console)).text
+    assert "gone" in learning.judge_overfit(trial({}, end="failed", console=("a", "gone"))).text
+
+
 def test_a_script_that_honours_the_mode_itself_counts_whatever_guard_could_not_change():
     refused = {"mode": "labels", "acknowledged": False, "name": "train", "why": "it is a path"}
     assert trial({}, refused, {"mode": "labels", "acknowledged": True}).acknowledged
@@ -300,8 +316,8 @@ def test_a_batch_that_does_not_fit_as_configured_fails():
 
 def test_leaks_and_other_findings_fail_the_check_that_they_belong_to():
     records = (
-        {"name": "train", "count": 9, "duplicates_with": {}},
-        {"name": "val", "count": 3, "duplicates_with": {}},
+        {"name": "train", "count": 9, "duplicates_with": {}, "fields": {"0": {}}},
+        {"name": "val", "count": 3, "duplicates_with": {}, "fields": {"0": {}}},
     )
     leak = {
         "id": "duplicates_across_splits",

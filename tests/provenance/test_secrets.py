@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guard_process import guard
-from guardrun.provenance.secrets import Secrets, hidden_keys, is_secret, reveal, without_secrets
+from guardrun.provenance.secrets import (
+    Secrets,
+    hidden_keys,
+    is_secret,
+    reveal,
+    without_named,
+    without_secrets,
+)
 from toy_project import git
 
 TOKEN = "hf_abcdefghijklmnopqrstuvwxyz012345"
@@ -170,3 +177,28 @@ def test_what_is_hidden_comes_back_whole(value: object) -> None:
     if not any(place in json.dumps(value) for place in known):
         assert reveal(hidden, known) == value
     assert bool(hidden_keys(hidden)) or not known or "<secret" in json.dumps(value)
+
+
+def test_a_literal_that_is_a_secret_by_its_name_stays_out_of_copies_of_sources() -> None:
+    source = b"""PASSWORD = "correct horse"
+db_password: str = 'hunter22hunter'
+login(api_key="0123456789", user="somebody")
+settings["client_secret"] = "abcdef"
+{"access_key": "uvwxyz", "user": "somebody"}
+password = read_password("password.txt")
+pad_token = "<pad>"
+seed_key = "something"
+"""
+    assert without_named(source).decode().splitlines() == [
+        'PASSWORD = "<secret>"', "db_password: str = '<secret>'",
+        'login(api_key="<secret>", user="somebody")', 'settings["client_secret"] = "<secret>"',
+        '{"access_key": "<secret>", "user": "somebody"}', 'password = read_password("password.txt")',
+        'pad_token = "<pad>"', 'seed_key = "something"',
+    ]  # fmt: skip
+
+
+def test_a_diff_loses_the_secrets_that_it_adds_and_still_applies() -> None:
+    diff = b' password = "old context"\n-password = "removed"\n+password = "added one"\n+x = 1\n'
+    assert without_named(diff, diff=True) == (
+        b' password = "old context"\n-password = "removed"\n+password = "<secret>"\n+x = 1\n'
+    )

@@ -71,7 +71,7 @@ def command(
             items.append(item)
             said.clear()
             if not as_json:
-                _print_item(item)
+                _print_item(item, items[-2] if len(items) > 1 else None)
         verdict = overall(items)
         result = {"verdict": verdict, "items": [item.as_json() for item in items]}
         _keep_result(bench, result, runs_dir)
@@ -166,10 +166,10 @@ def _print_head(bench: Bench, wanted: Sequence[str]) -> None:
     _print(head_lines(str(bench.file), bench.steps, bench.seconds, len(wanted)))
 
 
-def _print_item(item: Item) -> None:
+def _print_item(item: Item, before: Item | None) -> None:
     from guardrun.cli.check_page import item_lines
 
-    _print(item_lines(item))
+    _print(item_lines(item, before))
 
 
 def _print_end(

@@ -25,9 +25,13 @@ def head_lines(file: str, steps: int, seconds: float, checks: int) -> list[str]:
     return [styled(shortened_middle(plain(file), width), "bold"), styled(shortened(what, width), "dim")]
 
 
-def item_lines(item: Item, *, width: int | None = None) -> list[str]:
-    """The verdict with its evidence, and what to look at next."""
+def item_lines(item: Item, before: Item | None = None, *, width: int | None = None) -> list[str]:
+    """The verdict with its evidence, and what to look at next; what was said ``before`` is not said again."""
     width = screen_width(_WIDEST) if width is None else width
+    if before is not None and (item.verdict, item.text, item.next) == (
+        before.verdict, before.text, before.next,
+    ):  # fmt: skip
+        item = item._replace(text="as above", next="")
     head = f"{_mark(item.verdict)} {padded(item.id, _NAME)}"
     room = max(20, width - _NAME - 3)
     texts = textwrap.wrap(plain(item.text), room, break_long_words=True) or [""]

@@ -70,6 +70,8 @@ class Plan:
         self._memory = memory
         self._say = say
         self._made: dict[str, Trial] = {}
+        self._stuck: Trial | None = None
+        """One that never logged a number: the others would wait as long for nothing."""
         self._config: CheckConfig = bench.loaded.config.check
         self.exports = bench.folder / "data"
 
@@ -102,9 +104,13 @@ class Plan:
     # -- trainings
 
     def _once(self, key: str, mode: str, options: dict[str, Any], **more: Any) -> Trial:
+        if key not in self._made and self._stuck is not None:
+            return self._stuck
         if key not in self._made:
             self._say(key)
-            self._made[key] = self._bench.run(mode, options, **more)
+            self._made[key] = trial = self._bench.run(mode, options, **more)
+            if trial.end == "out of time" and not trial.curves:
+                self._stuck = trial
         return self._made[key]
 
     def _limits(self) -> dict[str, Any]:

@@ -26,6 +26,9 @@ _POLL_S: Final = 0.05
 _STARTING_S: Final = 120.0
 """Imports and data, before the training's own time begins to count."""
 _GRACE_S: Final = 5.0
+_STILL_WRITING: Final = 5
+"""So many seconds in a row in which events are written after the time was over."""
+_BEGINNING: Final = 4 * 1024 * 1024
 _QUIETLY: Final = (
     "checkpoint.every_steps=null", "checkpoint.every_epochs=null", "stop.patience=null",
     "budget.epochs=null", "budget.cost=null", "on_dirty=record", "logs=null", "cost.per_hour=null",
@@ -92,6 +95,7 @@ class Bench:
         from guardrun.supervising.launching import CannotStart, start_training
 
         begun = time.monotonic()
+        allowance = Allowance(paths.events(), begun, self.seconds)
         try:
             training = start_training(facts, paths, 1, foreground=False)
         except CannotStart as error:
@@ -102,7 +106,7 @@ class Bench:
                 time.sleep(_POLL_S)
                 if memory is not None and _resident(training.pid) > memory:
                     end = "out of memory"
-                elif time.monotonic() - begun > self.seconds + _STARTING_S:
+                elif allowance.used_up(time.monotonic()):
                     end = "out of time"
                 else:
                     continue
@@ -113,6 +117,55 @@ class Bench:
         if end == "finished" and code != 0:
             end = "failed"
         return Ended(end, code, time.monotonic() - begun)
+
+
+class Allowance:
+    """How long a training may go on: its own time, and some more to start, to evaluate and to end.
+
+    One that goes on writing when its time is over does not look at its budget (a loop of its own, without
+    ``run.should_stop``): it is not waited for.
+    """
+
+    def __init__(self, events: Path, begun: float, seconds: float) -> None:
+        self._events = events
+        self._begun = begun
+        self._seconds = seconds
+        self._first_word: float | None = None
+        self._looked_at = begun
+        self._size = 0
+        self._growing = 0
+
+    def used_up(self, now: float) -> bool:
+        """Whether it is to be ended."""
+        if now - self._begun > self._seconds + _STARTING_S:
+            return True
+        if now - self._looked_at < 1.0:
+            return False
+        self._looked_at = now
+        size = _size(self._events)
+        self._growing = self._growing + 1 if size > self._size else 0
+        self._size = size
+        if self._first_word is None and _has_numbers(self._events):
+            self._first_word = now
+        if self._first_word is None:
+            return False
+        return now - self._first_word > self._seconds + _GRACE_S and self._growing >= _STILL_WRITING
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
+
+
+def _has_numbers(file: Path) -> bool:
+    """Whether the training has logged its first numbers: they come soon after its other events."""
+    try:
+        with open(file, "rb") as opened:
+            return b'"kind":"metrics"' in opened.read(_BEGINNING)
+    except OSError:
+        return False
 
 
 def _resident(pid: int) -> float:

@@ -195,6 +195,8 @@ def judge_data(trial: Trial, leakage: bool) -> Item:
     numbers["splits"] = names
     if leakage:
         return _leakage_free(trial, names, found_here, numbers)
+    if not leakage and (blind := _never_seen(trial)) is not None:
+        return blind
     seen = [f"{one.get('name')} {one['count']}" for one in trial.data if one.get("count") is not None]
     text = (
         f"{', '.join(seen) or ', '.join(names)}: nothing is wrong with it"
@@ -202,6 +204,19 @@ def judge_data(trial: Trial, leakage: bool) -> Item:
         else _told(found_here)
     )
     return Item(name, "pass", text, str(found_here[0].get("next") or "") if found_here else "", numbers)
+
+
+def _never_seen(trial: Trial) -> Item | None:
+    """Data of which nothing was looked at can't be called sound."""
+    blind = [one for one in trial.data if not one.get("fields") and one.get("classes") is None]
+    if not blind:
+        return None
+    names = ", ".join(str(one.get("name")) for one in blind)
+    why = str(blind[0].get("statistics_rule") or "").removeprefix("none: ") or "guard can't read it"
+    return Item(
+        "data", "unknown", f"{names} could not be looked at: {why}",
+        "hand arrays, tensors, a table or a data set with a length to run.data",
+    )  # fmt: skip
 
 
 def _leakage_free(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
@@ -24,6 +25,7 @@ CHECKS: Final[dict[str, int]] = {
 OPTIONAL: Final = frozenset(("shuffled-inputs",))
 """Only made when they are asked for by name."""
 
+_EXCEPTION: Final = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit)\b")
 OF_THE_TRAINING: Final = frozenset(("precision",))
 """Modes that only the training itself can answer, once it takes steps: no data set is changed."""
 
@@ -116,10 +118,24 @@ class Trial:
         return values[-1] if values else None
 
 
+def _last_words(console: Sequence[str]) -> str:
+    """What a training failed of: its exception, though that may go on for more lines; else its last line."""
+    lines = [line for line in console if line.strip()]
+    for line in reversed(lines):
+        if _EXCEPTION.match(line):
+            return line
+    return lines[-1] if lines else "it said nothing"
+
+
 def troubles(id: str, trial: Trial) -> Item | None:
     """What keeps a trial from being judged at all: it never ran to its end, or never answered."""
+    if trial.end == "out of time" and not trial.curves:
+        return Item(
+            id, "unknown", f"the training logged no number in {trial.wall:.0f} s and was ended",
+            "run it once by `guard run`: what does it wait for?",
+        )  # fmt: skip
     if trial.end in ("failed", "out of memory") or (trial.exit_code not in (0, None) and not trial.steps):
-        tail = next((line for line in reversed(trial.console) if line.strip()), "it said nothing")
+        tail = _last_words(trial.console)
         what = "ran out of memory" if trial.end == "out of memory" else f"failed: {tail.strip()[:200]}"
         return Item(id, "unknown", f"the training {what}", "run it once by `guard run`, then check it again")
     if not trial.answers:

@@ -35,6 +35,11 @@ _SHAPES = re.compile(
     r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}|"
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)"
 )
+_ASSIGNED = re.compile(
+    rb"""(?P<name>[A-Za-z_][\w-]*)["']?\]?[ \t]*(?::[ \t]*\w+[ \t]*)?[:=][ \t]*[rbuf]?(?P<quote>["'])"""
+    rb"""(?P<value>[^"'\r\n]+)(?P=quote)"""
+)
+"""``NAME = "value"``, ``name: str = "value"``, ``"name": "value"`` in a source."""
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]*:([^/@\s]+)@|(?<=://)([^/@\s:]{20,})@")
 _PARAMETER = re.compile(
     r"[?&](?:token|sig|signature|key|api_?key|access_?token|password|secret|x-amz-(?:signature|credential|"
@@ -69,6 +74,25 @@ def without_secrets(text: str, by: str = "<secret>") -> str:
     for one in secrets_in(text):
         text = text.replace(one, by)
     return text
+
+
+def without_named(content: bytes, *, diff: bool = False) -> bytes:
+    """Source text in which a quoted literal that is a secret by its name is replaced, at that place alone.
+
+    ``diff``: only in added lines. The others are in the repository already, and must stay for it to apply.
+    """
+
+    def hidden(match: re.Match[bytes]) -> bytes:
+        name, value = (match[part].decode("utf-8", "replace") for part in ("name", "value"))
+        if not is_secret(name, value):
+            return match[0]
+        start, end = match.start("value") - match.start(), match.end("value") - match.start()
+        return match[0][:start] + b"<secret>" + match[0][end:]
+
+    if not diff:
+        return _ASSIGNED.sub(hidden, content)
+    lines = content.splitlines(keepends=True)
+    return b"".join(_ASSIGNED.sub(hidden, line) if line.startswith(b"+") else line for line in lines)
 
 
 class Secrets:

@@ -60,6 +60,15 @@ def judge_columns(name: str, statistics: Mapping[str, Any], count: int | None) -
     return found
 
 
+def judge_same(name: str, other: str, count: int) -> Finding:
+    """Two splits that are one and the same data."""
+    return finding(
+        "duplicates_across_splits", "act", f"{name} and {other} are the same data: they have one hash",
+        "split the data: what is measured on examples that were learnt says nothing",
+        splits=[other, name], count=count, of=count,
+    )  # fmt: skip
+
+
 def judge_lengths(name: str, lengths: Mapping[str, int]) -> Finding:
     """Arrays of one data set that do not have one entry for each example."""
     listed = ", ".join(f"{column}: {length}" for column, length in list(lengths.items())[:FEW])
