@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 
 Where = Literal[
     "fleet", "run", "charts", "signals", "system", "ranks", "saved", "output", "origin", "audit", "together",
-    "stop", "text", "everywhere",
+    "stop", "export", "text", "everywhere",
 ]  # fmt: skip
 """Screens, panes of the run screen, dialogs."""
 
@@ -29,6 +29,9 @@ class Key(NamedTuple):
     acting: bool = False
     """Changes a run: hidden and unbound in read-only mode."""
 
+
+_BOARDS: Final[tuple[Where, ...]] = ("charts",)
+"""Places with a board of charts."""
 
 TABLE: Final = (
     Key("up,k", "↑ k", "move(-1)", "", "the run above", ("fleet",)),
@@ -67,15 +70,43 @@ TABLE: Final = (
     Key("2", "2", "pane(1)", "", "signals: what is wrong, since when, evidence, advice", ("run",)),
     Key("3", "3", "pane(2)", "", "output of the training", ("run",)),
     Key("4", "4", "pane(3)", "", "origin: configuration, code, data, seeds, environment", ("run",)),
-    Key("n,pagedown", "n PgDn", "page(1)", "more charts", "the next page of charts", ("charts",), rank=3),
-    Key("p,pageup", "p PgUp", "page(-1)", "", "the page of charts before", ("charts",)),
-    Key("tab", "tab", "chart(1)", "", "choose the next chart", ("charts",)),
-    Key("shift+tab", "shift+tab", "chart(-1)", "", "choose the chart before", ("charts",)),
-    Key("enter,f", "enter f", "zoom", "zoom",
-        "the chosen chart on the whole screen, and back", ("charts",), rank=2),
-    Key("y", "y", "log", "log", "logarithmic y axis on or off", ("charts",), rank=4),
-    Key("x", "x", "axis", "axis", "x axis: step, epoch, time", ("charts",), rank=4),
-    Key("z", "z", "smooth", "smooth", "smoothing on or off (raw curves stay, dim)", ("charts",), rank=4),
+    Key("n,pagedown", "n PgDn", "page(1)", "more charts",
+        "the next page of charts; of one chart: the next", _BOARDS, rank=3),
+    Key("p,pageup", "p PgUp", "page(-1)", "", "the page of charts before", _BOARDS),
+    Key("tab", "tab", "chart(1)", "", "choose the next chart", _BOARDS),
+    Key("shift+tab", "shift+tab", "chart(-1)", "", "choose the chart before", _BOARDS),
+    Key("enter,f", "enter f", "enlarge", "full",
+        "the chosen chart on the whole screen with all its values, and back", _BOARDS, rank=2),
+    Key("left_square_bracket", "[", "columns(-1)", "",
+        "fewer columns; below one: chosen by itself again", _BOARDS),
+    Key("right_square_bracket", "]", "columns(1)", "",
+        "more columns; beyond what fits: chosen by itself again", _BOARDS),
+    Key("slash", "/", "filter", "filter",
+        "only charts with these words in the names of charts and curves, or re:pattern", _BOARDS, rank=4),
+    Key("plus,equals_sign", "+", "zoom(1)", "zoom",
+        "half of the x axis, of all charts: around the cursor, else at the newest point; or the wheel",
+        _BOARDS, rank=3),
+    Key("minus", "-", "zoom(-1)", "", "twice as much of the x axis; or the wheel", _BOARDS),
+    Key("left", "←", "sideways(-1, False)", "",
+        "to the left: the cursor, when it is on, else the part that is zoomed; or drag", _BOARDS),
+    Key("right", "→", "sideways(1, False)", "", "to the right", _BOARDS),
+    Key("shift+left", "shift+←", "sideways(-1, True)", "", "to the left by much", _BOARDS),
+    Key("shift+right", "shift+→", "sideways(1, True)", "", "to the right by much", _BOARDS),
+    Key("home", "Home", "end(-1)", "", "to the first point", _BOARDS),
+    Key("end", "End", "end(1)", "",
+        "to the newest point; a zoomed part that shows it follows a live run", _BOARDS),
+    Key("0", "0", "whole", "", "the whole x axis again", _BOARDS),
+    Key("w", "w", "cursor", "what is here",
+        "a cursor that reads all charts at one place; or the mouse", _BOARDS, rank=3),
+    Key("x", "x", "axis", "axis", "x axis: step, epoch, time, tokens, as far as the run has them",
+        _BOARDS, rank=4),
+    Key("y", "y", "log", "log", "logarithmic y axis on or off", _BOARDS, rank=4),
+    Key("z", "z", "smooth", "smooth", "smoothing on or off (raw curves stay, dim)", _BOARDS, rank=4),
+    Key("less_than_sign", "<", "weight(-1)", "", "smooth less", _BOARDS),
+    Key("greater_than_sign", ">", "weight(1)", "", "smooth more: 0.5, 0.8, 0.9, 0.95, 0.99", _BOARDS),
+    Key("u", "u", "clip", "", "leave extreme outliers out of the y axis, and say how many", _BOARDS),
+    Key("e", "e", "export", "export", "save the chosen chart as SVG or PNG, or its data as CSV",
+        _BOARDS, rank=5),
     Key("l", "l", "console", "output",
         "the training's own output below the charts: some lines, many, none", ("charts",), rank=5),
     Key("up,k", "↑ k", "scroll(-1)", "", "scroll up", ("signals", "output", "origin", "audit")),
@@ -97,6 +128,11 @@ TABLE: Final = (
     Key("S", "S", "climb", "",
         "when a stop makes no progress: the next, harder rung", ("run", "stop"), acting=True),
     Key("escape,n", "esc n", "close", "", "close the dialog; a stop that was sent goes on", ("stop",)),
+    Key("1,v", "1 v", "save('svg')", "", "as SVG", ("export",)),
+    Key("2,p", "2 p", "save('png')", "", "as PNG", ("export",)),
+    Key("3,c", "3 c", "save('csv')", "", "its numbers as CSV", ("export",)),
+    Key("f", "f", "folder", "", "into another folder", ("export",)),
+    Key("escape", "esc", "close", "", "close the dialog", ("export",)),
     Key("up,k", "↑ k", "scroll(-1)", "", "scroll up", ("text",)),
     Key("down,j", "↓ j", "scroll(1)", "", "scroll down", ("text",)),
     Key("pageup,b", "PgUp", "scroll(-15)", "", "a page up", ("text",)),
@@ -116,6 +152,7 @@ SECTIONS: Final[tuple[tuple[Where, str], ...]] = (
     ("output", "Output"),
     ("origin", "Origin"),
     ("stop", "Safe stop"),
+    ("export", "Export of a chart"),
     ("text", "This page and the info page"),
     ("everywhere", "Everywhere"),
 )

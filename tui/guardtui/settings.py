@@ -42,6 +42,8 @@ class Settings:
     """Titles of columns that are never shown."""
     theme: str = ""
     """Name of a look; "": what fits the terminal."""
+    export_folder: str = ""
+    """Where charts are saved; "": where the dashboard was started."""
 
 
 _DEFAULTS: Final = Settings()

@@ -16,7 +16,7 @@ from guardtui.screens.board import BoardScreen
 from guardtui.snapshot import Snapshot, Wants
 from guardtui.text import line
 from guardtui.viewmodel.run_header import header_lines
-from guardtui.viewmodel.run_status import status_line
+from guardtui.viewmodel.run_status import room_beside_panes, status_line
 from guardtui.widgets.key_bar import KeyBar
 from guardtui.widgets.lines import Lines
 from guardtui.widgets.problem import Problem
@@ -88,10 +88,11 @@ class RunScreen(BoardScreen):
         self.query_one("#head", Lines).show(header_lines(view, width, self.g))
         self.pane.apply(view, snapshot)
         offer = view.state.stop_offer if view.state.status.live and not self.board.readonly else ""
+        titles = [each.title for each in PANES]
         shown = status_line(
-            [each.title for each in PANES],
+            titles,
             self._shown,
-            self.pane.status(view, width),
+            self.pane.status(view, room_beside_panes(titles, self._shown, width)),
             offer=offer,
             loading=snapshot.loading,
             width=width,

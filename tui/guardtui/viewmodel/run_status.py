@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from guardtui.glyphs import Glyphs
 from guardtui.text import Bit, Line, clean, joined, line, packed, spread, width_of
-from guardtui.viewmodel.chart_models import ChartOptions
 
 
 def status_line(
@@ -19,7 +18,8 @@ def status_line(
     width: int,
     g: Glyphs,
 ) -> Line:
-    """``offer``: the next rung of a stop without progress. For want of room panes are digits."""
+    """``offer``: the next rung of a stop without progress. For want of room panes are digits, unless what
+    is said about the pane is a quiet remark: that goes first."""
     urgent = packed(
         (
             line((f" no progress: S goes on to {clean(offer)} " if offer else "", "danger")),
@@ -30,9 +30,15 @@ def status_line(
     )
     for strip in (_strip(titles, shown, whole=True), _strip(titles, shown, whole=False)):
         left = joined((urgent, strip), Bit("  "))
-        if width_of(left) + 2 + width_of(about) <= width:
+        room = width - width_of(left) - 2
+        if width_of(about) <= room or (room >= -2 and all(bit.tone == "dim" for bit in about)):
             break
     return spread(left, about, width)
+
+
+def room_beside_panes(titles: Sequence[str], shown: int, width: int) -> int:
+    """Cells that are left for what is said about the pane, when the others are digits."""
+    return max(0, width - width_of(_strip(titles, shown, whole=False)) - 2)
 
 
 def _strip(titles: Sequence[str], shown: int, *, whole: bool) -> Line:
@@ -43,20 +49,3 @@ def _strip(titles: Sequence[str], shown: int, *, whole: bool) -> Line:
         name = f" {title}" if whole or here else ""
         parts.append(line((str(number + 1), "key"), (name, "strong" if here else "dim")))
     return joined(parts, Bit("  " if whole else " "))
-
-
-def charts_status(
-    options: ChartOptions, *, charts: int, page: int, pages: int, zoomed: bool, width: int, g: Glyphs
-) -> Line:
-    """Which page of charts, and what their axes are when they are not the usual ones."""
-    return packed(
-        (
-            line((f"page {page + 1} of {pages}" if pages > 1 and not zoomed else "", "text")),
-            line((f"chart {page + 1} of {charts}" if zoomed else "", "text")),
-            line(("x ", "dim"), (options.axis, "accent")) if options.axis != "step" else (),
-            line(("log y" if options.log_y else "", "accent")),
-            line(("smoothed" if options.smooth else "", "accent")),
-        ),
-        Bit(f" {g.dot} ", "dim"),
-        width,
-    )
