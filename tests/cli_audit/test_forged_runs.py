@@ -12,6 +12,7 @@ import pytest
 
 from audited_project import audited, kept, runs_of, verdicts
 from guardrun.cli.main import run
+from guardrun.judging.check_records import save_check
 
 
 @pytest.fixture
@@ -117,6 +118,21 @@ def test_a_result_of_guard_check_that_was_edited_does_not_count(
 
     assert verdicts(document)["sanity"] == "unknown"
     assert "not as `guard check` wrote it" in part(document, "sanity", "overfits one batch")["text"]
+
+
+def test_a_partial_check_does_not_cover_up_what_was_edited_before(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = kept(project, overfit="fail")
+    path.write_text(path.read_text().replace('"fail"', '"pass"'))
+    body = json.loads(path.read_text())
+    only = [item for item in body["result"]["items"] if item["id"] == "shuffled-labels"]
+    save_check(body["config_sha256"], body["commit"], {"verdict": "pass", "items": only}, project)
+
+    document = audited(capsys, str(runs_of(project)[0]), code=0)
+
+    assert part(document, "sanity", "shuffled labels")["verdict"] == "pass"
+    assert part(document, "sanity", "overfits one batch")["text"] == "not tried on one batch"
 
 
 def test_a_result_of_guard_check_for_another_configuration_or_code_does_not_count(

@@ -77,7 +77,7 @@ def save_check(config_sha256: str, commit: str | None, result: Mapping[str, Any]
     path = own_folder(folder, FOLDER.name) / _name(config_sha256, commit)
     body = {
         "schema": 1, "config_sha256": config_sha256, "commit": commit, "time": time.time(),
-        "result": _merged(read_json(path), result),
+        "result": _merged(_sealed(read_json(path)), result),
     }  # fmt: skip
     body["sha256"] = _seal(json.loads(json.dumps(body, default=str)))
     write_atomic(path, json.dumps(body, indent=1, default=str).encode(), sync=False)
@@ -109,6 +109,11 @@ def _seal(body: Mapping[str, Any]) -> str:
     """Hash of everything but itself: a hand that changes a verdict is seen."""
     plain = {key: value for key, value in body.items() if key != "sha256"}
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _sealed(body: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The body where it is as it was written: what was edited gets no new seal by a partial check."""
+    return body if body is not None and body.get("sha256") == _seal(body) else None
 
 
 def _merged(before: Mapping[str, Any] | None, result: Mapping[str, Any]) -> dict[str, Any]:
