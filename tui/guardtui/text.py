@@ -149,6 +149,9 @@ def _cells(bits: Line, width: int) -> list[tuple[str, str]]:
     """Character and tone of every cell; the second half of a wide character is an empty string."""
     cells: list[tuple[str, str]] = []
     for text, tone in bits:
+        if text.isascii() and text.isprintable():
+            cells.extend([(char, tone) for char in text])
+            continue
         for char in text:
             size = cell_len(char)
             if size:

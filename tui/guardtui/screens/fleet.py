@@ -12,8 +12,8 @@ from textual.binding import BindingType
 from textual.containers import Container
 
 from guardtui.bindings import bindings_for
-from guardtui.screens.board import BoardScreen
-from guardtui.snapshot import RunView, Snapshot, Wants
+from guardtui.screens.acts import ActsOnRuns
+from guardtui.snapshot import Curves, RunView, Snapshot, Wants
 from guardtui.viewmodel.fleet_title import empty_lines, title_line, verdict_line
 from guardtui.viewmodel.grouping import Group, next_grouping
 from guardtui.viewmodel.listing import Listed, Lister, Wish
@@ -57,6 +57,7 @@ class FleetScreen(BoardScreen):
         self._typed = self._wish.sought
         self._chosen: set[Path] = set()
         self._made_preview: Preview | None = None
+        self._drawn: tuple[RunView, Curves | None] | None = None
 
     def compose(self) -> ComposeResult:
         """Title, list, footer; the preview comes with the first run."""
@@ -70,7 +71,7 @@ class FleetScreen(BoardScreen):
 
     @property
     def wants(self) -> Wants:
-        """The curves of the run in the preview, where there is room for one, and the metrics of the filter."""
+        """The curves of the run in the preview, if there is room for one; the metrics of the filter."""
         previewed = self._previewed
         metrics = self._wish.sought.metrics
         return Wants(metrics=metrics) if previewed is None else Wants(curves=(previewed,), metrics=metrics)
@@ -144,8 +145,12 @@ class FleetScreen(BoardScreen):
     def _preview(self) -> None:
         self.board.look()
         view = self.selected
-        if view is not None and self._previewed is not None:
-            self._shown_preview().show_run(view, self.board.snapshot.curves.get(view.path))
+        if view is None or self._previewed is None:
+            return
+        drawn = (view, self.board.snapshot.curves.get(view.path))
+        if drawn != self._drawn:  # views and curves are the same objects while nothing changed
+            self._drawn = drawn
+            self._shown_preview().show_run(*drawn)
 
     def _shown_preview(self) -> Preview:
         """The preview, made when it is first needed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,8 +30,8 @@ class Column:
     """0 is never dropped; higher ranks go first when room is short."""
     cell: Callable[[RunView, int, Glyphs], Line]
     right: bool = False
-    useful: Callable[[Sequence[RunView]], bool] = lambda views: True
-    """Whether it tells anything of these runs."""
+    useful: Callable[[RunView], bool] = lambda view: True
+    """Whether it tells anything of a run; a column that tells nothing of any run is not shown."""
 
 
 def _status(view: RunView, width: int, g: Glyphs) -> Line:
@@ -139,41 +139,40 @@ def _age(view: RunView, width: int, g: Glyphs) -> Line:
     return line((formatting.age(view.age_s), "dim"))
 
 
-def _any_gpu(views: Sequence[RunView]) -> bool:
-    return any(view.gpu is not None for view in views)
+def _has_gpu(view: RunView) -> bool:
+    return view.gpu is not None
 
 
-def _hosts_differ(views: Sequence[RunView]) -> bool:
-    """More than one host, or another than ours."""
-    return any(view.elsewhere for view in views)
+def _has_tag(view: RunView) -> bool:
+    return bool(tags_of(view.state))
 
 
-def _any_tag(views: Sequence[RunView]) -> bool:
-    return any(getattr(view.state, "tags", ()) for view in views)
+def _has_monitor(view: RunView) -> bool:
+    return view.state.monitor is not None
 
 
-def _any_monitor(views: Sequence[RunView]) -> bool:
-    return any(view.state.monitor is not None for view in views)
+def _is_live(view: RunView) -> bool:
+    return view.state.status.live
 
 
-def _any_live(views: Sequence[RunView]) -> bool:
-    return any(view.state.status.live for view in views)
+def _is_elsewhere(view: RunView) -> bool:
+    return view.elsewhere
 
 
 COLUMNS: Final = (
     Column("STATUS", 10, 10, 0, _status),
     Column("RUN", 12, 0, 0, name_cell),
-    Column("TAGS", 6, 18, 6, _tags, useful=_any_tag),
+    Column("TAGS", 6, 18, 6, _tags, useful=_has_tag),
     Column("PROGRESS", 10, 22, 1, _progress),
     Column("ETA", 4, 4, 3, _eta, right=True),
-    Column("METRIC", 12, 14, 7, _metric, useful=_any_monitor),
+    Column("METRIC", 12, 14, 7, _metric, useful=_has_monitor),
     Column("LAST", 7, 7, 2, _last, right=True),
     Column("BEST", 7, 7, 2, _best, right=True),
     Column("TREND", 8, 20, 5, _trend),
-    Column("RATE", 7, 7, 8, _rate, right=True, useful=_any_live),
-    Column("GPU", 4, 7, 6, _gpu, right=True, useful=_any_gpu),
-    Column("GPU MEM", 8, 18, 8, _memory, right=True, useful=_any_gpu),
+    Column("RATE", 7, 7, 8, _rate, right=True, useful=_is_live),
+    Column("GPU", 4, 7, 6, _gpu, right=True, useful=_has_gpu),
+    Column("GPU MEM", 8, 18, 8, _memory, right=True, useful=_has_gpu),
     Column("SIGNAL", 12, 60, 1, _signal),
-    Column("HOST", 6, 16, 6, _host, useful=_hosts_differ),
+    Column("HOST", 6, 16, 6, _host, useful=_is_elsewhere),
     Column("AGE", 4, 4, 4, _age, right=True),
 )

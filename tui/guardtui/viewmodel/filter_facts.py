@@ -90,8 +90,11 @@ def _float(text: str) -> float | None:
 class Facts:
     """One run, prepared for the questions of filters; what nobody asks for is not prepared."""
 
-    def __init__(self, view: RunView) -> None:
+    def __init__(self, view: RunView, before: Facts | None = None) -> None:
+        """``before``: the same run a moment ago, whose configuration may be used again."""
         self.view = view
+        if before is not None and before.view.state.config is view.state.config and "config" in vars(before):
+            vars(self)["config"] = before.config
         self._texts: dict[str, tuple[str, ...]] = {}
 
     @cached_property
@@ -117,7 +120,7 @@ class Facts:
         return [value for path, value in self.config.items() if path.endswith(f".{key}")]
 
     def metric(self, name: str, what: str) -> list[float]:
-        """``last``, ``best``, ``min`` or ``max`` of a metric; of each, by a name with ``*``. NaN is a value."""
+        """``last``, ``best``, ``min`` or ``max`` of a metric, or of all by a name with ``*``; NaN counts."""
         monitor = self.view.state.monitor
         found: list[float | None] = []
         for logged, numbers in self.view.numbers.items():

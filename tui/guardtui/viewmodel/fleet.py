@@ -39,10 +39,11 @@ def gap_of(width: int) -> int:
     return 2 if width >= _WIDE else 1
 
 
-def _wished(view: RunView) -> tuple[int, int]:
-    """Cells that the name and the signal of a run would take."""
+def _wished(view: RunView) -> tuple[int, int, frozenset[str]]:
+    """Cells that the name and the signal of a run would take, and the columns that tell anything of it."""
     signal = width_of(signal_words(view.state, UNICODE, message=False))
-    return width_of(name_cell(view, _LONG_NAME, UNICODE)), signal
+    useful = frozenset(c.title for c in COLUMNS if c.useful(view))
+    return width_of(name_cell(view, _LONG_NAME, UNICODE)), signal, useful
 
 
 class Placer:
@@ -56,14 +57,18 @@ class Placer:
     ) -> tuple[Placed, ...]:
         """The useful columns that fit into ``width`` cells, each as wide as is useful; names come first."""
         room, gap = width - GUTTER, gap_of(width)
-        kept = [c for c in COLUMNS if not c.rank or (c.title not in without and c.useful(views))]
+        self._wished.let_go(len(views))
+        wished = set(map(self._wished.of, views))
+        telling = frozenset[str]().union(*(titles for _, _, titles in wished)) - frozenset(without)
+        kept = [c for c in COLUMNS if not c.rank or c.title in telling]
         while len(kept) > 1 and sum(c.least + gap for c in kept) - gap > room:
             kept.remove(max(kept, key=lambda c: c.rank))
         widths = {c.title: c.least for c in kept}
         spare = room - sum(widths.values()) - gap * (len(kept) - 1)
-        self._wished.let_go(len(views))
-        names, signals = zip(*map(self._wished.of, views), strict=True) if views else ((_USUAL,), (60,))
-        useful = {"RUN": max(names), "SIGNAL": max(signals)}
+        useful = {
+            "RUN": max((name for name, _, _ in wished), default=_USUAL),
+            "SIGNAL": max((signal for _, signal, _ in wished), default=60),
+        }
         for title, wanted in (("RUN", 18), ("SIGNAL", 18), ("RUN", _USUAL)):
             if title in widths:
                 more = min(spare, max(0, min(wanted, useful[title]) - widths[title]))

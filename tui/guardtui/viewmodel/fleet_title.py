@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guardrun.state.model import Status
 from guardtui.glyphs import Glyphs
 from guardtui.snapshot import Snapshot
 from guardtui.text import Bit, Line, clean, fit, line, packed, shorten, spread, wrapped
-from guardtui.viewmodel.faces import worst_severity
 from guardtui.viewmodel.filtering import Filter
 from guardtui.viewmodel.grouping import GROUPINGS
 from guardtui.viewmodel.listing import Listed, Wish
@@ -22,9 +20,7 @@ def title_line(
 ) -> Line:
     """``guard · 7 runs in runs/ · 2 live · 1 with a severe signal``; the order at the right."""
     runs = snapshot.runs
-    live = sum(view.state.status.live for view in runs)
-    calling = sum(view.state.status.live and worst_severity(view.state) == 3 for view in runs)
-    hung = sum(view.state.status is Status.HUNG for view in runs)
+    live, calling, hung = listed.live, listed.calling, listed.hung
     number = f"{len(runs)} run{'s' * (len(runs) != 1)}"
     shown = shorten(clean(wish.sought.text), _LONGEST_FILTER) if wish.sought.clauses else ""
     where = f"{len(listed.runs)} of {number} with “{shown}”"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from pathlib import Path
+from typing import Final, TypeAlias
 
+from guardrun.state.model import Status
 from guardtui.snapshot import RunView
+from guardtui.viewmodel.faces import worst_severity
 from guardtui.viewmodel.filter_facts import Facts
 from guardtui.viewmodel.filtering import Filter
 from guardtui.viewmodel.grouping import Group, grouped
@@ -14,6 +18,16 @@ from guardtui.viewmodel.ordering import Sorter
 from guardtui.viewmodel.remembered import Remembered
 
 Row: TypeAlias = RunView | Group
+_MOST_KEPT: Final = 20_000
+
+
+def _alarm(view: RunView) -> str:
+    """ "" for a run that is over; "live", with "calling" and "hung" where that is so."""
+    status = view.state.status
+    if not status.live:
+        return ""
+    calling = " calling" if worst_severity(view.state) == 3 else ""
+    return "live" + calling + (" hung" if status is Status.HUNG else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +60,11 @@ class Listed:
     """Those that match, in closed groups too."""
     hidden: int = 0
     """Runs that match and are hidden now."""
+    live: int = 0
+    calling: int = 0
+    """Live ones with a severe signal that nobody acknowledged."""
+    hung: int = 0
+    """These three of all runs, listed or not."""
 
 
 class Lister:
@@ -53,7 +72,9 @@ class Lister:
 
     def __init__(self) -> None:
         self._sorter = Sorter()
-        self._facts = Remembered(Facts)
+        self._alarms = Remembered(_alarm)
+        self._facts = Remembered(self._prepared)
+        self._configs: dict[Path, Facts] = {}
         self._sought = Filter()
         self._matches = Remembered(lambda view: self._sought.matches(self._facts.of(view)))
 
@@ -73,7 +94,23 @@ class Lister:
             for group in grouped(rest, wish.grouping, wish.closed, self._facts.of):
                 rows.append(group)
                 rows += () if group.closed else group.views
-        return Listed(tuple(rows), (*top, *rest), 0 if wish.show_hidden else len(away))
+        alarms = Counter(map(self._alarms.of, views))
+        self._alarms.let_go(len(views))
+        return Listed(
+            tuple(rows), (*top, *rest), 0 if wish.show_hidden else len(away),
+            live=sum(count for alarm, count in alarms.items() if alarm),
+            calling=sum(count for alarm, count in alarms.items() if "calling" in alarm),
+            hung=sum(count for alarm, count in alarms.items() if "hung" in alarm),
+        )  # fmt: skip
+
+    def _prepared(self, view: RunView) -> Facts:
+        """A run's facts; its configuration is taken apart once, as it hardly ever changes."""
+        before = self._configs.get(view.path)
+        facts = Facts(view, before)
+        if len(self._configs) > _MOST_KEPT:
+            self._configs.clear()
+        self._configs[view.path] = facts
+        return facts
 
     def matching(self, views: Sequence[RunView], sought: Filter) -> Sequence[RunView]:
         """The runs that a filter lists."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
@@ -12,6 +13,7 @@ from guardtui.viewmodel.faces import worst_severity
 from guardtui.viewmodel.progress import fraction
 from guardtui.viewmodel.remembered import Remembered
 
+_FIRST: Final = operator.itemgetter(0)
 _TROUBLE: Final = {Status.HUNG: 0, Status.STOPPING: 1, Status.RUNNING: 2, Status.STARTING: 2, Status.LOST: 3}
 _STATUSES: Final = (
     Status.HUNG, Status.STOPPING, Status.STARTING, Status.RUNNING, Status.LOST, Status.KILLED, Status.FAILED,
@@ -129,6 +131,7 @@ class Sorter:
         self._newest.let_go(len(base))
         if chosen.id == "newest":
             return base[::-1] if reverse else base
-        known = [view for view in base if keys.of(view) is not None]
-        unknown = [view for view in base if keys.of(view) is None] if len(known) < len(base) else []
-        return sorted(known, key=keys.of, reverse=reverse) + unknown
+        keyed = [(keys.of(view), view) for view in base]
+        known = sorted((pair for pair in keyed if pair[0] is not None), key=_FIRST, reverse=reverse)
+        unknown = [view for key, view in keyed if key is None] if len(known) < len(keyed) else []
+        return [view for _, view in known] + unknown
