@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from textual.containers import Container
 
 from guardtui.bindings import bindings_for
-from guardtui.screens.acts import ActsOnRuns
+from guardtui.screens.board import BoardScreen
 from guardtui.snapshot import Curves, RunView, Snapshot, Wants
 from guardtui.viewmodel.fleet_title import empty_lines, title_line, verdict_line
 from guardtui.viewmodel.grouping import Group, next_grouping
