@@ -203,6 +203,14 @@ def test_a_damaged_checkpoint_is_no_whatever_was_recorded() -> None:
     assert item["next"]
 
 
+def test_code_that_was_neither_committed_nor_kept_is_open() -> None:
+    facts = sound_facts()
+    lost = replace(facts, git={**facts.git, "untracked_left_out": ["big.py"]})
+
+    assert states(lost, sound_around())[4] == "unknown"
+    assert "big.py" in text(lost, sound_around(), 4)
+
+
 def test_a_checkpoint_of_another_commit_is_told() -> None:
     proof = Proof(verified=True, file="meta.json", meta={"commit": "f" * 40, "config_sha256": "e" * 64})
 

@@ -76,6 +76,16 @@ def test_small_untracked_sources_are_listed_and_nothing_else(repository: Path, m
     assert set(facts.untracked) == {"new.py", "sub/model.yaml", "tokenizer.py", "ümlaut name.py"}
     assert facts.untracked_skipped == 6
     assert facts.dirty is False
+    assert facts.untracked_left_out == ("big.py",)
+    assert "untracked and too large or too many to keep: big.py" in facts.uncommitted
+
+
+def test_code_that_is_too_large_to_keep_still_makes_other_code(repository: Path, monkeypatch) -> None:
+    monkeypatch.setattr(git, "MAX_FILE_BYTES", 10)
+    (repository / "big.py").write_text("x = 1  # so long a line\n")
+    before = git_facts(repository).code_sha256
+    (repository / "big.py").write_text("x = 2  # so long a line\n")
+    assert git_facts(repository).code_sha256 != before is not None
 
 
 def test_the_run_directories_are_no_sources(repository: Path) -> None:

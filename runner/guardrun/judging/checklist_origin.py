@@ -187,6 +187,15 @@ def code(facts: RunFacts, around: Around) -> Answer:
     if dirty and (git.get("diff_truncated") is True or around.kept_diff is False):
         what = "only a part of" if git.get("diff_truncated") is True else "nothing of"
         return failed(f"uncommitted changes, and {what} their difference was kept", way, "git.diff", commit)
+    lost = git.get("untracked_left_out")
+    if commit and isinstance(lost, list) and lost:
+        names = ", ".join(str(name) for name in lost[:3]) + (", …" if len(lost) > 3 else "")
+        return unknown(
+            f"code that is neither committed nor kept, for its size or number: {names}",
+            way,
+            ATTEMPT,
+            lost[:50],
+        )
     if around.proof is not None and commit:
         told = _text(around.proof.meta.get("commit"))
         if told and told != commit:

@@ -65,6 +65,8 @@ class GitFacts(NamedTuple):
     code_sha256: str | None = None
     """One hash of commit, diff and untracked code, of the sources alone outside git: equal code, equal
     hash. None: not everything could be read."""
+    untracked_left_out: tuple[str, ...] = ()
+    """Untracked code that was not kept, for its size or number: nothing brings it back."""
 
     @property
     def uncommitted(self) -> str:
@@ -80,6 +82,10 @@ class GitFacts(NamedTuple):
         if code:
             more = f" and {len(code) - 3} more" if len(code) > 3 else ""
             parts.append(f"untracked {', '.join(code[:3])}{more}")
+        lost = self.untracked_left_out
+        if lost:
+            more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
+            parts.append(f"untracked and too large or too many to keep: {', '.join(lost[:3])}{more}")
         return "; ".join(parts)
 
     def as_json(self) -> dict[str, Any]:
@@ -88,6 +94,7 @@ class GitFacts(NamedTuple):
         del facts["diff"]
         return {
             **facts, "untracked": list(self.untracked), "submodules": list(self.submodules),
+            "untracked_left_out": list(self.untracked_left_out),
             "diff_bytes": len(self.diff),
         }  # fmt: skip
 
@@ -118,7 +125,7 @@ def git_facts(folder: str | Path, *, exclude: Path | None = None, deadline_s: fl
         diff, truncated = _diff(git, submodules) if commit else (b"", False)
         listed, _ = git.output("ls-files", "--others", "--exclude-standard", "-z", "--full-name", ":/",
                                limit=4 * 1024 * 1024)  # fmt: skip
-        untracked, skipped = _sources(Path(root), listed, exclude)
+        untracked, skipped, lost = _sources(Path(root), listed, exclude)
         remote = without_secrets(git.line("remote", "get-url", "origin", may_fail=True)) or None
     except _GitProblem as error:
         outside = error.args[0] in (NO_REPOSITORY, NO_GIT)
@@ -128,20 +135,24 @@ def git_facts(folder: str | Path, *, exclude: Path | None = None, deadline_s: fl
     problem = "" if commit else "the repository has no commit yet"
     dirty = bool(diff) if commit else None
     code = (
-        None if truncated else hash_of(Path(root), _code(untracked), (commit or "").encode() + b"\0" + diff)
+        None
+        if truncated
+        else hash_of(Path(root), [*_code(untracked), *lost], (commit or "").encode() + b"\0" + diff)
     )
     return GitFacts(
-        commit, branch, dirty, root, diff, truncated, untracked, skipped, problem, submodules, remote, code
-    )
+        commit, branch, dirty, root, diff, truncated, untracked, skipped, problem, submodules, remote, code,
+        lost,
+    )  # fmt: skip
 
 
 def _outside_git(folder: Path, exclude: Path | None, problem: str) -> GitFacts:
     """The sources themselves, where no commit names them."""
     folder = folder.resolve()
     found = find_sources(folder, exclude=exclude, deadline=time.monotonic() + _SOURCES_S)
-    kept, skipped = _keepable(folder, found.files, exclude)
+    kept, skipped, lost = _keepable(folder, found.files, exclude)
     code = hash_of(folder, found.files) if found.complete and found.files else None
-    return GitFacts(None, None, None, str(folder), b"", False, kept, skipped, problem, code_sha256=code)
+    return GitFacts(None, None, None, str(folder), b"", False, kept, skipped, problem,
+                    code_sha256=code, untracked_left_out=lost)  # fmt: skip
 
 
 def _submodules(git: _Git, root: Path) -> tuple[dict[str, Any], ...]:
@@ -178,13 +189,18 @@ def _diff(git: _Git, submodules: tuple[dict[str, Any], ...]) -> tuple[bytes, boo
     return diff, truncated
 
 
-def _sources(root: Path, listed: bytes, exclude: Path | None) -> tuple[tuple[str, ...], int]:
-    """Those of the untracked files that are worth keeping, and how many are not."""
+_Kept = tuple[tuple[str, ...], int, tuple[str, ...]]
+"""What is kept, how many are not, and which of those are code."""
+
+
+def _sources(root: Path, listed: bytes, exclude: Path | None) -> _Kept:
+    """Those of the untracked files that are worth keeping."""
     return _keepable(root, [os.fsdecode(name) for name in listed.split(b"\0") if name], exclude)
 
 
-def _keepable(root: Path, names: Iterable[str], exclude: Path | None) -> tuple[tuple[str, ...], int]:
+def _keepable(root: Path, names: Iterable[str], exclude: Path | None) -> _Kept:
     kept: list[str] = []
+    lost: list[str] = []
     total = skipped = 0
     for name in names:
         path = root / name
@@ -193,10 +209,18 @@ def _keepable(root: Path, names: Iterable[str], exclude: Path | None) -> tuple[t
         size = _source_size(path)
         if size is None or len(kept) >= MAX_FILES or total + size > MAX_TOTAL_BYTES:
             skipped += 1
+            if _is_code(path):
+                lost.append(name)
             continue
         kept.append(name)
         total += size
-    return tuple(kept), skipped
+    return tuple(kept), skipped, tuple(lost)
+
+
+def _is_code(path: Path) -> bool:
+    """Whether a training may have run it. A large notebook is large by its pictures, and nothing imports it."""
+    suited = path.suffix.lower() in CODE - {".ipynb"} and _SECRET_NAME.search(path.name) is None
+    return suited and path.is_file() and not path.is_symlink()
 
 
 def _source_size(path: Path) -> int | None:
