@@ -318,7 +318,6 @@ async def test_the_run_screen_tells_the_stage_and_offers_the_next_rung(folder):
     app = dashboard(fleet, focus=folder)
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "◐ stopping writing the last checkpoint")
-        await pilot.press("S")
         fleet.becomes(stop_offer="SIGTERM")
         await shows(pilot, "no progress: S goes on to SIGTERM")
         await pilot.press("S")

@@ -8,27 +8,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from textual.app import App
 from textual.binding import BindingType
 from textual.message import Message
 
 from guardtui import glyphs
+from guardtui.acting import ActingApp
 from guardtui.bindings import bindings_for
-from guardtui.commanding import send_acknowledgement, send_stop
 from guardtui.feed import Feed, FleetLike
 from guardtui.screens.board import BoardScreen
 from guardtui.screens.fleet import FleetScreen
 from guardtui.screens.text import HelpScreen
 from guardtui.settings import SettingsStore, settings_file
-from guardtui.snapshot import RunView, Snapshot
+from guardtui.snapshot import Snapshot
 from guardtui.text import clean
 from guardtui.theme import THEMES, next_theme, remembered_theme
-from guardtui.viewmodel.faces import unknown_signals
 from guardtui.viewmodel.help import help_lines
 from guardtui.widgets import partial_updates
 
 
-class Dashboard(App[None]):
+class Dashboard(ActingApp):
     """``guard watch``. Reads through the feed, writes nothing but command files."""
 
     TITLE = "guard"
@@ -40,14 +38,6 @@ class Dashboard(App[None]):
 
     class Settled(Message):
         """There is news of the settings: they were read, or cannot be kept."""
-
-    class Sent(Message):
-        """A request was written, or could not be."""
-
-        def __init__(self, problem: str, answered: Callable[[str], None]) -> None:
-            super().__init__()
-            self.problem = problem
-            self.answered = answered
 
     def __init__(
         self,
@@ -140,49 +130,6 @@ class Dashboard(App[None]):
         from guardtui.screens.run import RunScreen  # numpy: not before the first frame
 
         self.push_screen(RunScreen(path, pane))
-
-    def ask_stop(self, path: Path) -> None:
-        """The dialog of the safe stop."""
-        from guardtui.screens.stop import StopScreen
-
-        if path in self.snapshot.by_path and not isinstance(self.screen, StopScreen):
-            self.push_screen(StopScreen(path))
-
-    def send_stop(self, view: RunView, answered: Callable[[str], None], *, hurry: bool = False) -> None:
-        """Write the request in a thread (the folder may be slow); ``answered`` gets "" or the problem."""
-
-        def write() -> None:
-            problem = send_stop(view.path, view.state.attempt, hurry=hurry)
-            self.post_message(self.Sent(problem, answered))
-
-        self.run_worker(write, thread=True, group="commands", exit_on_error=False)
-
-    def acknowledge(self, path: Path) -> None:
-        """Say that the person knows of every signal that stands on this run; the answer comes by the feed."""
-        view = self.snapshot.by_path.get(path)
-        known = [] if view is None else unknown_signals(view.state.signals)
-        if view is None or not known:
-            self.notify("no signal to acknowledge", timeout=2)
-            return
-        if view.owner:
-            self.notify(f"this run belongs to {clean(view.owner)}, who alone can acknowledge its signals")
-            return
-        attempt = view.state.attempt
-
-        def write() -> None:
-            problem = send_acknowledgement(path, attempt, known)
-            self.feed.hasten(path)
-            self.post_message(self.Sent(problem, self._complain))
-
-        self.run_worker(write, thread=True, group="commands", exit_on_error=False)
-
-    def _complain(self, problem: str) -> None:
-        if problem:
-            self.notify(clean(problem), severity="error")
-
-    def on_dashboard_sent(self, event: Sent) -> None:
-        """Tell the dialog that asked."""
-        event.answered(event.problem)
 
     def action_help(self) -> None:
         """Every key; again: back."""

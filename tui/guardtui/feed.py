@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from guardrun.state.model import RunState
 from guardtui import formatting
 from guardtui.closer import Closer, Follower, series_of
-from guardtui.ownership import foreign_owner, runs_elsewhere
+from guardtui.ownership import foreign_owner, runs_elsewhere, unwritable
 from guardtui.snapshot import Curves, Detail, RunView, Snapshot, Wants
 from guardtui.summaries import Summaries
 from guardtui.text import clean
@@ -315,6 +315,7 @@ class Reader:
         self._views[path] = RunView(
             path, state, self._trend(path, follower, state), age,
             owner=before.owner if before else foreign_owner(path), elsewhere=runs_elsewhere(state),
+            unwritable=before.unwritable if before else unwritable(path),
             gpu=self._summaries.gpu(path, follower.series) if state.status.live else None,
             numbers=self._summaries.numbers(path, follower.series, self._metrics),
         )  # fmt: skip
@@ -379,5 +380,6 @@ def _what_is_shown(state: RunState, age: float | None, version: int) -> tuple[An
         version, state.status, state.reason, state.attempt, state.step, state.epoch, state.total_steps,
         state.total_epochs, state.phase, state.monitor, state.best, state.last, state.signals, state.stop,
         state.stop_offer, state.can_save, state.supervised, state.notes, state.bad_lines, state.name,
+        state.saves, state.tags, state.remarks,
         formatting.age(age), formatting.duration(state.eta_s),
     )  # fmt: skip

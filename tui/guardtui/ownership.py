@@ -7,6 +7,8 @@ import socket
 from functools import cache
 from pathlib import Path
 
+from guardrun.events.paths import RunPaths
+from guardrun.events.remarks import user_name
 from guardrun.state.model import RunState
 
 
@@ -16,14 +18,21 @@ def foreign_owner(path: Path) -> str:
         uid = os.stat(path).st_uid
     except OSError:
         return ""
-    if os.geteuid() in (uid, 0):
-        return ""
-    try:
-        import pwd
+    return "" if os.geteuid() in (uid, 0) else user_name(uid)
 
-        return pwd.getpwuid(uid).pw_name
-    except (KeyError, ImportError):
-        return f"user {uid}"
+
+def unwritable(path: Path) -> str:
+    """Why no request can be left in this run directory; "" when one can, by a shared file system too."""
+    control = RunPaths(path).control
+    folder = control if control.is_dir() else path
+    try:
+        if os.statvfs(folder).f_flag & os.ST_RDONLY:
+            return "is on a read-only file system"
+        if os.access(folder, os.W_OK | os.X_OK) or not path.is_dir():
+            return ""
+    except OSError:
+        return ""
+    return "cannot be written by this user"
 
 
 def runs_elsewhere(state: RunState) -> bool:

@@ -53,6 +53,8 @@ class RunView:
     """The user whose run this is, when it is not ours; else ""."""
     elsewhere: bool = False
     """Whether the training runs on another host."""
+    unwritable: str = ""
+    """Why nothing can be written into its folder, although it is ours; else ""."""
     gpu: Gpu | None = None
     numbers: Mapping[str, Numbers] = field(default_factory=dict)
     """Of the metrics that were wanted, by name."""

@@ -104,12 +104,9 @@ def refuse_strangers(path: Path, obeys: str = "its training obeys") -> None:
     owner, me = os.stat(path).st_uid, os.geteuid()
     if me in (owner, 0):
         return
-    import pwd
+    from guardrun.events.remarks import user_name
 
-    try:
-        name = pwd.getpwuid(owner).pw_name
-    except KeyError:
-        name = f"uid {owner}"
+    name = user_name(owner)
     raise UserError(
         f"{path.name} belongs to {name}: {obeys} only {_and_root(name)}",
         hint=f"ask {name}, or use sudo on {path}",

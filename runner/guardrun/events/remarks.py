@@ -52,6 +52,19 @@ def tags_problem(tags: Iterable[str]) -> str:
     return ""
 
 
+def parse_tags(text: str) -> tuple[list[str], list[str]]:
+    """Tags to add and to remove, as people type them.
+
+    >>> parse_tags("+good, baseline -bad #seen")
+    (['good', 'baseline', 'seen'], ['bad'])
+    """
+    add: list[str] = []
+    remove: list[str] = []
+    for word in text.replace(",", " ").split():
+        (remove if word[0] == "-" else add).append(word.lstrip("+-").removeprefix("#"))
+    return add, remove
+
+
 def said_fields(command: Command) -> dict[str, Any]:
     """A note or tag command as the fields of the ``ack`` that records it."""
     fields: dict[str, Any] = {

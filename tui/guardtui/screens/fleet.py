@@ -12,12 +12,13 @@ from textual.binding import BindingType
 from textual.containers import Container
 
 from guardtui.bindings import bindings_for
-from guardtui.screens.board import BoardScreen
+from guardtui.screens.acts import ActsOnRuns
 from guardtui.snapshot import Curves, RunView, Snapshot, Wants
 from guardtui.viewmodel.fleet_title import empty_lines, title_line, verdict_line
 from guardtui.viewmodel.grouping import Group, next_grouping
 from guardtui.viewmodel.listing import Listed, Lister, Wish
 from guardtui.viewmodel.ordering import next_order, order_by_column
+from guardtui.viewmodel.reach import barred
 from guardtui.widgets.filter_field import FilterField
 from guardtui.widgets.fleet_table import FleetTable
 from guardtui.widgets.key_bar import KeyBar
@@ -33,7 +34,7 @@ _TALL = 34
 """From this height on it stands below the list."""
 
 
-class FleetScreen(BoardScreen):
+class FleetScreen(ActsOnRuns):
     """The list of runs."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("fleet")]
@@ -99,6 +100,11 @@ class FleetScreen(BoardScreen):
         row = self.table.row
         return row.views if isinstance(row, Group) else (row,) if row is not None else ()
 
+    @property
+    def meant(self) -> tuple[Path, ...]:
+        """The runs that a key is meant for."""
+        return tuple(view.path for view in self.targets)
+
     def on_mount(self) -> None:
         """Draw at once."""
         self.apply(self.board.snapshot)
@@ -144,6 +150,7 @@ class FleetScreen(BoardScreen):
 
     def _preview(self) -> None:
         self.board.look()
+        self.query_one(KeyBar).bar(barred(self.selected) if self.selected else "")
         view = self.selected
         if view is None or self._previewed is None:
             return
@@ -202,16 +209,6 @@ class FleetScreen(BoardScreen):
     def action_edge(self, direction: int) -> None:
         """To the first or the last row."""
         self.table.move(direction * len(self._listed.rows))
-
-    def action_acknowledge(self) -> None:
-        """Say that the signals of the runs are known."""
-        for view in self.targets:
-            self.board.acknowledge(view.path)
-
-    def action_stop(self) -> None:
-        """Ask about stopping the selected run."""
-        if self.selected is not None:
-            self.board.ask_stop(self.selected.path)
 
     def action_info(self) -> None:
         """Everything about the selected run."""

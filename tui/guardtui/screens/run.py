@@ -12,9 +12,10 @@ from textual.binding import BindingType
 from guardtui.bindings import bindings_for
 from guardtui.panes.order import PANES
 from guardtui.panes.pane import Pane
-from guardtui.screens.board import BoardScreen
+from guardtui.screens.acts import ActsOnRuns
 from guardtui.snapshot import Snapshot, Wants
 from guardtui.text import line
+from guardtui.viewmodel.reach import barred
 from guardtui.viewmodel.run_header import header_lines
 from guardtui.viewmodel.run_status import room_beside_panes, status_line
 from guardtui.widgets.key_bar import KeyBar
@@ -22,7 +23,7 @@ from guardtui.widgets.lines import Lines
 from guardtui.widgets.problem import Problem
 
 
-class RunScreen(BoardScreen):
+class RunScreen(ActsOnRuns):
     """Head, pane, status, keys. Each pane is made when it is first shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("run")]
@@ -38,6 +39,11 @@ class RunScreen(BoardScreen):
         self.path = path
         self._panes: dict[int, Pane] = {}
         self._first = self._shown = self._number_of(pane)
+
+    @property
+    def meant(self) -> tuple[Path, ...]:
+        """This run."""
+        return (self.path,)
 
     @property
     def pane(self) -> Pane:
@@ -86,6 +92,7 @@ class RunScreen(BoardScreen):
             return
         width = self.size.width - 2
         self.query_one("#head", Lines).show(header_lines(view, width, self.g))
+        self.query_one(KeyBar).bar(barred(view))
         self.pane.apply(view, snapshot)
         offer = view.state.stop_offer if view.state.status.live and not self.board.readonly else ""
         titles = [each.title for each in PANES]
@@ -131,16 +138,6 @@ class RunScreen(BoardScreen):
     def action_acknowledge(self) -> None:
         """Say that the signals of this run are known."""
         self.board.acknowledge(self.path)
-
-    def action_stop(self) -> None:
-        """Ask about stopping this run."""
-        self.board.ask_stop(self.path)
-
-    def action_climb(self) -> None:
-        """The dialog of a stop under way; a second S there climbs."""
-        view = self.board.snapshot.by_path.get(self.path)
-        if view is not None and view.state.stop_offer:
-            self.board.ask_stop(self.path)
 
     async def action_back(self) -> None:
         """Undo a narrowing of the pane; else to the charts; else to the list of runs."""

@@ -54,6 +54,7 @@ def identity_line(view: RunView, width: int, g: Glyphs) -> Line:
             line((f"attempt {state.attempt}" if state.attempt > 1 else "", "dim")),
             line((f"{state.ranks} ranks" if state.ranks > 1 else "", "dim")),
             line((f"on {clean(state.host)}" if view.elsewhere and state.status.live else "", "dim")),
+            line((_barred_words(view), "warn")),
             line(("unsupervised" if state.status.live and not state.supervised else "", "dim")),
         ),
         Bit("  "),
@@ -61,6 +62,13 @@ def identity_line(view: RunView, width: int, g: Glyphs) -> Line:
     )
     right = line((f"last event {formatting.ago(view.age_s)}" if view.age_s is not None else "", "dim"))
     return spread(left, right, width)
+
+
+def _barred_words(view: RunView) -> str:
+    """Why no key acts on this run, before one is pressed."""
+    if view.owner:
+        return f"{clean(view.owner)}'s run: only to look at"
+    return "only to look at: its folder " + clean(view.unwritable) if view.unwritable else ""
 
 
 def reason_words(state: RunState) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from guardrun.state.model import RunState, StopStage
+from guardrun.state.values import real, table
 from guardtui import formatting
 from guardtui.glyphs import Glyphs
 from guardtui.snapshot import RunView
 from guardtui.text import Line, Tone, clean, fit, line, shorten, wrapped
 from guardtui.viewmodel.faces import status_face
 from guardtui.viewmodel.progress import steps_words
+from guardtui.viewmodel.reach import Fate, steps_at_risk
 from guardtui.viewmodel.run_header import proof, reason_words
 from guardtui.viewmodel.stages import stage_words
 
+_GRACE_S: Final = 60.0
 _EXPECTED_SUPERVISED: Final = ("requested", "acknowledged", "saved", "ended", "gone", "verified")
 _EXPECTED_ALONE: Final = ("requested", "acknowledged", "saved", "ended")
 _ENDS: Final = {"saving": ("saved",), "verifying": ("verified", "damaged")}
@@ -44,15 +48,29 @@ def heading(view: RunView, width: int, g: Glyphs) -> list[Line]:
     ]
 
 
-def question(view: RunView, width: int, g: Glyphs) -> Question:
+def question(view: RunView, width: int, g: Glyphs, *, now: bool = False) -> Question:
     """Which run, what will happen to it, which checkpoint is kept; or why it can't be stopped."""
     lines = heading(view, width, g)
     refusal = _refusal(view)
     if refusal:
         return Question(lines + wrapped(refusal, width, "warn"), allowed=False, loses_work=False)
-    for text, tone in _promises(view):
+    for text, tone in [*_promises(view, now), *(_climbs(view.state) if now else [])]:
         lines.extend(wrapped(text, width, tone))
-    return Question(lines, allowed=True, loses_work=not view.state.can_save)
+    return Question(lines, allowed=True, loses_work=now or not view.state.can_save)
+
+
+def intro(meant: Sequence[Fate], of: int, *, now: bool) -> list[tuple[str, Tone]]:
+    """What will happen to several."""
+    if not meant:
+        return [("None of these can be stopped.", "warn")]
+    which = f"{len(meant)} of {of} runs" if len(meant) < of else f"{of} runs"
+    rest = "finish their step, write a last checkpoint and end"
+    if not now:
+        return [(f"{which} {rest}; a running evaluation comes first. Best checkpoints stay.", "text")]
+    said: list[tuple[str, Tone]] = [
+        (f"{which} {rest}; a running evaluation is discarded. Best checkpoints stay.", "text")
+    ]
+    return said + _climbs(meant[0].view.state)
 
 
 def _refusal(view: RunView) -> str:
@@ -65,13 +83,39 @@ def _refusal(view: RunView) -> str:
         return f"This run is over: {state.status.value}{because}. There is nothing to stop."
     if view.owner:
         return f"This run belongs to {clean(view.owner)}. A training obeys only its owner: ask them."
+    if view.unwritable:
+        return f"Nothing can be asked of this run: its folder {clean(view.unwritable)}."
     return ""
 
 
-def _promises(view: RunView) -> list[tuple[str, Tone]]:
+def _climbs(state: RunState) -> list[tuple[str, Tone]]:
+    """This stop was asked for in a hurry, and says that it climbs by itself."""
+    if not state.supervised:
+        return []
+    grace = real(table(state.config.get("stop")).get("grace")) or _GRACE_S
+    return [
+        (
+            f"Where nothing moves for {formatting.duration(grace)} it climbs by itself: SIGINT, SIGTERM, "
+            "SIGKILL. Steps since the last checkpoint may then be lost.",
+            "warn",
+        )
+    ]
+
+
+def _promises(view: RunView, now: bool = False) -> list[tuple[str, Tone]]:
     state = view.state
     said: list[tuple[str, Tone]] = []
-    if state.can_save:
+    if state.can_save and now and state.phase == "eval":
+        last = "" if state.last is None else f" since the last one (step {formatting.count(state.last.step)})"
+        said += [
+            (f"It is evaluating. That evaluation{steps_at_risk(view)}{last} are discarded.", "bad"),
+            ("The safe stop (s) waits for its end and loses nothing.", "text"),
+        ]
+    elif state.can_save and now:
+        said.append(
+            ("It finishes its step, writes a last checkpoint and ends; no evaluation follows.", "text")
+        )
+    elif state.can_save:
         said.append(
             (
                 "It finishes its step (or a running evaluation), writes a last checkpoint and ends.",

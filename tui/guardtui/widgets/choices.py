@@ -35,6 +35,8 @@ class Choices(Lines):
         x = event.x - self.styles.padding.left
         for item, action in self._items:
             if 0 <= x < width_of(item):
+                if not action:
+                    return
                 await self.app.run_action(action, default_namespace=self.screen)
                 return
             x -= width_of(item) + _GAP

@@ -15,9 +15,10 @@ _OWNERS: Final[dict[Where, str]] = {"everywhere": "app.", "fleet": "", "run": ""
 """Whose action a key of this place calls when its label is clicked; a pane's: the focused widget's."""
 
 
-def bar_items(places: Sequence[Where], width: int, *, readonly: bool) -> list[Item]:
+def bar_items(places: Sequence[Where], width: int, *, readonly: bool, barred: str = "") -> list[Item]:
     """Key and label with the action, in the order of the table, as many as fit into ``width`` cells;
-    what does not fit with its whole label is tried with the first word of it."""
+    what does not fit with its whole label is tried with the first word of it. ``barred``: why no key can
+    act here; those are then dim, and do nothing when they are clicked."""
     keys = [
         (key, _OWNERS.get(place, "focused."))
         for place in (*places, "everywhere")
@@ -29,9 +30,12 @@ def bar_items(places: Sequence[Where], width: int, *, readonly: bool) -> list[It
         key, owner = keys[number]
         room = width - sum(width_of(shown) + 2 for shown, _ in kept.values())
         for label in dict.fromkeys((key.label, key.label.split()[0])):
-            shown = line((key.shown.split()[0], "key"), (f" {label}", "dim"))
+            dead = bool(barred) and key.acting
+            shown = line(
+                (key.shown.split()[0], "rest" if dead else "key"), (f" {label}", "rest" if dead else "dim")
+            )
             if number not in kept and width_of(shown) <= room:
-                kept[number] = (shown, owner + key.action)
+                kept[number] = (shown, "" if dead else owner + key.action)
     return [kept[number] for number in sorted(kept)]
 
 
@@ -46,6 +50,7 @@ class KeyBar(Choices):
         super().__init__()
         self._places = places
         self._readonly = readonly
+        self._barred = ""
 
     def on_resize(self, event: events.Resize) -> None:
         """Choose again what fits."""
@@ -54,4 +59,11 @@ class KeyBar(Choices):
     def offer_keys_of(self, *places: Where) -> None:
         """The keys that matter here, the nearest place first."""
         self._places = places
-        self.offer(bar_items(places, self.content_size.width, readonly=self._readonly))
+        width = self.content_size.width
+        self.offer(bar_items(places, width, readonly=self._readonly, barred=self._barred))
+
+    def bar(self, reason: str) -> None:
+        """From now on the acting keys are dim, for this reason; "": no more."""
+        if reason != self._barred:
+            self._barred = reason
+            self.offer_keys_of(*self._places)
