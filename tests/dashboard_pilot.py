@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 
 from guardrun.following.console import ConsoleText
 from guardrun.following.saved import Saved
-from guardrun.series.store import Series
+from guardrun.series.store import SYSTEM, Series
 from guardrun.signals.model import Signal
 from guardrun.state.model import CheckpointRef, Monitor, RunState, Status
 from guardtui.app import Dashboard
@@ -38,33 +38,43 @@ NAN = Signal(
 class FakeStore:
     """Curves by name, in the shape of a SeriesStore."""
 
-    def __init__(self, curves: dict[str, Series]) -> None:
+    def __init__(self, curves: dict[str, Series], machine: dict[str, float] | None = None) -> None:
         self.curves = curves
+        self.machine = {name: _one_sample(name, value) for name, value in (machine or {}).items()}
         self.version = 1
 
     def names(self, rank: int = 0) -> list[str]:
-        return list(self.curves) if rank == 0 else []
+        return list(self.curves if rank == 0 else self.machine if rank == SYSTEM else ())
 
     def ranks(self) -> list[int]:
         return [0] if self.curves else []
 
     def rows(self, rank: int = 0) -> int:
-        return 0
+        return len(self.machine) if rank == SYSTEM else 0
 
     def get(self, name: str, rank: int = 0) -> Series:
         nothing = np.empty(0)
         empty = Series(name, nothing, nothing, nothing, nothing, np.empty(0, np.int32))
-        return self.curves.get(name, empty) if rank == 0 else empty
+        return {0: self.curves, SYSTEM: self.machine}.get(rank, {}).get(name, empty)
+
+
+def _one_sample(name: str, value: float) -> Series:
+    one = np.ones(1)
+    return Series(name, one, one, one, np.array([value]), np.ones(1, np.int32))
 
 
 class FakeFollower:
     """A run whose state the test sets."""
 
     def __init__(
-        self, state: RunState, curves: dict[str, Series] | None = None, console: Iterable[str] = ()
+        self,
+        state: RunState,
+        curves: dict[str, Series] | None = None,
+        console: Iterable[str] = (),
+        machine: dict[str, float] | None = None,
     ) -> None:
         self.now = state
-        self.series: Any = FakeStore(curves or {})
+        self.series: Any = FakeStore(curves or {}, machine)
         self.console = list(console)
         self.text = ConsoleText()
         self.saved = Saved()

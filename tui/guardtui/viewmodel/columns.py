@@ -122,9 +122,11 @@ def _memory(view: RunView, width: int, g: Glyphs) -> Line:
     used = formatting.size(gpu.memory_bytes)
     if not gpu.total_bytes:
         return line(used)
-    full = f" of {formatting.size(gpu.total_bytes)}"
     tone: Tone = "warn" if gpu.memory_bytes > 0.95 * gpu.total_bytes else "text"
-    return line((used, tone), (full if len(used) + len(full) <= width else "", "dim"))
+    number, full = f"{gpu.memory_bytes / 1e9:.1f}", f"/{gpu.total_bytes / 1e9:.0f} GB"
+    if len(number) + len(full) > width:
+        return line((used, tone))
+    return line((number, tone), (full, "dim"))
 
 
 def _signal(view: RunView, width: int, g: Glyphs) -> Line:
@@ -171,7 +173,7 @@ COLUMNS: Final = (
     Column("TREND", 8, 20, 5, _trend),
     Column("RATE", 7, 7, 8, _rate, right=True, useful=_is_live),
     Column("GPU", 4, 7, 6, _gpu, right=True, useful=_has_gpu),
-    Column("GPU MEM", 8, 18, 8, _memory, right=True, useful=_has_gpu),
+    Column("GPU MEM", 8, 12, 8, _memory, right=True, useful=_has_gpu),
     Column("SIGNAL", 12, 60, 1, _signal),
     Column("HOST", 6, 16, 6, _host, useful=_is_elsewhere),
     Column("AGE", 4, 4, 4, _age, right=True),
