@@ -398,7 +398,7 @@ def test_the_legend_gives_way_step_by_step() -> None:
     assert "curve-5 2" in titles[0]
     assert "curve-5" in titles[1]
     assert "curve-5 2" not in titles[1]
-    assert titles[2].endswith("+2")
+    assert titles[2].endswith("━ curve-1 2  ━ curve-2 2  +3")
     assert titles[3].endswith("+4")
     assert titles[4] == "throughput"
     assert titles[5] == "through…"

@@ -67,6 +67,23 @@ def test_curves_that_share_a_chart_differ_for_every_kind_of_colour_blindness(dar
         assert np.linalg.norm(seen[a] - seen[b]) > 15, (a, b)
 
 
+@pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
+@pytest.mark.parametrize("kind", [*BLINDNESS, "none"])
+def test_ten_runs_in_one_chart_differ_for_every_eye(dark: bool, kind: str) -> None:
+    table = paints(dark=dark)
+    eye = np.array(BLINDNESS.get(kind, np.eye(3)))
+    seen = [lab(eye @ linear(table[f"run{number}"].color)) for number in range(1, 11)]
+
+    for a, b in itertools.combinations(range(10), 2):
+        assert np.linalg.norm(seen[a] - seen[b]) > (14 if kind != "none" else 20), (a + 1, b + 1)
+
+
+def test_ten_runs_have_ten_of_the_sixteen_colours() -> None:
+    table = terminal_paints(colors=True)
+
+    assert len({table[f"run{number}"].color for number in range(1, 11)}) == 10
+
+
 def test_every_style_has_a_paint_and_unknown_roles_get_a_steady_one() -> None:
     for table in (paints(dark=True), paints(dark=False), terminal_paints(colors=True)):
         assert set(STYLES) <= set(table)

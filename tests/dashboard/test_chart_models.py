@@ -90,13 +90,13 @@ def test_marks_tell_what_happened_where():
 
     marks = {(mark.kind, mark.x) for mark in model(state=state).marks}
 
-    assert marks == {("resume", 300), ("signal", 400), ("best", 400), ("last", 500), ("stop", 500)}
+    assert marks == {("resume", 300), ("warning", 400), ("best", 400), ("last", 500), ("stop", 500)}
 
 
 def test_best_and_last_are_marked_on_metrics_only():
     kinds = {mark.kind for mark in model(number=2).marks}
 
-    assert kinds == {"signal"}
+    assert kinds == {"warning"}
 
 
 def test_the_axis_can_be_steps_epochs_or_time():

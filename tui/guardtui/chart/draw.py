@@ -54,7 +54,7 @@ def draw(
     memory = _with_facts(model, memory)
     x_range = _step_range(model.curves, memory)
     if x_range is None:
-        _draw_empty(canvas, model, ink)
+        _draw_empty(canvas, model, ink, mono=mono)
         if ink.per_curve:
             _to_ascii(canvas)
         return Frame(canvas.chars, canvas.styles, canvas.grounds, None, memory)
@@ -80,7 +80,7 @@ def draw(
     else:
         _centre(canvas, area, "no finite values")
     clipped = sum(outside(each.seen, y.low, y.high) for each in traced if each.seen is not None and y)
-    _draw_around(canvas, model, traced, y, ticks, area, ink, clipped=clipped)
+    _draw_around(canvas, model, traced, y, ticks, area, ink, clipped=clipped, mono=mono)
     if ink.per_curve:
         _to_ascii(canvas)
     bands = frozenset(each.curve.label for each in traced if each.is_band)
@@ -99,6 +99,7 @@ def _draw_around(
     ink: Ink,
     *,
     clipped: int,
+    mono: bool,
 ) -> None:
     """Everything but the curves."""
     height, width = canvas.chars.shape
@@ -114,12 +115,15 @@ def _draw_around(
     if area.top:
         near = overlays.marks_near(model, area)
         offset = ticks.offset if ticks and area.left else ""
-        canvas.put_line(0, title_line(model, traced, ink, width, offset=offset, marks=near, clipped=clipped))
+        canvas.put_line(
+            0, title_line(model, traced, ink, width, offset=offset, marks=near, clipped=clipped, mono=mono)
+        )
 
 
 def _to_ascii(canvas: Canvas) -> None:
     """Labels too: µs become us, and what a run's own words hold beyond ASCII question marks."""
-    canvas.chars[canvas.chars == "µ"] = "u"
+    for sign, plain in (("µ", "u"), ("±", "~")):
+        canvas.chars[canvas.chars == sign] = plain
     canvas.chars[canvas.chars > "~"] = "?"
 
 
@@ -171,11 +175,11 @@ def _gutter_for(ticks: Ticks | None, width: int) -> int:
     return min(max(_GUTTER, longest + 1), _GUTTER_MOST, width // 2)
 
 
-def _draw_empty(canvas: Canvas, model: ChartModel, ink: Ink) -> None:
+def _draw_empty(canvas: Canvas, model: ChartModel, ink: Ink, *, mono: bool) -> None:
     height, width = canvas.chars.shape
     text = one_cell(model.empty_text)
     if height >= 2:
-        canvas.put_line(0, title_line(model, [], ink, width, offset="", marks=[], clipped=0))
+        canvas.put_line(0, title_line(model, [], ink, width, offset="", marks=[], clipped=0, mono=mono))
     if len(text) <= width:
         row = 0 if height == 1 else (height + 1) // 2
         canvas.put(min(row, height - 1), (width - len(text)) // 2, text, STYLE_INDEX["empty"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from guardrun.series.downsample import Spans
 from guardtui.chart.canvas import Canvas
 from guardtui.chart.frame import STYLE_INDEX, PlotArea, role_style
 from guardtui.chart.ink import Ink
@@ -11,7 +12,7 @@ from guardtui.chart.model import ChartModel, Floats, Mark
 from guardtui.chart.raster import Traced
 from guardtui.chart.scale import Limits
 from guardtui.chart.ticks import Ticks, axis_ticks
-from guardtui.chart.titles import mark_style, one_cell
+from guardtui.chart.titles import curve_letters, mark_style, one_cell
 
 _MARK_ORDER = (
     "lr", "resume", "notice", "last", "best", "warning", "stop", "nonfinite", "signal",
@@ -170,16 +171,27 @@ def _draw_rule(canvas: Canvas, column: int, area: PlotArea, sign: str, style: in
 
 
 def draw_letters(canvas: Canvas, traced: list[Traced], y: Limits, area: PlotArea, ink: Ink) -> None:
-    """Without colours: the first letter of each curve's label beside its newest visible value."""
-    for each in traced:
+    """Without colours: each curve's letter beside its newest visible value, or further back on the curve
+    where another one's letter is."""
+    taken: set[tuple[int, int]] = set()
+    letters = curve_letters([each.curve for each in traced])
+    for each, letter in zip(traced, letters, strict=True):
         spans = each.bright if each.bright is not None else each.raw
         if spans.column.size == 0 or not each.curve.label:
             continue
-        last = int(np.argmax(spans.column))
-        middle = float(y.position(np.array([spans.low[last] / 2 + spans.high[last] / 2]))[0])
-        row = area.top + _row_of(min(max(middle, 0.0), 1.0), area, ink)
-        column = min(int(spans.column[last]) // ink.columns + 1, area.width - 1)
-        canvas.put(row, area.left + column, one_cell(each.curve.label)[0], role_style(each.curve.color))
+        order = np.argsort(spans.column, kind="stable")
+        places = order[[round(share / 10 * (order.size - 1)) for share in range(10, 1, -1)]].tolist()
+        cells = [_letter_cell(spans, place, y, area, ink) for place in places]
+        cell = next((cell for cell in cells if cell not in taken), cells[0])
+        taken.add(cell)
+        canvas.put(*cell, letter, role_style(each.curve.color))
+
+
+def _letter_cell(spans: Spans, place: int, y: Limits, area: PlotArea, ink: Ink) -> tuple[int, int]:
+    """The row of the value in one dot column, and the cell to the right of it."""
+    middle = float(y.position(np.array([spans.low[place] / 2 + spans.high[place] / 2]))[0])
+    column = min(int(spans.column[place]) // ink.columns + 1, area.width - 1)
+    return area.top + _row_of(min(max(middle, 0.0), 1.0), area, ink), area.left + column
 
 
 def marks_near(model: ChartModel, area: PlotArea) -> list[Mark]:

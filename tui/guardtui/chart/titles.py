@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import unicodedata
+from collections.abc import Sequence
+from string import ascii_lowercase
 from typing import NamedTuple, TypeAlias
 
-import numpy as np
-
-from guardrun.series.downsample import monotone_pieces, usable_x
 from guardtui.chart.frame import STYLE_INDEX, role_style
 from guardtui.chart.ink import Ink
-from guardtui.chart.model import ChartModel, Curve, Floats, Mark
+from guardtui.chart.model import ChartModel, Curve, Mark
 from guardtui.chart.raster import Traced
-from guardtui.chart.ticks import short, step_text
+from guardtui.chart.reading import nearest_index, value_text
+from guardtui.chart.ticks import step_text
 
 
 class Piece(NamedTuple):
@@ -26,7 +25,8 @@ class Piece(NamedTuple):
 Line: TypeAlias = list[Piece]
 
 _MIN_GAP = 2
-_MOST_PIECES = 64
+_MOST_BARE = 3
+"""Values without names are told apart while there are so few."""
 _KNOWN_UNITS = ("", "s", "B", "%")
 
 
@@ -39,6 +39,7 @@ def title_line(
     offset: str,
     marks: list[Mark],
     clipped: int,
+    mono: bool,
 ) -> Line:
     """The best title row of exactly ``width`` cells: left the name and what is wrong, right the legend."""
     name = one_cell(model.title)
@@ -47,11 +48,12 @@ def title_line(
     head = [Piece(name, STYLE_INDEX["title"]), Piece(extra + unit, STYLE_INDEX["label"])]
     urgent = _urgent_notes(traced, model, clipped, brief=True)
     brief = [*urgent, *_other_notes(model, brief=True)]
+    signs = curve_signs(model.curves, ink, mono=mono)
     if model.readout is not None:
-        tails = _readout_tails(model, marks, ink)
+        tails = _readout_tails(model, marks, signs, ink)
         notes: list[Line] = [urgent, []]
     else:
-        tails = _legend_tails(model.curves, ink, model.unit, model.title)
+        tails = _legend_tails(model.curves, signs, model.unit, model.title)
         whole = _urgent_notes(traced, model, clipped, brief=False)
         notes = [[*whole, *_other_notes(model, brief=False)], brief, urgent]
     for tail in tails:
@@ -124,29 +126,40 @@ def _other_notes(model: ChartModel, *, brief: bool) -> Line:
     return line
 
 
-def _legend_tails(curves: tuple[Curve, ...], ink: Ink, unit: str, title: str) -> list[Line]:
-    """Legends from the fullest to none: with values; labels; the first labels and how many more."""
-    named = [curve for curve in curves if curve.label]
-    values = {id(curve): _last_text(curve, unit) for curve in named}
-    tails = [_entries([(curve, values[id(curve)]) for curve in named], ink)]
+def _legend_tails(curves: tuple[Curve, ...], signs: list[str], unit: str, title: str) -> list[Line]:
+    """Legends from the fullest to none: all with values; all labels; the first ones and how many more."""
+    named = [_Entry(sign, curve, _last_text(curve, unit)) for sign, curve in zip(signs, curves, strict=True)]
+    named = [entry for entry in named if entry.curve.label]
+    tails = [_entries(named)]
     if len(named) > 1:
-        tails.append(_entries([(curve, "") for curve in named], ink))
-        for kept in range(len(named) - 1, 0, -1):
-            more = Piece(f"  +{len(named) - kept}", STYLE_INDEX["label"])
-            tails.append([*_entries([(curve, "") for curve in named[:kept]], ink), more])
+        bare = [entry._replace(value="") for entry in named]
+        tails += [_entries(bare), *_cut_short(named), *_cut_short(bare)]
     elif named:
-        bare = [Piece(values[id(named[0])], role_style(named[0].color))]
-        tails = [bare] if named[0].label in title else [*tails, bare]
+        alone = [Piece(named[0].value, role_style(named[0].curve.color))]
+        tails = [alone] if named[0].curve.label in title else [*tails, alone]
     return [*tails, []]
 
 
-def _entries(pairs: list[tuple[Curve, str]], ink: Ink) -> Line:
+def _cut_short(entries: list[_Entry]) -> list[Line]:
+    """The first entries and how many more there are, from many to one."""
+    label = STYLE_INDEX["label"]
+    kept = range(len(entries) - 1, 0, -1)
+    return [[*_entries(entries[:count]), Piece(f"  +{len(entries) - count}", label)] for count in kept]
+
+
+class _Entry(NamedTuple):
+    """One curve in the title row."""
+
+    sign: str
+    curve: Curve
+    value: str
+
+
+def _entries(entries: list[_Entry]) -> Line:
     line: Line = []
-    for curve, value in pairs:
-        style = role_style(curve.color)
-        symbol = curve_symbol(ink, len(line) // 2) if ink.per_curve else ink.lines["swatch"]
+    for sign, curve, value in entries:
         space = "  " if line else ""
-        line.append(Piece(f"{space}{symbol} {one_cell(curve.label)}", style))
+        line.append(Piece(f"{space}{sign} {one_cell(curve.label)}", role_style(curve.color)))
         line.append(Piece(f" {value}" if value else "", STYLE_INDEX["text"]))
     return line
 
@@ -157,63 +170,48 @@ def curve_symbol(ink: Ink, index: int) -> str:
     return symbols[index % len(symbols)]
 
 
+def curve_signs(curves: Sequence[Curve], ink: Ink, *, mono: bool) -> list[str]:
+    """What stands for each curve in a legend: its character where it is drawn by one, else its letter where
+    there are no colours, else a sample of its colour."""
+    if ink.per_curve:
+        return [curve_symbol(ink, index) for index in range(len(curves))]
+    return curve_letters(curves) if mono and len(curves) > 1 else [ink.lines["swatch"]] * len(curves)
+
+
+def curve_letters(curves: Sequence[Curve]) -> list[str]:
+    """A letter for each curve: the first one of its label, or a, b, c … where two have the same."""
+    first = [one_cell(curve.label)[:1] for curve in curves]
+    if all(first) and len(set(first)) == len(first):
+        return first
+    return [ascii_lowercase[index % len(ascii_lowercase)] for index in range(len(curves))]
+
+
 def _last_text(curve: Curve, unit: str) -> str:
-    return short(float(curve.y[-1]), unit) if curve.y.size else ""
+    return value_text(curve, -1, unit) if curve.y.size else ""
 
 
-def _readout_tails(model: ChartModel, marks: list[Mark], ink: Ink) -> list[Line]:
-    """The values at the readout's x: with the marks there; without; the values alone."""
+def _readout_tails(model: ChartModel, marks: list[Mark], signs: list[str], ink: Ink) -> list[Line]:
+    """The values at the readout's x: with the marks there; without; of the first curves; values alone."""
     at = model.readout if model.readout is not None else 0.0
-    found = [(curve, nearest(curve, at)) for curve in model.curves]
-    pairs = [(curve, short(point[1], model.unit)) for curve, point in found if point is not None]
-    shown = [point[0] for _, point in found if point is not None]
+    entries, shown = [], []
+    for sign, curve in zip(signs, model.curves, strict=True):
+        index = nearest_index(curve.x, at)
+        if index is not None:
+            entries.append(_Entry(sign, curve, value_text(curve, index, model.unit)))
+            shown.append(float(curve.x[index]))
     where = step_text(min(shown, key=lambda x: abs(x - at)) if shown else at, model.x_unit)
     head = Piece(f"{one_cell(model.x_label)} {where}", STYLE_INDEX["title"])
     texts = [Piece(f"  {ink.marks[m.kind]} {one_cell(m.text or m.kind)}", mark_style(m)) for m in marks]
-    entries = [Piece("  ", STYLE_INDEX["blank"]), *_entries(pairs, ink)]
-    bare = [Piece(f" {value}", role_style(curve.color)) for curve, value in pairs]
-    tails = [[head, *entries, *texts], [head, *entries], [Piece(where, STYLE_INDEX["title"]), *bare]]
-    tails += [[Piece(where, STYLE_INDEX["title"]), *bare[:kept]] for kept in range(len(bare) - 1, -1, -1)]
+    gap, place = Piece("  ", STYLE_INDEX["blank"]), Piece(where, STYLE_INDEX["title"])
+    bare = [Piece(f" {entry.value}", role_style(entry.curve.color)) for entry in entries]
+    tails: list[Line] = [[head, gap, *_entries(entries), *texts], [head, gap, *_entries(entries)]]
+    if len(entries) <= _MOST_BARE:
+        tails.append([place, *bare])
+    tails += [[place, gap, *line] for line in _cut_short(entries)]
+    tails += [[place, *bare[:kept]] for kept in range(min(len(bare), _MOST_BARE), -1, -1)]
     return [*tails, []]
 
 
 def mark_style(mark: Mark) -> int:
     """The style of a mark's sign."""
     return STYLE_INDEX["alarm" if mark.kind == "nonfinite" else mark.kind]
-
-
-def nearest(curve: Curve, x: float) -> tuple[float, float] | None:
-    """The curve's point (x, y) whose x lies nearest; of a repeated step the newest. None without points."""
-    index = nearest_index(curve.x, x)
-    return None if index is None else (float(curve.x[index]), float(curve.y[index]))
-
-
-def nearest_index(along: Floats, x: float) -> int | None:
-    """The index of the value nearest to ``x``, of equally near ones the newest. None without any."""
-    if not np.isfinite(x) or along.size == 0:
-        return None
-    usable = usable_x(along)
-    if not usable.all():
-        places = np.flatnonzero(usable)
-        found = nearest_index(along[places], x)
-        return None if found is None else int(places[found])
-    pieces = monotone_pieces(along)
-    if len(pieces) > _MOST_PIECES:
-        distances = np.abs(along / 2 - x / 2)
-        return int(np.flatnonzero(distances == distances.min())[-1])
-    best, least = 0, math.inf
-    for piece in pieces:
-        for index in _candidates(along[piece], x):
-            distance = abs(float(along[piece.start + index]) / 2 - x / 2)
-            if distance <= least:
-                best, least = piece.start + index, distance
-    return best
-
-
-def _candidates(rising: Floats, x: float) -> list[int]:
-    """The last value at or below ``x``, and the newest of those that follow."""
-    after = int(np.searchsorted(rising, x, side="right"))
-    found = [after - 1] if after else []
-    if after < rising.size:
-        found.append(int(np.searchsorted(rising, rising[after], side="right")) - 1)
-    return found

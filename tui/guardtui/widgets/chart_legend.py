@@ -55,4 +55,4 @@ class ChartLegend(Framed):
             self.refresh(*(Region(start, row, end - start, 1) for row, start, end in spans))
 
     def _draw(self, width: int, height: int) -> Frame:
-        return draw_legend(self._model, width, height, ink=self._ink)
+        return draw_legend(self._model, width, height, ink=self._ink, mono=self._mono)
