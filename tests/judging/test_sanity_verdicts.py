@@ -317,7 +317,7 @@ def test_a_batch_that_does_not_fit_as_configured_fails():
 def test_leaks_and_other_findings_fail_the_check_that_they_belong_to():
     records = (
         {"name": "train", "count": 9, "duplicates_with": {}, "fields": {"0": {}}},
-        {"name": "val", "count": 3, "duplicates_with": {}, "fields": {"0": {}}},
+        {"name": "val", "count": 3, "duplicates_with": {"train": 0}, "fields": {"0": {}}},
     )
     leak = {
         "id": "duplicates_across_splits",
@@ -331,6 +331,15 @@ def test_leaks_and_other_findings_fail_the_check_that_they_belong_to():
     assert [machine.judge_data(dirty, leakage=one).verdict for one in (True, False)] == ["fail", "pass"]
     only = trial({}, data=records[:1])
     assert machine.judge_data(only, leakage=True).verdict == "unknown"
+
+
+def test_splits_of_which_one_could_not_be_compared_are_not_called_free_of_leaks():
+    """An augmented train has random items: that val was compared with nothing must not read as no overlap."""
+    val = {"name": "val", "count": 3, "duplicates_with": {}}
+    test = {"name": "test", "count": 3, "duplicates_with": {"val": 0}}
+    for held_out in ((val,), (val, test)):
+        item = machine.judge_data(trial({}, data=({"name": "train", "count": 9}, *held_out)), leakage=True)
+        assert (item.verdict, item.text.startswith("train")) == ("unknown", True)
 
 
 def test_texts_that_are_the_same_are_found_by_their_hash():

@@ -20,6 +20,7 @@ from guardrun.judging.checklist_model import (
     worst,
 )
 from guardrun.judging.facts import RunFacts
+from guardrun.provenance.data.findings import role_of
 
 LEAKS: Final = frozenset(
     (
@@ -264,6 +265,17 @@ def findings_of(facts: RunFacts) -> Iterator[Mapping[str, Any]]:
         for each in found if isinstance(found, list) else ():
             if isinstance(each, Mapping):
                 yield each
+
+
+def never_compared(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Splits that were compared with no other: their items are random or can't be read, or are one row."""
+    compared: set[str] = set()
+    for name, record in records.items():
+        others = record.get("duplicates_with")
+        if isinstance(others, Mapping) and others:
+            compared |= {name, *map(str, others)}
+    splits = [name for name in records if role_of(name)] or list(records)
+    return [name for name in splits if name not in compared]
 
 
 def _has_statistics(record: Mapping[str, Any]) -> bool:

@@ -18,7 +18,7 @@ from guardrun.judging.checklist_model import (
     unknown,
     worst,
 )
-from guardrun.judging.checklist_origin import LEAKS, findings_of
+from guardrun.judging.checklist_origin import LEAKS, findings_of, never_compared
 from guardrun.judging.efficiency import mode_of_metric
 from guardrun.judging.facts import Baseline, Mode, RunFacts, best_index
 
@@ -111,9 +111,14 @@ def no_leakage(facts: RunFacts, around: Around) -> Answer:
     if checked is not None:
         answers.append(checked)
     compared = [name for name, record in facts.data.items() if record.get("duplicates_with")]
-    if not compared:
+    apart = never_compared(facts.data)
+    if apart or not compared:
         what = (
-            "no data set was recorded" if not facts.data else "no two splits were compared example by example"
+            "no data set was recorded"
+            if not facts.data
+            else "no two splits were compared example by example"
+            if not compared
+            else f"{', '.join(apart)} could not be compared example by example"
         )
         answers.append(
             unknown(

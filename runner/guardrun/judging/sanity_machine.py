@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from guardrun.judging.checklist_origin import LEAKS
+from guardrun.judging.checklist_origin import LEAKS, never_compared
 from guardrun.judging.sanity_model import Item, Trial, troubles
 
 _TIMES: Final = frozenset(("step_time", "data_time", "samples_per_s", "tokens_per_s"))
@@ -222,15 +222,16 @@ def _never_seen(trial: Trial) -> Item | None:
 def _leakage_free(
     trial: Trial, names: list[str], found: list[Mapping[str, Any]], numbers: dict[str, Any]
 ) -> Item:
-    compared = [one for one in trial.data if one.get("duplicates_with") is not None]
     if len(names) < 2:
         return Item("leakage", "unknown", f"only {', '.join(names)} passed through guard",
                     'run.data("val", …) as well: shared examples would not show', numbers)  # fmt: skip
-    if not compared:
+    apart = never_compared({str(one.get("name")): one for one in trial.data})
+    if apart:
         if all(_is_stream(trial, name) for name in names):
             return _streams_differ(trial, names, numbers)
-        text = "the splits could not be compared example by example"
-        return Item("leakage", "unknown", text, "hand arrays or data sets to run.data", numbers)
+        text = f"{', '.join(apart)} could not be compared with the other splits example by example"
+        way = "hand arrays or data sets to run.data without augmentation, and augment what it returns"
+        return Item("leakage", "unknown", text, way, numbers)
     if found:
         return Item("leakage", "pass", _told(found), str(found[0].get("next") or ""), numbers)
     return Item("leakage", "pass", f"{', '.join(names)} share no example; no feature gives the label away",

@@ -218,7 +218,7 @@ def _keepable(root: Path, names: Iterable[str], exclude: Path | None) -> _Kept:
 
 
 def _is_code(path: Path) -> bool:
-    """Whether a training may have run it. A large notebook is large by its pictures, and nothing imports it."""
+    """Whether a training may have run it: nothing imports a notebook, which is large by its pictures."""
     suited = path.suffix.lower() in CODE - {".ipynb"} and _SECRET_NAME.search(path.name) is None
     return suited and path.is_file() and not path.is_symlink()
 
