@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import itertools
 import math
 
 import pytest
@@ -14,7 +15,7 @@ from guardtui import formatting, text
 from guardtui.glyphs import ASCII, UNICODE, choose
 from guardtui.text import (
     Bit,
-    changed_span,
+    changed_spans,
     clean,
     column,
     fit,
@@ -119,19 +120,23 @@ def test_terminals_without_unicode_get_letters():
 
 
 @given(st.text("ab 学́", max_size=12), st.text("ab 学́", max_size=12))
-def test_outside_the_changed_span_two_lines_look_the_same(old, new):
+def test_outside_the_changed_spans_two_lines_look_the_same(old, new):
     before, after = line((old, "dim")), line((new, "dim"))
 
-    span = changed_span(before, after, 30)
+    spans = changed_spans(before, after, 30)
 
     cells = [text_cells(each) for each in (before, after)]
-    if span is None:
-        assert cells[0] == cells[1]
-    else:
-        start, end = span
-        assert cells[0][:start] == cells[1][:start]
-        assert cells[0][end:] == cells[1][end:]
-        assert all(each[start] != "" for each in cells)
+    sent = {place for start, end in spans for place in range(start, end)}
+    assert all(cells[0][place] == cells[1][place] for place in range(30) if place not in sent)
+    assert all(each[start] != "" and "" not in each[end : end + 1] for each in cells for start, end in spans)
+    assert all(earlier[1] < later[0] for earlier, later in itertools.pairwise(spans))
+
+
+def test_what_lies_between_two_changes_is_not_sent():
+    before = line("step 99 of 200 · ", ("ETA 40s", "strong"), " · epoch 3")
+    after = line("step 98 of 200 · ", ("ETA 39s", "strong"), " · epoch 4")
+
+    assert changed_spans(before, after, 60) == [(6, 7), (21, 23), (33, 34)]
 
 
 def text_cells(bits):

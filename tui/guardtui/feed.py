@@ -32,6 +32,8 @@ PERIOD_S: Final = 0.25
 """Four snapshots a second at most: more is not seen, and costs bytes over SSH."""
 _LOADING_PERIOD_S: Final = 0.5
 """The same while history is read: drawing takes time from reading."""
+_CURVES_S: Final = 0.5
+"""Between two renewals of curves that go on and on; after a silence they are renewed at once."""
 _GLANCE_S: Final = 0.1
 """Between two looks at the files when nothing happens."""
 _POLL_S: Final = 0.1
@@ -177,6 +179,8 @@ class Reader:
         """Whether history is still being read."""
         self._problem = ""
         self._drawn: dict[Path, tuple[SeriesStore, int]] = {}
+        self._drawn_at: dict[Path, float] = {}
+        self._curves_wait = False
         self._dirty: dict[Path, None] = {}
         """Runs that changed since they were looked at, the longest waiting first."""
         self._reviewed = self._reviewed_silent = self._reviewed_all = 0.0
@@ -192,7 +196,7 @@ class Reader:
     @property
     def pending(self) -> bool:
         """Whether something waits to be shown."""
-        return bool(self._dirty)
+        return bool(self._dirty) or self._curves_wait
 
     def read(self, fleet: FleetLike, wants: Wants) -> Snapshot | None:
         """Poll once; a snapshot when something that is shown changed."""
@@ -336,18 +340,28 @@ class Reader:
     def _draw_curves(self, fleet: FleetLike, wants: Wants) -> bool:
         """Keep the curves of the wanted runs; whether any changed. Snapshots hold on to the old mapping."""
         kept: dict[Path, Curves] = {}
+        self._curves_wait = False
+        clock = time.monotonic()
         for path in wants.curves:
             follower = fleet.followers.get(path)
-            if follower is not None:
-                old, store = self._curves.get(path), follower.curves
-                now = (store, store.version)
-                same = old is not None and self._drawn.get(path) == now
-                kept[path] = old if old is not None and same else _curves_of(path, store)
-                self._drawn[path] = now
+            if follower is None:
+                continue
+            old, store = self._curves.get(path), follower.curves
+            now, before = (store, store.version), self._drawn.get(path)
+            if old is not None and now == before:
+                kept[path] = old
+            elif old is not None and before and before[0] is store and self._is_early(path, clock):
+                kept[path], self._curves_wait = old, True
+            else:
+                kept[path] = _curves_of(path, store)
+                self._drawn[path], self._drawn_at[path] = now, clock
         if list(kept.values()) == list(self._curves.values()):
             return False
         self._curves = kept
         return True
+
+    def _is_early(self, path: Path, now: float) -> bool:
+        return not self.loading and now - self._drawn_at.get(path, 0.0) < _CURVES_S
 
     def _look_closer(self, fleet: FleetLike, wants: Wants) -> bool:
         """Keep the details of the run that is looked at; whether they changed."""

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from rich.cells import cell_len, set_cell_size
 
 from guardrun.reading.plain_text import plain
 
 Tone = Literal[
-    "text", "dim", "strong", "title", "good", "warn", "bad", "info", "accent", "key", "rest", "danger"
+    "text",
+    "dim",
+    "strong",
+    "title",
+    "good",
+    "warn",
+    "bad",
+    "info",
+    "accent",
+    "key",
+    "rest",
+    "danger",
+    "found",
 ]
 """What a piece of text means; the theme decides how that looks."""
 
@@ -23,6 +35,8 @@ class Bit(NamedTuple):
 
 
 Line: TypeAlias = tuple[Bit, ...]
+_JUMP: Final = 16
+"""Cells that are sent again rather than jumped over."""
 
 
 def clean(text: object) -> str:
@@ -122,27 +136,34 @@ def wrapped(text: str, width: int, tone: Tone = "text", *, indent: str = "") -> 
     return [line((shorten(each, width), tone)) for each in lines]
 
 
-def changed_span(before: Line, after: Line, width: int) -> tuple[int, int] | None:
-    """First cell and the one after the last in which two lines differ on a row of ``width`` cells.
+def changed_spans(before: Line, after: Line, width: int) -> list[tuple[int, int]]:
+    """Spans of cells, each as its first and the one after its last, in which two lines differ on a row of
+    ``width`` cells. Wide characters are never cut.
 
-    None when they look the same. Wide characters are never cut.
-
-    >>> changed_span(line("step 99 of 200"), line("step 100 of 200"), 20)
-    (5, 15)
+    >>> changed_spans(line("step 99, 10.0 steps a second, 7s"), line("step 98, 10.0 steps a second, 8s"), 40)
+    [(6, 7), (30, 31)]
     """
     old, new = _cells(before, width), _cells(after, width)
-    if old == new:
-        return None
-    start, end = 0, width
-    while old[start] == new[start]:
-        start += 1
-    while old[end - 1] == new[end - 1]:
-        end -= 1
-    while start > 0 and "" in (old[start][0], new[start][0]):
-        start -= 1
-    while end < width and "" in (old[end][0], new[end][0]):
-        end += 1
-    return start, end
+    spans: list[tuple[int, int]] = []
+    for at in range(width if old != new else 0):
+        if old[at] == new[at]:
+            continue
+        start, end = at, at + 1
+        while start > 0 and "" in (old[start][0], new[start][0]):
+            start -= 1
+        while end < width and "" in (old[end][0], new[end][0]):
+            end += 1
+        if spans and _is_near(spans[-1], start, new):
+            first, last = spans.pop()
+            start, end = min(first, start), max(last, end)
+        spans.append((start, end))
+    return spans
+
+
+def _is_near(span: tuple[int, int], start: int, cells: list[tuple[str, str]]) -> bool:
+    """Whether going on costs less than a jump and new colours, which are some forty bytes."""
+    gap = start - span[1]
+    return gap <= 1 or (gap <= _JUMP and len({tone for _, tone in cells[span[1] - 1 : start + 1]}) == 1)
 
 
 def _cells(bits: Line, width: int) -> list[tuple[str, str]]:

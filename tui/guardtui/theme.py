@@ -16,6 +16,7 @@ from guardtui.text import Tone
 
 TONES: Final[tuple[Tone, ...]] = (
     "text", "dim", "strong", "title", "good", "warn", "bad", "info", "accent", "key", "rest", "danger",
+    "found",
 )  # fmt: skip
 
 DARK: Final = Theme(

@@ -59,8 +59,12 @@ class RunSource:
 
     @property
     def version(self) -> object:
-        """The state counts, too: its marks are drawn."""
-        return (id(self.state), self.state.step, id(self._curves), self._curves.version)
+        """What of the state is drawn counts, too: marks, and where an epoch ends."""
+        state = self.state
+        return (
+            id(self._curves), self._curves.version, state.attempts, state.signals, state.best, state.last,
+            state.status, None if state.status.live else state.step, state.steps_per_epoch,
+        )  # fmt: skip
 
     @cached_property
     def axes(self) -> tuple[Axis, ...]:

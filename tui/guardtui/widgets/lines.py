@@ -12,7 +12,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from guardtui.text import Line, changed_span
+from guardtui.text import Line, changed_spans
 from guardtui.theme import TONES
 
 
@@ -37,6 +37,7 @@ class Lines(Widget):
         & .lines--key { color: $accent; text-style: bold; }
         & .lines--rest { color: $guard-rest; }
         & .lines--danger { color: $error; text-style: bold reverse; }
+        & .lines--found { color: $accent; text-style: bold reverse; }
         & .lines--selected { background: $guard-selected; }
         &:ansi {
             & .lines--dim { text-style: dim; }
@@ -74,8 +75,9 @@ class Lines(Widget):
         for number, (old, new) in enumerate(zip_longest(before, self._lines, fillvalue=())):
             if selected != was and number in (selected, was):
                 regions.append(Region(0, number, self.size.width, 1))
-            elif old is not new and (span := changed_span(old, new, self.size.width)):
-                regions.append(Region(span[0], number, span[1] - span[0], 1))
+            elif old is not new:
+                for start, end in changed_spans(old, new, self.size.width):
+                    regions.append(Region(start, number, end - start, 1))
         if regions:
             self.refresh(*regions)
 

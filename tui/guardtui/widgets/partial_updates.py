@@ -18,7 +18,6 @@ def install() -> None:
 def _render_segments(self: ChopsUpdate, console: Console) -> str:
     """The escape sequences of an update: for every span the cells from x1 to x2, and nothing else."""
     sequences: list[str] = []
-    last_y = self.spans[-1][0]
     for y, x1, x2 in self.spans:
         for end, (x, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
             left, right = max(x, x1), min(end, x2)
@@ -27,6 +26,4 @@ def _render_segments(self: ChopsUpdate, console: Console) -> str:
             whole = left == x and right == end
             sequences.append(Control.move_to(left, y).segment.text)
             sequences.append((strip if whole else strip.crop(left - x, right - x)).render(console))
-        if y != last_y:
-            sequences.append("\n")
     return "".join(sequences)
