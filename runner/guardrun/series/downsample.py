@@ -122,6 +122,8 @@ def _polyline_spans(x: Floats, y: Floats, edges: Floats, joined: Joined) -> Span
     starts[-1] = np.searchsorted(x, edges[-1], side="right")
     filled = _point_spans(y, starts, joined, entering, leaving)
     crossed = _crossed_spans(starts, entering, leaving)
+    if not crossed.column.size:
+        return filled
     return Spans(
         np.concatenate((filled.column, crossed.column)),
         np.concatenate((filled.low, crossed.low)),
@@ -182,6 +184,8 @@ def _point_spans(y: Floats, starts: Ints, joined: Joined, entering: Floats, leav
 def _crossed_spans(starts: Ints, entering: Floats, leaving: Floats) -> Spans:
     """Columns without a point of their own that a segment passes through."""
     empty = starts[1:] == starts[:-1]
+    if not empty.any():
+        return _no_spans()
     column = np.flatnonzero(empty & ~np.isnan(entering[:-1]) & ~np.isnan(leaving[1:]))
     a, b = entering[column], leaving[column + 1]
     return Spans(column, np.minimum(a, b), np.maximum(a, b))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,9 +78,16 @@ def choose_ink(*, ascii_only: bool, environ: Mapping[str, str] = os.environ) -> 
 
 def pack(dots: NDArray[np.bool_], ink: Ink) -> Bits:
     """Dots (rows by columns, whole cells) as one set of bits a cell."""
-    pixels = dots.view(np.uint8)
-    bits = np.zeros((dots.shape[0] // ink.rows, dots.shape[1] // ink.columns), np.uint8)
-    for row, weights in enumerate(ink.weights):
-        for column, weight in enumerate(weights):
-            bits |= pixels[row :: ink.rows, column :: ink.columns] * np.uint8(weight)
-    return bits
+    rows, columns = dots.shape[0] // ink.rows, dots.shape[1] // ink.columns
+    cells = dots.reshape(rows, ink.rows, columns, ink.columns).transpose(0, 2, 1, 3)
+    packed = np.packbits(cells.reshape(rows, columns, -1), axis=2, bitorder="little")[:, :, 0]
+    return _bit_table(ink.weights)[packed]
+
+
+@lru_cache(maxsize=8)
+def _bit_table(weights: tuple[tuple[int, ...], ...]) -> Bits:
+    """From the dots of a cell, row by row from the lowest bit on, to the bits that the ink gives them."""
+    flat = [weight for row in weights for weight in row]
+    order = np.arange(256)
+    table = sum((order >> place & 1) * weight for place, weight in enumerate(flat))
+    return np.asarray(table, np.uint8)

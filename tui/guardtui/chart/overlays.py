@@ -25,8 +25,8 @@ def draw_value_axis(canvas: Canvas, ticks: Ticks | None, area: PlotArea, ink: In
     """Labels right-aligned in the gutter, and a wall with a notch at each."""
     if area.left < 1:
         return
-    for row in range(area.height):
-        canvas.put(area.top + row, area.left - 1, ink.lines["wall"], STYLE_INDEX["axis"])
+    canvas.chars[area.top : area.top + area.height, area.left - 1] = ink.lines["wall"]
+    canvas.styles[area.top : area.top + area.height, area.left - 1] = STYLE_INDEX["axis"]
     if ticks is None:
         return
     taken: set[int] = set()
@@ -54,10 +54,10 @@ def _row_of(position: float, area: PlotArea, ink: Ink) -> int:
 def draw_step_axis(canvas: Canvas, model: ChartModel, area: PlotArea, ink: Ink, *, labels: bool) -> None:
     """A floor below the plot area; its labels have a row of their own, or lie in the floor itself."""
     row = area.top + area.height
-    floor = ink.lines["floor"] * area.width
+    canvas.chars[row, area.left : area.left + area.width] = ink.lines["floor"]
+    canvas.styles[row, max(0, area.left - 1) : area.left + area.width] = STYLE_INDEX["axis"]
     if area.left:
-        floor = ink.lines["corner"] + floor
-    canvas.put(row, max(0, area.left - 1), floor, STYLE_INDEX["axis"])
+        canvas.chars[row, area.left - 1] = ink.lines["corner"]
     whole = not model.x_unit and area.x.high / 2 - area.x.low / 2 >= 1.0
     ticks = axis_ticks(area.x, max(2, area.width // _X_LABEL_ROOM), model.x_unit, whole=whole)
     title = one_cell(model.x_label) + (f" +{ticks.offset}" if ticks.offset else "")
@@ -165,9 +165,10 @@ def draw_cursor(canvas: Canvas, model: ChartModel, area: PlotArea, ink: Ink) -> 
 
 def _draw_rule(canvas: Canvas, column: int, area: PlotArea, sign: str, style: int) -> None:
     """A vertical line in the cells that are still empty."""
-    for row in range(area.top, area.top + area.height):
-        if row < canvas.chars.shape[0] and canvas.chars[row, column] == " ":
-            canvas.put(row, column, sign, style)
+    rows = slice(area.top, area.top + area.height)
+    empty = canvas.chars[rows, column] == " "
+    canvas.chars[rows, column][empty] = sign
+    canvas.styles[rows, column][empty] = style
 
 
 def draw_letters(canvas: Canvas, traced: list[Traced], y: Limits, area: PlotArea, ink: Ink) -> None:

@@ -157,12 +157,14 @@ def _is_noisy(points: _Points, edges: Floats, raw: Spans, *, was_band: bool) -> 
         count = int(np.diff(np.searchsorted(x, edges[[0, -1]]))[0])
     else:
         count = int(np.count_nonzero((x >= edges[0]) & (x <= edges[-1])))
-    columns = np.unique(raw.column).size
+    alone = points.plain and not points.curve.breaks
+    columns = raw.column.size if alone else np.unique(raw.column).size
     if count < columns * (_LINE_POINTS if was_band else _BAND_POINTS):
         return False
     top, bottom = float(raw.high.max()), float(raw.low.min())
     share = (raw.high / 4 - raw.low / 4) / max(top / 4 - bottom / 4, 1e-300)
-    return float(np.median(share)) >= _BAND_HEIGHT * (0.7 if was_band else 1.0)
+    tall = np.count_nonzero(share >= _BAND_HEIGHT * (0.7 if was_band else 1.0))
+    return 2 * int(tall) >= share.size
 
 
 def _mean_line(x: Floats, y: Floats, edges: Floats, *, plain: bool) -> tuple[Floats, Floats]:
@@ -213,11 +215,12 @@ def _extremes(spans: Spans) -> tuple[float, float]:
 
 def fill(spans: Spans, limits: Limits, rows: int, columns: int) -> Dots:
     """Dots of a plot area, row 0 at the top; spans outside the limits are cut off."""
-    top = _dot_rows(spans.high, limits, rows)
-    bottom = _dot_rows(spans.low, limits, rows)
+    top, bottom = _dot_rows(np.stack((spans.high, spans.low)), limits, rows)
     seen = (bottom >= 0) & (top < rows)
-    column = spans.column[seen]
-    top, bottom = np.maximum(top[seen], 0), np.minimum(bottom[seen], rows - 1)
+    column = spans.column
+    if not seen.all():
+        column, top, bottom = column[seen], top[seen], bottom[seen]
+    top, bottom = np.maximum(top, 0), np.minimum(bottom, rows - 1)
     # +1 where a span begins, -1 below its end: the running sum down a column counts the spans there.
     size = (rows + 1) * columns
     steps = np.bincount(top * columns + column, minlength=size)
