@@ -21,6 +21,8 @@ COMMANDS: dict[str, str] = {
     "show": "Show one run: status, progress, signals, checkpoints.",
     "stop": "Stop a run safely and show each stage.",
     "ack": "Acknowledge signals of a run: they stay, and count no more.",
+    "note": "Write a note about a run, or read its notes and tags.",
+    "tag": "Add and remove tags of a run.",
     "check": "Try a training briefly: can it learn, and from the right thing?",
     "signals": "Judge a run, or a log of another tool, offline.",
     "import": "Make run directories of logs that other tools wrote.",

@@ -41,7 +41,7 @@ def stage_table(views: Sequence[RunView], sent: float | None, width: int, room: 
     rows = [_row(view, _stage(view, sent, g), width, g) for view in ordered]
     ends = Counter(view.state.status for view in views if not view.state.status.live)
     waiting = sum(view.state.status.live for view in views)
-    told = [f"{counted(waiting)} to go" if waiting else f"{counted(len(views))} over"]
+    told = [f"{counted(waiting)} to go" if waiting else f"all {len(views)} are over"]
     told += [f"{number} {status.value}" for status, number in ends.items()]
     head: Line = line((", ".join(told), "text" if waiting else "strong"))
     return [head, (), *_as_fit(rows, room - 2)]
