@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from guardtui.chart.model import ChartModel, Curve
 from guardtui.widgets.chart import Chart
+from guardtui.widgets.partial_updates import without_repeats
 
 WIDTH, HEIGHT = 100, 20
 _TOKEN = re.compile(r"\x1b\[(\d+);(\d+)H|\x1b\[[?\d;]*[a-zA-Z]|\x1b[^\[]|\r|\n|[^\x1b\r\n]+", re.DOTALL)
@@ -121,3 +122,14 @@ async def test_an_idle_chart_sends_nothing() -> None:
             await pilot.pause()
 
         assert terminal.bytes == 0
+
+
+def test_colours_that_hold_already_are_not_sent_again():
+    red, bold = "\x1b[38;2;255;0;0m", "\x1b[1;38;2;255;0;0m"
+    off, here, there = "\x1b[0m", "\x1b[1;1H", "\x1b[2;7H"
+
+    assert without_repeats(f"{here}{red}a{off}{there}{red}b{off}") == f"{here}{red}a{there}b{off}"
+    assert without_repeats(f"{bold}a{off}{red}b{off}") == f"{bold}a{off}{red}b{off}"
+    assert without_repeats(f"{red}a{off}plain{red}b{off}") == f"{red}a{off}plain{red}b{off}"
+    assert without_repeats(f"{here}plain") == f"{here}plain"
+    assert without_repeats(f"{red}a{off}{there}plain") == f"{red}a{off}{there}plain"
