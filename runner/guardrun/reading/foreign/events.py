@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -40,14 +40,16 @@ def event_lines(
     and a resume of its own. Events have a ``t`` only where the log has times. With ``unproven`` a run_end is
     written in any case. Raises UserError when the file can no longer be read.
     """
-    writer = _Writer(log, run_id or log.name)
+    writer = EventWriter(log, run_id or log.name)
     yield from writer.beginning()
     for row in log.rows:
         yield from writer.row(row)
     yield from writer.ending(unproven)
 
 
-class _Writer:
+class EventWriter:
+    """The same piece by piece, for a log that is still written: what is known of it may grow."""
+
     def __init__(self, log: ForeignLog, run_id: str) -> None:
         self._log = log
         self._run_id = run_id
@@ -61,22 +63,39 @@ class _Writer:
         self._last = 0
 
     def beginning(self) -> Iterator[bytes]:
-        log = self._log
+        """What stands before the first row."""
         yield self._header()
+        yield self._start()
+        yield from self._remarks(self._log.notes, self._log.renamed)
+
+    def learnt(self, log: ForeignLog) -> Iterator[bytes]:
+        """More became known of the log: only what is new of it."""
+        known, self._log = self._log, log
+        if _basics(known) != _basics(log):
+            yield self._start()
+        notes = [note for note in log.notes if note not in known.notes]
+        renamed = {raw: name for raw, name in log.renamed.items() if raw not in known.renamed}
+        yield from self._remarks(notes, renamed)
+
+    def _start(self) -> bytes:
+        log = self._log
         totals: dict[str, Any] = {"total_steps": log.total_steps, "total_epochs": log.total_epochs}
         told = {"told": dict(log.told)} if log.told else {}
         known = {key: value for key, value in totals.items() if value}
-        yield self._line(
-            RUN_START, attempt=1, monitor=log.monitor, mode=log.mode, source=str(log.source),
+        return self._line(
+            RUN_START, attempt=self._attempt, monitor=log.monitor, mode=log.mode, source=str(log.source),
             format=log.format, train_loss=log.train_loss, **known, **told,
         )  # fmt: skip
-        for note in log.notes:
+
+    def _remarks(self, notes: Iterable[str], renamed: Mapping[str, str]) -> Iterator[bytes]:
+        for note in notes:
             yield self._line(NOTE, text=note)
-        renamed = {raw[:_LONGEST_NAME]: name[:_LONGEST_NAME] for raw, name in sorted(log.renamed.items())}
-        if renamed:
-            yield self._line(NOTE, renamed=renamed)
+        shown = {raw[:_LONGEST_NAME]: name[:_LONGEST_NAME] for raw, name in sorted(renamed.items())}
+        if shown:
+            yield self._line(NOTE, renamed=shown)
 
     def row(self, row: ForeignRow) -> Iterator[bytes]:
+        """One row; before it a new attempt, where the steps went back."""
         self._t = row.t if row.t is not None else self._t
         if self._went_back(row):
             self._attempt += 1
@@ -92,7 +111,8 @@ class _Writer:
         self._last = row.step
         yield self._row_line(row)
 
-    def ending(self, unproven: End | None) -> Iterator[bytes]:
+    def ending(self, unproven: End | None = None) -> Iterator[bytes]:
+        """The end, if the log proves one or ``unproven`` is given."""
         log = self._log
         over = log.total_steps is not None and self._last >= log.total_steps > 0
         if log.completed or over:
@@ -142,3 +162,16 @@ class _Writer:
         self._seq += 1
         event.update((key, value) for key, value in fields.items() if value is not None)
         return encode(event)
+
+
+def _basics(log: ForeignLog) -> tuple[Any, ...]:
+    """What stands in run_start and may become known late."""
+    return (
+        log.monitor,
+        log.mode,
+        log.total_steps,
+        log.total_epochs,
+        log.train_loss,
+        log.format,
+        dict(log.told),
+    )

@@ -10,8 +10,8 @@ from typing import Final
 from guardrun.errors import UserError
 from guardrun.reading.foreign.detecting import KNOWN_LINES
 from guardrun.reading.foreign.documents import KNOWN_DOCUMENTS, Document, document_of
+from guardrun.reading.foreign.knowing import log_of
 from guardrun.reading.foreign.model import Facts, ForeignLog, ForeignRow
-from guardrun.reading.foreign.monitoring import guessed_monitor
 from guardrun.reading.foreign.naming import stored_name, tells_of_training
 from guardrun.reading.foreign.opening import LONGEST_LINE, ForeignFile
 from guardrun.reading.foreign.rows import ForeignRows, lines_of
@@ -183,17 +183,9 @@ def _finished(found: _Found, scan: _Scan, mapping: Names | None) -> ForeignLog:
     names = scan.names["metrics"] | scan.names["eval"]
     if not (found.certain or mapping or tells_of_training(names, columns)):
         raise _strange(source, found.format, columns)
-    if facts.monitor not in scan.names["eval"]:
-        facts.monitor, facts.mode = guessed_monitor(scan.names["eval"])
-    evaluated = "train/loss" in scan.names["eval"]
-    return ForeignLog(
-        name=source.stem, source=source, format=found.format,
-        rows=_Again(found.rows) if scan.kept is None else scan.kept,
-        notes=tuple(facts.notes), renamed=dict(facts.renamed), total_steps=facts.total_steps,
-        total_epochs=facts.total_epochs, monitor=facts.monitor, mode=facts.mode,
-        train_loss="evaluated" if evaluated else "running", completed=facts.completed,
-        told=dict(facts.told), files=tuple(file.as_read for file in found.files),
-    )  # fmt: skip
+    rows = _Again(found.rows) if scan.kept is None else scan.kept
+    files = tuple(file.as_read for file in found.files)
+    return log_of(facts, source, found.format, scan.names["eval"], rows=rows, files=files)
 
 
 def _strange(source: Path, found: str, columns: set[str]) -> NoLog:

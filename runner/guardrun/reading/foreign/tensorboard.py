@@ -21,26 +21,26 @@ from guardrun.reading.foreign.opening import ForeignFile
 from guardrun.reading.foreign.table import Table
 from guardrun.reading.foreign.values import LARGEST
 
-_HEADER: Final = struct.Struct("<QI")
-_FOOTER: Final = 4
+RECORD_HEADER: Final = struct.Struct("<QI")
+RECORD_FOOTER: Final = 4
 _MARK: Final = b"brain.Event:"
 """What the first record of every event file says."""
-_LARGEST_SCALAR: Final = 64 * 1024
+LARGEST_SCALAR: Final = 64 * 1024
 """Bytes of a record that may hold scalars; a larger one holds something else."""
 _BLOCK: Final = 1024 * 1024
 _MOST_TAGS: Final = 1000
 _FLOAT, _DOUBLE = 1, 2
 _CONTENT: Final = {_FLOAT: struct.Struct("<f"), _DOUBLE: struct.Struct("<d")}
-_Scalars = tuple[float, int, dict[str, float]]
+Scalars = tuple[float, int, dict[str, float]]
 """Wall time, step, values by tag."""
 
 
 def is_event_file(head: bytes) -> bool:
     """Whether a file that begins so is one of TensorBoard's."""
-    if len(head) < _HEADER.size:
+    if len(head) < RECORD_HEADER.size:
         return False
-    length, _ = _HEADER.unpack_from(head)
-    return 0 < length < len(head) and _MARK in head[_HEADER.size : _HEADER.size + length]
+    length, _ = RECORD_HEADER.unpack_from(head)
+    return 0 < length < len(head) and _MARK in head[RECORD_HEADER.size : RECORD_HEADER.size + length]
 
 
 @dataclass(frozen=True)
@@ -55,30 +55,17 @@ class EventFiles:
 
     def __call__(self) -> Iterator[ForeignRow]:
         """Rows of all files in the order of their times."""
-        event_type = _event_type()
-        flavour = _Tags(self.facts)
-        table = Table(flavour, self.facts, self.mapping)
+        kind = event_type()
+        table = table_of(self.facts, self.mapping)
         merged = heapq.merge(
-            *(self._of_file(file, side, event_type) for file, side in self.files), key=lambda found: found[0]
+            *(self._of_file(file, side, kind) for file, side in self.files), key=lambda found: found[0]
         )
-        for t, step, values in merged:
-            self.columns.update(values)
-            record: dict[str, Any] = {**values, "step": step}
-            for row in table.rows(record):
-                yield row._replace(t=t if 0 < t < LARGEST else None)
+        for found in merged:
+            self.columns.update(found[2])
+            yield from rows_of(found, table)
 
-    def _of_file(self, file: ForeignFile, side: str, event_type: Any) -> Iterator[_Scalars]:
-        """Values of one step that were written one after the other, together."""
-        held: _Scalars | None = None
-        for t, step, tag, value in _scalars(_records(file, self.facts), event_type):
-            name = f"{side}/{tag.removeprefix('epoch_')}" if side else tag
-            if held is None or held[1] != step or name in held[2] or len(held[2]) >= _MOST_TAGS:
-                if held is not None:
-                    yield held
-                held = (t, step, {})
-            held[2][name] = value
-        if held is not None:
-            yield held
+    def _of_file(self, file: ForeignFile, side: str, kind: Any) -> Iterator[Scalars]:
+        return together(_records(file, self.facts), side, kind)
 
 
 class _Tags(Flavour):
@@ -86,6 +73,33 @@ class _Tags(Flavour):
 
     def name_of(self, raw: str) -> str:
         return "lr" if raw.startswith("lr-") and "/" not in raw and "momentum" not in raw else ""
+
+
+def table_of(facts: Facts, mapping: Mapping[str, str] | None = None) -> Table:
+    """What gives tags their names."""
+    return Table(_Tags(facts), facts, mapping)
+
+
+def rows_of(found: Scalars, table: Table) -> Iterator[ForeignRow]:
+    """The rows in values that belong together."""
+    t, step, values = found
+    record: dict[str, Any] = {**values, "step": step}
+    for row in table.rows(record):
+        yield row._replace(t=t if 0 < t < LARGEST else None)
+
+
+def together(records: Iterable[bytes], side: str, kind: Any) -> Iterator[Scalars]:
+    """Values of one step that were written one after the other, together. ``kind`` is ``event_type()``."""
+    held: Scalars | None = None
+    for t, step, tag, value in _scalars(records, kind):
+        name = f"{side}/{tag.removeprefix('epoch_')}" if side else tag
+        if held is None or held[1] != step or name in held[2] or len(held[2]) >= _MOST_TAGS:
+            if held is not None:
+                yield held
+            held = (t, step, {})
+        held[2][name] = value
+    if held is not None:
+        yield held
 
 
 def grouped(paths: Iterable[Path]) -> dict[Path, list[tuple[Path, str]]]:
@@ -104,7 +118,8 @@ def grouped(paths: Iterable[Path]) -> dict[Path, list[tuple[Path, str]]]:
     return found
 
 
-def _event_type() -> Any:
+def event_type() -> Any:
+    """The protocol buffer of one record. Raises UserError when tensorboard is not installed."""
     try:
         from tensorboard.compat.proto.event_pb2 import Event
     except ImportError as error:
@@ -120,19 +135,19 @@ def _records(file: ForeignFile, facts: Facts) -> Iterator[bytes]:
     with file.open() as opened:
         buffer, at, left = b"", 0, file.size
         while True:
-            if len(buffer) - at < _HEADER.size + _LARGEST_SCALAR + _FOOTER and left > 0:
+            if len(buffer) - at < RECORD_HEADER.size + LARGEST_SCALAR + RECORD_FOOTER and left > 0:
                 piece = opened.read(min(_BLOCK, left))
                 left = left - len(piece) if piece else 0
                 buffer, at = buffer[at:] + piece, 0
-            if len(buffer) - at < _HEADER.size:
+            if len(buffer) - at < RECORD_HEADER.size:
                 return
-            length, _ = _HEADER.unpack_from(buffer, at)
-            end = at + _HEADER.size + length + _FOOTER
+            length, _ = RECORD_HEADER.unpack_from(buffer, at)
+            end = at + RECORD_HEADER.size + length + RECORD_FOOTER
             if end - at > len(buffer) - at + left:
                 _note(facts, f"{file.path.name} is cut off or damaged: what is whole was read")
                 return
-            if length <= _LARGEST_SCALAR:
-                yield buffer[at + _HEADER.size : end - _FOOTER]
+            if length <= LARGEST_SCALAR:
+                yield buffer[at + RECORD_HEADER.size : end - RECORD_FOOTER]
                 at = end
             elif end <= len(buffer):
                 at = end
@@ -141,7 +156,7 @@ def _records(file: ForeignFile, facts: Facts) -> Iterator[bytes]:
                 buffer, at = b"", 0
 
 
-def _scalars(records: Iterator[bytes], event_type: Any) -> Iterator[tuple[float, int, str, float]]:
+def _scalars(records: Iterable[bytes], event_type: Any) -> Iterator[tuple[float, int, str, float]]:
     for record in records:
         try:
             event = event_type.FromString(record)
