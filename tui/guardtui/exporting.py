@@ -28,6 +28,8 @@ KINDS: Final = ("svg", "png", "csv")
 _SIZE, _DPI = (9.0, 5.0), 150
 _MOST_POINTS: Final = 8000
 """Points of one line in a picture: more than it has pixels, few enough for a small SVG."""
+_LARGEST: Final = 1e300
+"""Beyond it a drawing library's differences overflow."""
 _LONGEST: Final = 60
 _FORMULA: Final = ("=", "+", "-", "@", "\t")
 
@@ -89,8 +91,10 @@ def picture_of(model: ChartModel, kind: str) -> bytes:
         axes = figure.add_subplot()
         for curve in model.curves:
             _draw_curve(axes, curve, model)
+        low, high = model.x_range or (-np.inf, np.inf)
         for mark in model.marks:
-            _draw_mark(axes, mark)
+            if np.isfinite(mark.x) and low <= mark.x <= high:
+                _draw_mark(axes, mark)
         _draw_axes(axes, model)
         file = io.BytesIO()
         figure.savefig(file, format=kind, dpi=_DPI, metadata={"Date": None} if kind == "svg" else None)
@@ -137,7 +141,7 @@ def _draw_curve(axes: Any, curve: Curve, model: ChartModel) -> None:
 
 def _draw_line(axes: Any, curve: Curve, y: Floats, look: dict[str, Any]) -> None:
     """One polyline an attempt; what is not finite is a gap. Only the first one is in the legend."""
-    finite = np.where(np.isfinite(y), y, np.nan)
+    finite = np.where(np.isfinite(y), np.clip(y, -_LARGEST, _LARGEST), np.nan)
     for number, piece in enumerate(monotone_pieces(np.nan_to_num(curve.x), curve.breaks)):
         x, values = _thinned(curve.x[piece], finite[piece])
         alone = {"marker": "o", "markersize": 3} if np.count_nonzero(np.isfinite(values)) == 1 else {}
@@ -169,8 +173,6 @@ _SIGNS: Final = {
 
 def _draw_mark(axes: Any, mark: Mark) -> None:
     """A sign on the axis, named in the legend."""
-    if not np.isfinite(mark.x):
-        return
     color = paints(dark=False).get(mark.kind, paints(dark=False)["label"]).color
     axes.axvline(mark.x, color=color, linewidth=0.7, linestyle=(0, (2, 4)))
     axes.plot(
@@ -215,7 +217,8 @@ def _limit_values(axes: Any, model: ChartModel) -> list[str]:
     if model.clip and not model.log_y and ranges:
         bottom, top = min(pair[0] for pair in ranges), max(pair[1] for pair in ranges)
         outside = int(np.count_nonzero((values < bottom) | (values > top)))
-    if not model.log_y and -1e300 < bottom < top < 1e300:
+    if not model.log_y and bottom < top:
+        bottom, top = max(bottom, -_LARGEST), min(top, _LARGEST)
         room = 0.05 * (top - bottom)
         axes.set_ylim(bottom - room, top + room)
     return [f"{outside} outliers outside"] if outside else []

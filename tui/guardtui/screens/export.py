@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import ClassVar
 
 from textual import on
@@ -15,12 +16,17 @@ from guardtui.bindings import bindings_for
 from guardtui.chart.model import ChartModel
 from guardtui.saving import export
 from guardtui.screens.board import BoardScreen
-from guardtui.text import Line, clean, line, wrapped
+from guardtui.text import Line, Tone, clean, line, wrapped
 from guardtui.widgets.choices import Choices, Item
 from guardtui.widgets.lines import Lines
 
 _WIDTH = 68
 _FORMATS = (("1", "svg", "SVG"), ("2", "png", "PNG"), ("3", "csv", "CSV"))
+
+
+def _whole(text: str, width: int, tone: Tone) -> list[Line]:
+    """Wrapped; a path goes on in the next line, for it is there to be copied."""
+    return [line((part, tone)) for part in textwrap.wrap(text, width, break_on_hyphens=False)]
 
 
 class ExportScreen(BoardScreen, ModalScreen[None]):
@@ -85,7 +91,7 @@ class ExportScreen(BoardScreen, ModalScreen[None]):
             f"into {clean(self._folder) or 'the folder in which guard was started'}", width, "text"
         )
         for well, words in self._results[-3:]:
-            lines += [(), *wrapped(words, width, "good" if well else "bad")]
+            lines += [(), *_whole(words, width, "good" if well else "bad")]
         if self._writing:
             lines += [(), line((f"writing {self._writing.upper()}…", "dim"))]
         return lines
@@ -108,7 +114,7 @@ class ExportScreen(BoardScreen, ModalScreen[None]):
 
     def _saved(self, path: str, problem: str) -> None:
         self._writing = ""
-        self._results.append((not problem, problem or f"saved {path}"))
+        self._results.append((not problem, clean(problem or f"saved {path}")))
         if self.is_attached:
             self._draw()
 

@@ -31,6 +31,7 @@ class Framed(Widget):
         self._ink = ink or choose_ink(ascii_only=glyphs.choose() is glyphs.ASCII)
         self._mono = bool(os.environ.get("NO_COLOR")) if mono is None else mono
         self._frame: Frame | None = None
+        self._styled_frame: Frame | None = None
         self._styles_for: tuple[str, str] | None = None
         self._rich_styles: dict[str, Style] = {}
 
@@ -51,8 +52,11 @@ class Framed(Widget):
 
     def _style_table(self) -> dict[str, Style]:
         """Rich styles by name for the theme and background of now; "" and grounds set the background."""
-        background = self.background_colors[1]
         theme = self.app.current_theme
+        if self._styled_frame is self._frame and self._styles_for and self._styles_for[0] == theme.name:
+            return self._rich_styles  # once a frame: a background is looked up through all ancestors
+        self._styled_frame = self._frame
+        background = self.background_colors[1]
         key = (theme.name, background.hex6)
         if self._styles_for != key:
             own = self._mono or theme.ansi or background.ansi is not None
