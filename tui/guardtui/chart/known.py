@@ -59,6 +59,8 @@ def learn(curve: Curve, before: Known | None) -> Known:
     x, y = curve.x, curve.y
     if before is None or not _goes_on(before, curve):
         return Known(x, y, _is_plain(x, y), bool((y > 0).all()), Derived())
+    if x.size == before.x.size:
+        return before
     seen = max(0, before.x.size - 1)
     plain = before.plain and _is_plain(x[seen:], y[seen:])
     positive = before.positive and bool((y[seen:] > 0).all())

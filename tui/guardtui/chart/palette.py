@@ -34,8 +34,8 @@ _LIGHT_CURVES: Final = {
     "system": "#5f5f87", "aux1": "#005faf", "aux2": "#af5f00",
     "aux3": "#00875f", "aux4": "#af005f", "aux5": "#5f5f00",
     "aux6": "#5f5faf",
-    "run1": "#005faf", "run2": "#af5f00", "run3": "#00875f", "run4": "#af00ff", "run5": "#5f0000",
-    "run6": "#875f87", "run7": "#5f005f", "run8": "#0000ff", "run9": "#5f00af", "run10": "#00005f",
+    "run1": "#005faf", "run2": "#af5f00", "run3": "#00875f", "run4": "#8700d7", "run5": "#5f0000",
+    "run6": "#875f87", "run7": "#0000ff", "run8": "#1c1c1c", "run9": "#5f005f", "run10": "#000087",
 }  # fmt: skip
 _DARK_FIXED: Final = {
     "blank": "", "title": "#eeeeee", "axis": "#585858", "label": "#9e9e9e", "text": "#d0d0d0",
