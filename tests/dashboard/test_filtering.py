@@ -16,7 +16,7 @@ from guardtui.snapshot import Gpu, Numbers, RunView
 from guardtui.text import text_of, width_of
 from guardtui.viewmodel import columns, filter_facts
 from guardtui.viewmodel.filter_facts import Facts
-from guardtui.viewmodel.filtering import HELP, Filter, parse
+from guardtui.viewmodel.filtering import HELP, Filter, parse, standing
 from guardtui.viewmodel.fleet_title import verdict_line
 from guardtui.viewmodel.help import help_lines
 from guardtui.viewmodel.listing import Lister
@@ -198,6 +198,21 @@ def test_the_line_under_the_field_says_what_is_wrong_and_what_stands():
     assert said == "character 12: a value is wanted after “>”  (still listed: “digits”)"
     assert text_of(verdict_line(parse("digits"), parse("digits"), 2, 100)) == "2 runs"
     assert text_of(verdict_line(parse("x"), parse("x"), 0, 100)) == "no run matches"
+
+
+@pytest.mark.parametrize(
+    ("text", "stands"),
+    [
+        ("digits age>", "digits"),
+        ("foo:", ""),
+        ('digits name:"my ru', "digits"),
+        ("digits | ", "digits"),
+        ("digits foo:x status:live", "before"),
+        ("digits status:live", "digits status:live"),
+    ],
+)
+def test_a_term_that_is_being_typed_is_not_yet_meant(text, stands):
+    assert standing(parse(text), parse("before")).text == stands
 
 
 def test_every_example_of_the_help_is_understood_and_shown():

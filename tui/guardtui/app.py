@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.binding import BindingType
 from textual.message import Message
@@ -87,6 +87,10 @@ class Dashboard(ActingApp):
         """End the threads."""
         self.feed.stop()
         self.settings.stop()
+
+    def notify(self, message: str, **options: Any) -> None:
+        """A short message. Never markup: names of runs, paths and reasons are text that others wrote."""
+        super().notify(message, **{**options, "markup": False})
 
     def on_dashboard_settled(self) -> None:
         """Show things as the person likes them, and what is wrong with the file."""

@@ -66,14 +66,14 @@ def duration(seconds: float | None) -> str:
 
 
 def brief(seconds: float | None) -> str:
-    """One unit in at most three characters: ``9s``, ``12m``, ``3h``, ``2d``, ``20w``, ``1y``."""
+    """One unit in at most three characters: ``9s``, ``12m``, ``3h``, ``2d``, ``20w``, ``1y`` to ``99y``."""
     if seconds is None or not math.isfinite(seconds):
         return _DASH
     whole = max(0, int(seconds))
     for limit, unit, letter in _UNITS:
         if whole < limit:
             return f"{whole // unit}{letter}"
-    return f"{whole // _YEAR}y"
+    return f"{min(99, whole // _YEAR)}y"
 
 
 def age(seconds: float | None) -> str:

@@ -14,6 +14,7 @@ from textual.containers import Container
 from guardtui.bindings import bindings_for
 from guardtui.screens.acts import ActsOnRuns
 from guardtui.snapshot import Curves, RunView, Snapshot, Wants
+from guardtui.viewmodel.filtering import parse, standing
 from guardtui.viewmodel.fleet_title import empty_lines, title_line, verdict_line
 from guardtui.viewmodel.grouping import Group, next_grouping
 from guardtui.viewmodel.listing import Listed, Lister, Wish
@@ -307,10 +308,7 @@ class FleetScreen(ActsOnRuns):
         from guardtui.viewmodel.filtering import parse
 
         self._typed = parse(event.text)
-        if self._typed.problem is None:
-            self._change(sought=self._typed)
-        else:
-            self._judge_text()
+        self._change(sought=standing(self._typed, self._wish.sought))
 
     @on(FilterField.Entered)
     def _filter_entered(self) -> None:

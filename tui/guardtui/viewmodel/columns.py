@@ -12,7 +12,6 @@ from guardtui.glyphs import Glyphs
 from guardtui.snapshot import RunView
 from guardtui.text import Bit, Line, Tone, clean, column, line, shorten, width_of
 from guardtui.viewmodel.faces import signal_words, status_face
-from guardtui.viewmodel.filter_facts import tags_of
 from guardtui.viewmodel.ordering import live_rate
 from guardtui.viewmodel.progress import bar, eta_words, fraction
 from guardtui.viewmodel.trend import trend
@@ -48,13 +47,15 @@ def name_cell(view: RunView, width: int, g: Glyphs) -> Line:
 
 
 def _tags(view: RunView, width: int, g: Glyphs) -> Line:
-    return line((" ".join(f"#{clean(tag)}" for tag in tags_of(view.state)), "info"))
+    return line((" ".join(f"#{clean(tag)}" for tag in view.state.tags), "info"))
 
 
 def _progress(view: RunView, width: int, g: Glyphs) -> Line:
     part = fraction(view.state)
     if part is None:
         steps = formatting.count(view.state.step)
+        if len(steps) > width:
+            steps = formatting.number(view.state.step)  # 1e18: never a number that lost its end
         return line((steps if len(steps) + 5 > width else f"step {steps}", "dim")) if view.state.step else ()
     drawn = bar(view.state, width - 5, g)
     return (Bit(column(formatting.percent(part), 4, right=True)), *((Bit(" "), *drawn) if drawn else ()))
@@ -146,7 +147,7 @@ def _has_gpu(view: RunView) -> bool:
 
 
 def _has_tag(view: RunView) -> bool:
-    return bool(tags_of(view.state))
+    return bool(view.state.tags)
 
 
 def _has_monitor(view: RunView) -> bool:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final
 
-from guardrun.state.model import RunState
 from guardtui.snapshot import RunView
 from guardtui.viewmodel.faces import active_signals
 from guardtui.viewmodel.progress import fraction
@@ -16,17 +15,12 @@ _DEEPEST: Final = 20
 """Levels of a configuration; a deeper one was not made by a person."""
 
 
-def tags_of(state: RunState) -> tuple[str, ...]:
-    """The tags that people gave to a run."""
-    return tuple(str(tag) for tag in getattr(state, "tags", ()))
-
-
 TEXTS: Final[Mapping[str, Callable[[RunView], tuple[str, ...]]]] = {
     "name": lambda view: (view.state.name,),
     "group": lambda view: (view.state.group or "",),
     "status": lambda view: (view.state.status.value, "live" if view.state.status.live else "over"),
     "host": lambda view: (view.state.host,),
-    "tag": lambda view: tags_of(view.state),
+    "tag": lambda view: view.state.tags,
     "signal": lambda view: tuple(
         word for signal in active_signals(view.state.signals) for word in (signal.id, signal.severity)
     ),

@@ -107,6 +107,21 @@ def parse(text: str) -> Filter:
     return Filter(text, kept, groups[-1] if groups else "")
 
 
+def standing(typed: Filter, before: Filter) -> Filter:
+    """What is listed while the text is not understood: what stands before the term that is being typed.
+
+    On the way to ``age>1h`` nobody means the word "age". A mistake further inside leaves ``before`` standing.
+    """
+    if typed.problem is None:
+        return typed
+    start = typed.text[: typed.problem.at]
+    begun = max((place for place, char in enumerate(start) if char.isspace()), default=-1) + 1
+    inside = any(char.isspace() for char in typed.text[typed.problem.at :].strip())
+    earlier = parse(typed.text[:begun].rstrip())
+    quote = typed.text[typed.problem.at : typed.problem.at + 1] in ('"', "'")
+    return before if earlier.problem is not None or (inside and not quote) else earlier
+
+
 def _terms(chunk: Chunk) -> list[Term]:
     """Terms of a chunk; a bare value behind ``|`` belongs to the term before it."""
     terms: list[Term] = []
