@@ -305,8 +305,6 @@ class FleetScreen(ActsOnRuns):
 
     @on(FilterField.Typed)
     def _filter_typed(self, event: FilterField.Typed) -> None:
-        from guardtui.viewmodel.filtering import parse
-
         self._typed = parse(event.text)
         self._change(sought=standing(self._typed, self._wish.sought))
 
