@@ -196,7 +196,10 @@ def _draw_axes(axes: Any, model: ChartModel) -> None:
     axes.set_title(", ".join([title, *notes]), loc="left", fontweight="bold")
     axes.set_xlabel(_label(model.x_label))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: step_text(value, model.x_unit)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value, model.unit)))
+    if known_unit:
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value, model.unit)))
+    else:
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     handles, labels = axes.get_legend_handles_labels()
     named = dict(zip(labels, handles, strict=True))
     if named:

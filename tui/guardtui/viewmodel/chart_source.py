@@ -29,6 +29,10 @@ class ChartSource(Protocol):
     def axes(self) -> Sequence[Axis]:
         """The x axes that the data has."""
 
+    @property
+    def live(self) -> bool:
+        """Whether more data may come."""
+
     def choices(self) -> Sequence[Choice]:
         """The charts there are, the most telling first."""
 
@@ -65,6 +69,11 @@ class RunSource:
             id(self._curves), self._curves.version, state.attempts, state.signals, state.best, state.last,
             state.status, None if state.status.live else state.step, state.steps_per_epoch,
         )  # fmt: skip
+
+    @property
+    def live(self) -> bool:
+        """Until the run is over."""
+        return self.state.status.live
 
     @cached_property
     def axes(self) -> tuple[Axis, ...]:

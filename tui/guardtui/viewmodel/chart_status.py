@@ -26,8 +26,8 @@ class Reading:
 
 
 def charts_status(
-    view: ChartView, page: Page, *, whole: Span | None, reading: Reading | None, clipped: int, width: int,
-    g: Glyphs,
+    view: ChartView, page: Page, *, whole: Span | None, reading: Reading | None, clipped: int, live: bool,
+    width: int, g: Glyphs,
 ) -> Line:  # fmt: skip
     """The most needed first, as much as fits: where one reads, which part, which page, which axes.
 
@@ -39,7 +39,7 @@ def charts_status(
             line((shorten(page.problem, 40), "warn")),
             *_reading(reading),
             _filter(view, page),
-            _part(view, whole),
+            _part(view, whole, live=live),
             _where(view, page),
             line(("x ", "dim"), (options.axis, "accent")) if options.axis != "step" else (),
             line(("log y" if options.log_y else "", "accent")),
@@ -68,7 +68,7 @@ def _filter(view: ChartView, page: Page) -> Line:
     return line((f"{len(page.matching)} of {page.total} with ", "text"), (f"“{words}”", "accent"))
 
 
-def _part(view: ChartView, whole: Span | None) -> Line:
+def _part(view: ChartView, whole: Span | None, *, live: bool) -> Line:
     """Which part of the axis is in view, of how much."""
     if view.window is None:
         return ()
@@ -77,7 +77,7 @@ def _part(view: ChartView, whole: Span | None) -> Line:
     if whole is not None:
         low, high = max(low, whole.low), min(high, whole.high)
     of = f" of {_place(axis, whole.high)}" if whole is not None else ""
-    follows = " following" if view.window.follows else ""
+    follows = " following" if view.window.follows and live else ""
     return line((f"{axis} {_place(axis, low)}–{_place(axis, high)}", "accent"), (of + follows, "dim"))
 
 

@@ -22,7 +22,7 @@ from guardtui.viewmodel.chart_reading import dressed, extent_of, marks_beside
 from guardtui.viewmodel.chart_source import ChartSource
 from guardtui.viewmodel.chart_status import Reading, charts_status
 from guardtui.viewmodel.chart_view import NO_PAGE, ChartView, Page
-from guardtui.viewmodel.x_window import Span, Window, around, followed
+from guardtui.viewmodel.x_window import Span, Window, around, followed, zoomed
 from guardtui.widgets.chart import Chart
 from guardtui.widgets.chart_grid import ChartGrid
 from guardtui.widgets.chart_legend import ChartLegend
@@ -30,6 +30,8 @@ from guardtui.widgets.chart_pointer import ChartPointer
 
 _HOVER_S = 0.03
 """The mouse moves more often than charts are worth drawing."""
+_FEWEST_STEPS = 4.0
+"""Between steps there is nothing to see."""
 
 Change: TypeAlias = Callable[[ChartView], ChartView]
 
@@ -83,6 +85,13 @@ class ChartBoard(ChartPointer, Widget):
     def whole(self) -> Span | None:
         """The extent of the data of this page on the chosen axis."""
         return self._whole
+
+    def zoomed(self, factor: float, at: float | None) -> Window | None:
+        """The window ``factor`` times as narrow, with ``at`` in its place; None: the whole view."""
+        if self._whole is None:
+            return self.view.window
+        least = _FEWEST_STEPS if self.view.options.axis == "step" else 0.0
+        return zoomed(self.shown_span, self._whole, factor, at, least=least)
 
     @property
     def dots(self) -> int:
@@ -173,6 +182,7 @@ class ChartBoard(ChartPointer, Widget):
         clipped = sum(chart.frame.clipped for chart in self.charts if chart.frame is not None)
         return charts_status(
             self.view, self.page, whole=self._whole, reading=self._reading(), clipped=clipped,
+            live=self._source is not None and self._source.live,
             width=width, g=self._g,
         )  # fmt: skip
 

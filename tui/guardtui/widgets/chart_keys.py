@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from guardtui.viewmodel import chart_view
 from guardtui.viewmodel.chart_options import axis_after, weight_after
-from guardtui.viewmodel.x_window import PAN, PAN_FAR, ZOOM, Span, Window, moved_cursor, panned, zoomed
+from guardtui.viewmodel.x_window import PAN, PAN_FAR, ZOOM, Span, Window, moved_cursor, panned
 from guardtui.widgets.chart_board import ChartBoard
 
 if TYPE_CHECKING:
@@ -94,10 +94,8 @@ class ChartKeys(Widget):
     def action_zoom(self, direction: int) -> None:
         """Half as much of the x axis, or twice: at the cursor where it is on, else at the end."""
         board = self.charts
-        if board.whole is not None:
-            factor = ZOOM if direction > 0 else 1 / ZOOM
-            window = zoomed(board.shown_span, board.whole, factor, board.reading_at)
-            board.change(replace(board.view, window=window))
+        factor = ZOOM if direction > 0 else 1 / ZOOM
+        board.change(replace(board.view, window=board.zoomed(factor, board.reading_at)))
 
     def action_whole(self) -> None:
         """All of the x axis again."""

@@ -13,6 +13,8 @@ _SHARE = 3
 """It takes at most a third of the height."""
 _LEAST_ROOM = 12
 """Rows below which the chart keeps them all."""
+_ROOMY = 24
+"""Rows from which on the legend stands apart."""
 
 
 class ChartLegend(Framed):
@@ -20,6 +22,7 @@ class ChartLegend(Framed):
 
     DEFAULT_CSS = """
     ChartLegend { height: auto; width: 1fr; margin: 0 0 0 1; display: none; }
+    ChartLegend.-roomy { margin: 1 0 1 1; }
     """
 
     def __init__(self, *, mono: bool | None = None) -> None:
@@ -34,6 +37,7 @@ class ChartLegend(Framed):
             self.display = used
         if model is None or not used:
             return
+        self.set_class(room >= _ROOMY, "-roomy")
         if self.styles.height is None or self.styles.height.value != wanted:
             self.styles.height = wanted
         if model is not self._model:

@@ -9,7 +9,7 @@ from textual import events
 from textual.widget import Widget
 
 from guardtui.viewmodel.chart_view import ChartView
-from guardtui.viewmodel.x_window import PAN, WHEEL, Span, panned, zoomed
+from guardtui.viewmodel.x_window import PAN, WHEEL, Span, Window, panned
 from guardtui.widgets.chart import Chart
 
 _LEFT = 1
@@ -35,9 +35,8 @@ class ChartPointer(Widget):
         """The charts of the page."""
         raise NotImplementedError
 
-    @property
-    def shown_span(self) -> Span:
-        """The part of the axis in view."""
+    def zoomed(self, factor: float, at: float | None) -> Window | None:
+        """A narrower window."""
         raise NotImplementedError
 
     @property
@@ -71,7 +70,7 @@ class ChartPointer(Widget):
             return
         factor = WHEEL if direction > 0 else 1 / WHEEL
         at = self._x_under(event)
-        self.change(replace(self.view, window=zoomed(self.shown_span, self.whole, factor, at)))
+        self.change(replace(self.view, window=self.zoomed(factor, at)))
 
     def _sideways(self, direction: int) -> None:
         if self.whole is not None:
