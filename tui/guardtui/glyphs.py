@@ -21,6 +21,7 @@ class Glyphs(NamedTuple):
     killed: str = "✖"
     hung: str = "◌"
     lost: str = "?"
+    quiet: str = "–"
     act: str = "▲"
     warn: str = "△"
     info: str = "·"
@@ -45,7 +46,7 @@ class Glyphs(NamedTuple):
 UNICODE: Final = Glyphs()
 ASCII: Final = Glyphs(
     starting="~", running="*", stopping="%", finished="+", stopped="#", aborted="!", failed="x", killed="X",
-    hung="o", lost="?", act="!", warn="!", info="-", cleared="o", done="+", bad="x", pending="...",
+    hung="o", lost="?", quiet="-", act="!", warn="!", info="-", cleared="o", done="+", bad="x", pending="...",
     cursor=">", chosen="@", pinned="^", opened="-", closed="+", bar="=", bar_rest="-", dot="-", rule="-",
     rising="^", falling="v", spark="._-=*#",
 )  # fmt: skip

@@ -17,6 +17,7 @@ _STYLES: Final[Mapping[Status, tuple[str, ...]]] = {
     Status.STARTING: ("cyan",), Status.RUNNING: ("cyan",), Status.STOPPING: ("yellow",),
     Status.FINISHED: ("green",), Status.STOPPED: (), Status.ABORTED: ("red",), Status.FAILED: ("red",),
     Status.KILLED: ("red",), Status.HUNG: ("red", "bold"), Status.LOST: ("yellow",),
+    Status.QUIET: (),
 }  # fmt: skip
 _SIGNAL_STYLES: Final = {"info": ("dim",), "warn": ("yellow",), "act": ("red", "bold")}
 _ACTIONS: Final = {"stop": "stops the run", "abort": "aborts the run"}

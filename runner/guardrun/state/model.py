@@ -29,6 +29,8 @@ class Status(StrEnum):
     HUNG = "hung"
     LOST = "lost"
     """The host is gone or silent."""
+    QUIET = "quiet"
+    """A log of another tool that does not grow: it does not say whether its training ended."""
 
     @property
     def live(self) -> bool:
@@ -189,3 +191,5 @@ class RunState:
     tags: tuple[str, ...] = ()
     remarks: tuple[Remark, ...] = ()
     """Notes of people, oldest first."""
+    source: str = ""
+    """The format of the log of another tool of which all this was read where it lies; "" for a run."""

@@ -81,7 +81,7 @@ def derive_status(evidence: Evidence, facts: Facts, now: float) -> Verdict:
         return _of_living(evidence, facts, None if spoke is None else max(0.0, now - spoke))
     if quiet is not None and quiet >= LOST_AFTER_S:
         where = "its host does not answer" if facts.trainer == "unknown" else "no process of it is known"
-        return Verdict(Status.LOST, f"no sign of life for {_duration(quiet)}; {where}")
+        return Verdict(Status.LOST, f"no sign of life for {duration_words(quiet)}; {where}")
     return _of_living(evidence, facts, None)
 
 
@@ -124,7 +124,7 @@ def _of_living(evidence: Evidence, facts: Facts, hung: float | None) -> Verdict:
     if evidence.stopping:
         return Verdict(Status.STOPPING)
     if facts.trainer == "alive" and hung is not None and _hangs(evidence, hung):
-        return Verdict(Status.HUNG, f"alive, but no event for {_duration(hung)}")
+        return Verdict(Status.HUNG, f"alive, but no event for {duration_words(hung)}")
     if evidence.stepped or evidence.phase not in ("", "setup") or not evidence.library:
         return Verdict(Status.RUNNING)
     return Verdict(Status.STARTING)
@@ -138,7 +138,8 @@ def _hangs(evidence: Evidence, silent: float) -> bool:
     return within_steps and silent > hung_after(evidence.slow_step_s or 0.0)
 
 
-def _duration(seconds: float) -> str:
+def duration_words(seconds: float) -> str:
+    """In one unit: ``3 h``, of which there are at least two."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"

@@ -30,6 +30,7 @@ _TONES: Final[dict[Status, Tone]] = {
     Status.KILLED: "bad",
     Status.HUNG: "bad",
     Status.LOST: "warn",
+    Status.QUIET: "text",
 }
 
 
