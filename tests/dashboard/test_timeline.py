@@ -134,6 +134,20 @@ def test_what_a_resume_did_again_is_the_curves_past(axis):
     assert ("resume", "resumed (attempt 2)") in {(mark.kind, mark.text) for mark in model.marks}
 
 
+def test_curves_that_share_their_steps_share_their_places():
+    loss = resumed_loss()
+    other = Series("train/acc", loss.step, loss.t, loss.epoch, loss.value + 1, loss.attempt)
+    named, line = timeline(loss, other, state=RESUMED)
+
+    first, second = (
+        chart_model(choice, named, RESUMED, line, ChartOptions(axis="time")).curves[0]
+        for choice in choose_charts(named, None)
+    )
+
+    assert first.x is second.x
+    assert second.y.tolist() == [9, 8, 7, 4, 3, 2]
+
+
 def test_a_resume_that_has_not_logged_anything_yet_overwrites_nothing():
     loss = series("train/loss", [1, 2, 3, 4, 5], [5, 4, 3, 2, 1])
     named, line = timeline(loss, state=RESUMED)
@@ -170,6 +184,15 @@ def jumps(values, **more):
 
 def test_step_decays_are_jumps():
     assert jumps([0.1] * 5 + [0.01] * 5 + [0.005] * 5) == [(6, 0.1, 0.01), (11, 0.01, 0.005)]
+
+
+def test_jumps_of_a_long_run_are_found_wherever_they_are():
+    border = 1 << 16
+    values = np.full(2 * border, 0.1)
+    values[border:] = 0.01
+    values[border + 500 :] = 0.001
+
+    assert [step for step, _, _ in jumps(values)] == [border + 1, border + 501]
 
 
 def test_a_warm_restart_is_a_jump_and_the_cosine_before_it_is_not():

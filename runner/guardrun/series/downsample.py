@@ -71,11 +71,14 @@ def column_spans(
             usable are left out.
         y: float64 of the same length; a non-finite y is a gap.
         edges: strictly increasing, one more than there are columns. The last column includes its end.
-        breaks: indices of points at which a new polyline begins, though x goes on.
+        breaks: rising indices of points at which a new polyline begins, though x goes on.
         plain: it is known that x is usable and never goes back and that y is finite, which saves looking.
     """
-    if plain and not breaks:
-        return _polyline_spans(x, y, edges, None)
+    if plain:
+        bounds = [0, *(each for each in breaks if 0 < each < x.size), x.size]
+        return _together(
+            [_polyline_spans(x[a:b], y[a:b], edges, None) for a, b in itertools.pairwise(bounds)]
+        )
     kept = usable_x(x)
     if not kept.all():
         breaks = [int(np.count_nonzero(kept[:each])) for each in breaks]
@@ -85,7 +88,10 @@ def column_spans(
         order = np.argsort(x, kind="stable")
         x, y = x[order], y[order]
         pieces = [slice(0, x.size)]
-    parts = [_piece_spans(x[piece], y[piece], edges) for piece in pieces]
+    return _together([_piece_spans(x[piece], y[piece], edges) for piece in pieces])
+
+
+def _together(parts: list[Spans]) -> Spans:
     if len(parts) == 1:
         return parts[0]
     if not parts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import numpy as np
 
@@ -68,20 +68,16 @@ def run_curve(line: Chosen, series: Series, timeline: Timeline, axis: Axis, *, r
     whole = Curve(clean(line.label), timeline.x(series, axis), series.value, line.color)
     if not resumes or not len(series) or series.attempt[0] == series.attempt[-1]:
         return whole
-    until = timeline.kept_until
-    limit = np.full(len(series), np.inf)
-    for number, last in until.items():
-        limit[series.attempt == number] = last
-    kept = ~(series.step > limit)  # a step that is not known is kept
-    rest = _attempts_of(whole, series, kept)
-    return replace(rest, past=_attempts_of(whole, series, ~kept)) if not kept.all() else rest
+    parted = timeline.parted(series)
+    kept = _joined(whole, parted.kept, timeline)
+    return replace(kept, past=_joined(whole, parted.again, timeline)) if parted.again else kept
 
 
-def _attempts_of(whole: Curve, series: Series, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> Curve:
-    """Some points of a curve, with a break at each attempt."""
-    attempt = series.attempt[chosen]
-    breaks = (np.flatnonzero(attempt[1:] != attempt[:-1]) + 1).tolist()
-    return replace(whole, x=whole.x[chosen], y=whole.y[chosen], breaks=tuple(breaks))
+def _joined(whole: Curve, parts: tuple[slice, ...], timeline: Timeline) -> Curve:
+    """Stretches of a curve, with a break between any two of them."""
+    y = np.concatenate([np.empty(0), *(whole.y[part] for part in parts)])
+    breaks = np.cumsum([part.stop - part.start for part in parts])[:-1].tolist()
+    return replace(whole, x=timeline.joined(whole.x, parts), y=y, breaks=tuple(breaks))
 
 
 def _possible(axis: Axis, choice: Choice, series: Mapping[str, Series], timeline: Timeline) -> Axis:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from guardrun.series.store import Series
-
-Floats = NDArray[np.float64]
 
 FACTOR: Final = 1.5
 _ISOLATED: Final = 3.0
@@ -19,6 +17,8 @@ a warm-up's first steps and a cosine's last ones are large factors, too, but bes
 _FLOOR: Final = 1e-6
 """Of the peak: below it a rate counts as this much, so that a restart from zero is a finite jump."""
 _MOST: Final = 12
+_PART: Final = 1 << 16
+"""Points looked at together, so that a long run's rates stay in the processor's cache."""
 _MOST_CANDIDATES: Final = 2000
 """Beyond so many the rate changes all the time, by whatever factor."""
 
@@ -39,25 +39,34 @@ def lr_changes(lr: Series) -> tuple[LrChange, ...]:
     top = float(np.max(value, where=np.isfinite(value), initial=0.0))
     if top <= 0:
         return ()
-    # Floored at a positive number; a NaN compares as false.
-    rate = np.maximum(value, top * _FLOOR)
-    with np.errstate(over="ignore"):
-        jumps = (rate[1:] >= FACTOR * rate[:-1]) | (rate[1:] * FACTOR <= rate[:-1])
-    jumps &= lr.attempt[1:] == lr.attempt[:-1]
-    places = np.flatnonzero(jumps) + 1
-    if places.size > _MOST_CANDIDATES:
+    floor = top * _FLOOR
+    places = [place for start in range(0, len(value), _PART) for place in _candidates(lr, start, floor)]
+    if len(places) > _MOST_CANDIDATES:
         return ()
     found = []
-    for index in places.tolist():
-        size = _change(rate[index - 1], rate[index])
-        if _is_isolated(size, rate, index) and rate[index] > top * _FLOOR:
+    for index in places:
+        beside = [float(rate) for rate in np.maximum(value[max(0, index - 2) : index + 2], floor)]
+        at = min(index, 2)
+        size = _change(beside[at - 1], beside[at])
+        if _is_isolated(size, beside, at) and beside[at] > floor:
             change = LrChange(float(lr.step[index]), float(value[index - 1]), float(value[index]))
             found.append((abs(size), change))
     largest = sorted(found, key=lambda each: -each[0])[:_MOST]
     return tuple(sorted(change for _, change in largest))
 
 
-def _is_isolated(size: float, rate: Floats, index: int) -> bool:
+def _candidates(lr: Series, start: int, floor: float) -> list[int]:
+    """Points of one part that differ by the factor from the point before; a NaN compares as false."""
+    part = slice(max(0, start - 1), start + _PART)
+    rate, attempt = np.maximum(lr.value[part], floor), lr.attempt[part]
+    with np.errstate(over="ignore"):
+        jumps = (rate[1:] >= FACTOR * rate[:-1]) | (rate[1:] * FACTOR <= rate[:-1])
+    jumps &= attempt[1:] == attempt[:-1]
+    found: list[int] = (np.flatnonzero(jumps) + part.start + 1).tolist()
+    return found
+
+
+def _is_isolated(size: float, rate: Sequence[float], index: int) -> bool:
     """Nothing is known of what came before the first point; the newest jump may stand without a successor."""
     if index < 2:
         return False

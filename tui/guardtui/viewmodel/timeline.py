@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +25,21 @@ _MOST_PIECES = 256
 _EMPTY: Final = np.empty(0)
 
 
+class Parted(NamedTuple):
+    """Stretches of a series, each of one attempt."""
+
+    kept: tuple[slice, ...]
+    again: tuple[slice, ...]
+
+
 class Timeline:
     """The axes of one run, from the series with the most points; what is not asked for is not computed."""
 
     def __init__(self, series: Mapping[str, Series], longest: Series | None, state: RunState) -> None:
         self._series = series
         self._longest = longest
+        self._converted: dict[tuple[object, ...], Floats] = {}
+        self._parted: dict[tuple[int, ...], Parted] = {}
         self._first_steps = {each.number: each.from_step for each in state.attempts}
         self.start = min((float(each.t[0]) for each in series.values() if len(each)), default=0.0)
         """Unix seconds of the run's first point."""
@@ -66,12 +76,45 @@ class Timeline:
     @cached_property
     def kept_until(self) -> dict[int, float]:
         """Of each attempt the last step that no later attempt did again; infinite for the latest."""
-        numbers = [] if self._longest is None else [int(each) for each in np.unique(self._longest.attempt)]
+        numbers: list[int] = []
+        if self._longest is not None:
+            attempt = self._longest.attempt
+            starts = np.flatnonzero(attempt[1:] != attempt[:-1]) + 1
+            numbers = sorted({int(attempt[0]), *attempt[starts].tolist()})
         until, lowest = {}, np.inf
         for number in reversed(numbers):
             until[number] = lowest
             lowest = min(lowest, float(self._first_steps.get(number, np.inf)))
         return until
+
+    def parted(self, series: Series) -> Parted:
+        """Which stretches of a series later attempts have left standing, and which they did again."""
+        key = (*_memory(series.step), *_memory(series.attempt))
+        found = self._parted.get(key)
+        if found is None:
+            found = self._parted[key] = self._part(series)
+        return found
+
+    def joined(self, x: Floats, parts: tuple[slice, ...]) -> Floats:
+        """Stretches of converted places, one after the other: once for all curves that share them."""
+        key = (*_memory(x), *((part.start, part.stop) for part in parts))
+        found = self._converted.get(key)
+        if found is None:
+            found = self._converted[key] = np.concatenate([_EMPTY, *(x[part] for part in parts)])
+        return found
+
+    def _part(self, series: Series) -> Parted:
+        """An attempt's stretches, cut where steps were done again; a step that is not known was not."""
+        attempt = series.attempt
+        starts = [0, *(np.flatnonzero(attempt[1:] != attempt[:-1]) + 1).tolist()]
+        kept: list[slice] = []
+        again: list[slice] = []
+        for start, end in itertools.pairwise([*starts, len(series)]):
+            over = series.step[start:end] > self.kept_until.get(int(attempt[start]), np.inf)
+            turns = (np.flatnonzero(over[1:] != over[:-1]) + start + 1).tolist()
+            for a, b in itertools.pairwise([start, *turns, end]):
+                (again if over[a - start] else kept).append(slice(a, b))
+        return Parted(tuple(kept), tuple(again))
 
     def has(self, axis: Axis) -> bool:
         """Whether anything of this run can be drawn on the axis."""
@@ -88,6 +131,14 @@ class Timeline:
         """The places of a series' points on an axis; NaN where that is not known."""
         if axis == "step":
             return series.step
+        # Curves of one kind of event share their steps and times: they are converted once.
+        key = (axis, *_memory(series.step), *_memory(series.t), *_memory(series.epoch))
+        found = self._converted.get(key)
+        if found is None:
+            found = self._converted[key] = self._convert(series, axis)
+        return found
+
+    def _convert(self, series: Series, axis: Axis) -> Floats:
         if axis == "time":
             return series.t - self.start
         if axis == "tokens":
@@ -125,3 +176,8 @@ class Timeline:
     @cached_property
     def _pieces(self) -> list[slice]:
         return monotone_pieces(self.step)
+
+
+def _memory(array: NDArray[Any]) -> tuple[int, int]:
+    """Where an array lies and how long it is: while it lives, what tells it from all others."""
+    return array.__array_interface__["data"][0], array.size
