@@ -81,7 +81,9 @@ class FleetScreen(ActsOnRuns):
     @property
     def _previewed(self) -> Path | None:
         roomy = self.has_class("-wide") or self.has_class("-tall")
-        return self.selected.path if roomy and self.selected else None
+        row = self.table.row
+        view = row.views[0] if isinstance(row, Group) else row
+        return view.path if roomy and view is not None else None
 
     @property
     def table(self) -> FleetTable:
@@ -152,8 +154,8 @@ class FleetScreen(ActsOnRuns):
     def _preview(self) -> None:
         self.board.look()
         self.query_one(KeyBar).bar(barred(self.selected) if self.selected else "")
-        view = self.selected
-        if view is None or self._previewed is None:
+        view = self.board.snapshot.by_path.get(self._previewed) if self._previewed else None
+        if view is None:
             return
         drawn = (view, self.board.snapshot.curves.get(view.path))
         if drawn != self._drawn:  # views and curves are the same objects while nothing changed

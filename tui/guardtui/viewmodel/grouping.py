@@ -14,6 +14,10 @@ from guardtui.text import Bit, Line, clean, fit, line, packed, shorten
 from guardtui.viewmodel.faces import active_signals, severity_face
 from guardtui.viewmodel.filter_facts import Facts, words_of
 
+_LONGEST: Final = 40
+"""Cells of a group's name, so that what is told of it stays near."""
+_ROOMY: Final = 100
+"""From this width on the metric is named; below that its numbers come first."""
 GROUPINGS: Final[Mapping[str, Callable[[RunView], str]]] = {
     "": lambda view: "",
     "group": lambda view: view.state.group or "",
@@ -70,8 +74,10 @@ def head(group: Group, width: int, g: Glyphs) -> Line:
     title = clean(group.name) or none
     if group.by not in GROUPINGS and group.name:
         title = f"{clean(group.by)} {title}"
-    title = shorten(title, max(8, width // 2))
-    told = packed(_summary(group, g), Bit(f" {g.dot} ", "dim"), max(0, width - 4 - _cells(title)))
+    title = shorten(title, min(_LONGEST, max(8, width // 2)))
+    told = packed(
+        _summary(group, g, named=width >= _ROOMY), Bit(f" {g.dot} ", "dim"), max(0, width - 4 - _cells(title))
+    )
     return fit((Bit(f"{arrow} ", "dim"), Bit(title, "strong"), Bit("  "), *told), width)
 
 
@@ -81,14 +87,14 @@ def _cells(text: str) -> int:
     return cell_len(text)
 
 
-def _summary(group: Group, g: Glyphs) -> tuple[Line, ...]:
+def _summary(group: Group, g: Glyphs, *, named: bool) -> tuple[Line, ...]:
     count = len(group.views)
     live = sum(view.state.status.live for view in group.views)
     return (
         line((f"{count} run{'s' * (count != 1)}", "text")),
         line((f"{live} live" if live else "", "accent")),
         _worst(group, g),
-        *_metric(group, g),
+        *_metric(group, g, named=named),
     )
 
 
@@ -102,7 +108,7 @@ def _worst(group: Group, g: Glyphs) -> Line:
     return line((f"{face.shape} {clean(standing[0].id)}{many}", face.tone))
 
 
-def _metric(group: Group, g: Glyphs) -> tuple[Line, ...]:
+def _metric(group: Group, g: Glyphs, *, named: bool) -> tuple[Line, ...]:
     """Best and mean ± standard deviation of the best values, where the runs share one metric."""
     found = bests(group.views)
     if found is None:
@@ -114,7 +120,10 @@ def _metric(group: Group, g: Glyphs) -> tuple[Line, ...]:
         spread = f"mean {formatting.number(mean)} {pm} {formatting.number(deviation)}"
         spread += f" of {count}" if count < len(group.views) else ""
     return (
-        line((f"best {clean(name)} ", "dim"), (formatting.number(best), "strong")),
+        line(
+            (f"best {shorten(clean(name), 24)} " if named else "best ", "dim"),
+            (formatting.number(best), "strong"),
+        ),
         line((spread, "text")),
     )
 

@@ -36,7 +36,7 @@ class FilterField(Widget):
 
     def compose(self) -> ComposeResult:
         """The text, and what it means."""
-        yield Input(disabled=True, compact=True)
+        yield Input(disabled=True, compact=True, select_on_focus=False)
         yield Lines(id="verdict")
 
     @property
@@ -45,10 +45,11 @@ class FilterField(Widget):
         return self.query_one(Input).value
 
     def open(self) -> None:
-        """Begin to type."""
+        """Begin to type, behind what was typed before."""
         self.add_class("-open")
         field = self.query_one(Input)
         field.disabled = False
+        field.cursor_position = len(field.value)
         field.focus()
 
     def close(self, text: str) -> None:
