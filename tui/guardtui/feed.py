@@ -300,7 +300,8 @@ class Reader:
         missing = [path for path in self._views if path not in fleet.followers]
         for path in missing:
             del self._views[path], self._shown[path]
-            self._trends.pop(path, None)
+            for kept in (self._trends, self._drawn, self._drawn_at, self._dirty):
+                kept.pop(path, None)
             self._summaries.forget(path)
         return bool(missing)
 

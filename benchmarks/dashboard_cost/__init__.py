@@ -1,0 +1,1 @@
+"""What the dashboard costs, measured from outside: real ``guard watch`` processes in pseudo-terminals."""
