@@ -240,12 +240,12 @@ async def test_a_new_snapshot_changes_only_what_is_new():
         await shows(pilot, "60%")
 
 
-async def test_the_info_page_tells_everything_about_the_selected_run():
+async def test_i_shows_where_the_selected_run_comes_from():
     app = dashboard(example_fleet())
     async with app.run_test(size=(80, 40)) as pilot:
         await shows(pilot, "digits")
         await pilot.press("down", "i")
-        await shows(pilot, "advice: stop here and use the best checkpoint", "checkpoints/step-400-a1")
+        await shows(pilot, "7 origin", "folder", "supervised", "can save")
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, FleetScreen))
 

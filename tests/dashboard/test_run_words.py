@@ -8,12 +8,10 @@ from pathlib import Path
 import pytest
 
 from dashboard_pilot import BEST, LAST, MONITOR, NAN, OVERFIT
-from guardrun.state.model import Attempt
 from guardtui.glyphs import UNICODE
 from guardtui.snapshot import RunView
 from guardtui.text import text_of, width_of
 from guardtui.viewmodel.console import console_lines
-from guardtui.viewmodel.info import info_lines
 from guardtui.viewmodel.run_header import header_lines, reason_words
 from guardtui.viewmodel.signal_lines import pane_lines, wanted_height
 from run_factory import run_state
@@ -94,47 +92,6 @@ def test_a_signal_that_only_this_viewer_saw_says_so():
         "seen by this viewer only"
         in texts(pane_lines(run_state(signals=(replace(OVERFIT, recorded=False),)), 120, 1, UNICODE))[0]
     )
-
-
-def test_the_info_page_leaves_nothing_out():
-    state = run_state(
-        signals=(OVERFIT, replace(NAN, cleared_at=490)),
-        best=BEST,
-        last=LAST,
-        group="sweep",
-        command=("python", "t.py"),
-        attempts=(Attempt(1, 0.0, 0, 60.0, "stopped", "stop:watch"), Attempt(2, 70.0, 400)),
-        attempt=2,
-        config={"params": {"lr": 0.1}},
-        env={"torch": "2.13"},
-        seeds={"seed": 42},
-        git={"commit": "abc", "dirty": True},
-        data=({"kind": "data", "name": "train", "count": 1437, "sha256": "ff"},),
-        notes=("one line was cut",),
-        bad_lines=2,
-    )
-
-    page = "\n".join(texts(info_lines(RunView(Path("runs/a"), state), 90, UNICODE)))
-
-    for word in (
-        "sweep",
-        "△ overfit",
-        "cleared at 490",
-        "advice: stop here",
-        "checkpoints/step-400-a1",
-        "12.3 MB",
-        "verified",
-        "from step 400, running",
-        "python t.py",
-        "uncommitted changes",
-        "params.lr",
-        "2.13",
-        "Data: train",
-        "1437",
-        "one line was cut",
-        "2 unreadable lines",
-    ):
-        assert word in page, page
 
 
 def test_console_lines_are_the_last_ones_and_harmless():

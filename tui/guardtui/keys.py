@@ -30,8 +30,11 @@ class Key(NamedTuple):
     """Changes a run: hidden and unbound in read-only mode."""
 
 
-_BOARDS: Final[tuple[Where, ...]] = ("charts",)
+_BOARDS: Final[tuple[Where, ...]] = ("charts", "system")
 """Places with a board of charts."""
+
+_TEXTS: Final[tuple[Where, ...]] = ("ranks", "output", "origin", "audit")
+"""Panes that scroll."""
 
 TABLE: Final = (
     Key("up,k", "↑ k", "move(-1)", "", "the run above", ("fleet",)),
@@ -77,8 +80,12 @@ TABLE: Final = (
         "back: from one chart to all, from a pane to the charts, to the list of runs", ("run",), rank=1),
     Key("1", "1", "pane(0)", "", "charts", ("run",)),
     Key("2", "2", "pane(1)", "", "signals: what is wrong, since when, evidence, advice", ("run",)),
-    Key("3", "3", "pane(2)", "", "output of the training", ("run",)),
-    Key("4", "4", "pane(3)", "", "origin: configuration, code, data, seeds, environment", ("run",)),
+    Key("3", "3", "pane(2)", "", "system: GPUs, processor, memory, disk, network", ("run",)),
+    Key("4", "4", "pane(3)", "", "ranks: who is slow, whose numbers differ", ("run",)),
+    Key("5", "5", "pane(4)", "", "saved: checkpoints, their size, proof and path", ("run",)),
+    Key("6", "6", "pane(5)", "", "output of the training", ("run",)),
+    Key("7", "7", "pane(6)", "", "origin: configuration, code, data, seeds, environment", ("run",)),
+    Key("8", "8", "pane(7)", "", "audit: the checklist before a result is declared", ("run",)),
     Key("n,pagedown", "n PgDn", "page(1)", "more charts",
         "the next page of charts; of one chart: the next", _BOARDS, rank=3),
     Key("p,pageup", "p PgUp", "page(-1)", "", "the page of charts before", _BOARDS),
@@ -118,13 +125,29 @@ TABLE: Final = (
         _BOARDS, rank=5),
     Key("l", "l", "console", "output",
         "the training's own output below the charts: some lines, many, none", ("charts",), rank=5),
-    Key("up,k", "↑ k", "scroll(-1)", "", "scroll up", ("signals", "output", "origin", "audit")),
-    Key("down,j", "↓ j", "scroll(1)", "", "scroll down", ("signals", "output", "origin", "audit")),
-    Key("pageup,b", "PgUp", "scroll(-15)", "", "a page up", ("signals", "output", "origin", "audit")),
-    Key("pagedown,space", "PgDn", "scroll(15)", "", "a page down",
-        ("signals", "output", "origin", "audit")),
-    Key("home", "Home", "edge(-1)", "", "the beginning", ("signals", "output", "origin", "audit")),
-    Key("end", "End", "edge(1)", "", "the end", ("signals", "output", "origin", "audit")),
+    Key("up,k", "↑ k", "choose(-1)", "", "the entry above", ("signals", "saved")),
+    Key("down,j", "↓ j", "choose(1)", "", "the entry below", ("signals", "saved")),
+    Key("pageup,b", "PgUp", "scroll(-8)", "", "what is told about it: up", ("signals", "saved")),
+    Key("pagedown,space", "PgDn", "scroll(8)", "", "what is told about it: down", ("signals", "saved")),
+    Key("z", "z", "snooze", "snooze",
+        "acknowledge this one for an hour: then it is news again", ("signals",), rank=4, acting=True),
+    Key("enter", "enter", "jump", "on the chart", "where it began, on the charts", ("signals",), rank=2),
+    Key("y", "y", "copy", "copy path", "its path to the terminal's clipboard (OSC 52)", ("saved",), rank=2),
+    Key("up,k", "↑ k", "scroll(-1)", "", "scroll up", _TEXTS),
+    Key("down,j", "↓ j", "scroll(1)", "", "scroll down", _TEXTS),
+    Key("pageup,b", "PgUp", "scroll(-15)", "", "a page up", ("ranks", "origin", "audit")),
+    Key("pagedown,space", "PgDn", "scroll(15)", "", "a page down", ("ranks", "origin", "audit")),
+    Key("pageup,b", "PgUp", "page(-1)", "", "a page up", ("output",)),
+    Key("pagedown,space", "PgDn", "page(1)", "", "a page down", ("output",)),
+    Key("home,g", "Home g", "edge(-1)", "", "the beginning", _TEXTS),
+    Key("end,G", "End G", "edge(1)", "", "the end; of output: follow it again", _TEXTS),
+    Key("n", "n", "section(1)", "next section", "the next section", ("origin",), rank=2),
+    Key("p", "p", "section(-1)", "", "the section before", ("origin",)),
+    Key("slash", "/", "search", "search", "search for words", ("output",), rank=2),
+    Key("n", "n", "match(1)", "", "the next match", ("output",)),
+    Key("p", "p", "match(-1)", "", "the match before", ("output",)),
+    Key("f", "f", "follow", "follow", "follow the end, or stay where you are", ("output",), rank=2),
+    Key("w", "w", "wrap", "wrap", "long lines on several rows, or cut", ("output",), rank=4),
     Key("i", "i", "info", "info",
         "everything about the run: signals with evidence, checkpoints, attempts, data",
         ("fleet", "run"), rank=4),
@@ -157,10 +180,13 @@ TABLE: Final = (
 SECTIONS: Final[tuple[tuple[Where, str], ...]] = (
     ("fleet", "List of runs"),
     ("run", "One run"),
-    ("charts", "Charts"),
+    ("charts", "Charts, those of the system, too"),
     ("signals", "Signals"),
+    ("ranks", "Ranks"),
+    ("saved", "Saved"),
     ("output", "Output"),
     ("origin", "Origin"),
+    ("audit", "Audit"),
     ("stop", "Dialogs: stop, checkpoint, resume"),
     ("words", "Dialogs: note, tags (Enter writes)"),
     ("export", "Export of a chart"),

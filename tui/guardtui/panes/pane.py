@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.binding import BindingType
 from textual.widget import Widget
 
+from guardrun.signals.model import Signal
 from guardtui.bindings import bindings_for, is_acting
 from guardtui.glyphs import Glyphs
 from guardtui.keys import Where
@@ -47,6 +48,23 @@ class Pane(Widget, can_focus=True):
     def g(self) -> Glyphs:
         """The shapes that this terminal can show."""
         return self.board.glyphs
+
+    @property
+    def view(self) -> RunView | None:
+        """The run that is looked at, as it was last seen."""
+        from guardtui.screens.run import RunScreen
+
+        return (
+            self.board.snapshot.by_path.get(self.screen.path) if isinstance(self.screen, RunScreen) else None
+        )
+
+    @property
+    def chosen_signal(self) -> Signal | None:
+        """The signal that acknowledging is meant for; None: all that stand."""
+        return None
+
+    def opened(self, path: Path) -> None:
+        """It is opened, for the first time or again."""
 
     def wants(self, path: Path) -> Wants:
         """What it draws of the run at ``path``."""

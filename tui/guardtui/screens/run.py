@@ -67,6 +67,7 @@ class RunScreen(ActsOnRuns):
     def on_mount(self) -> None:
         """Ask for this run's curves."""
         self.pane.focus()
+        self.pane.opened(self.path)
         self.apply(self.board.snapshot)
 
     def on_screen_resume(self) -> None:
@@ -121,6 +122,7 @@ class RunScreen(ActsOnRuns):
         self.pane.display = True
         self.pane.focus()
         self.query_one(KeyBar).offer_keys_of(self.pane.where, "run")
+        self.pane.opened(self.path)
         self.apply(self.board.snapshot)
         self.call_after_refresh(lambda: self.apply(self.board.snapshot))
 
@@ -138,8 +140,8 @@ class RunScreen(ActsOnRuns):
         await self.show_pane("origin")
 
     def action_acknowledge(self) -> None:
-        """Say that the signals of this run are known."""
-        self.board.acknowledge(self.path)
+        """Say that the signals of this run are known, or the one that is chosen."""
+        self.board.acknowledge(self.path, only=self.pane.chosen_signal)
 
     async def action_back(self) -> None:
         """Undo a narrowing of the pane; else to the charts; else to the list of runs."""

@@ -29,7 +29,7 @@ def pane_lines(state: RunState, width: int, height: int, g: Glyphs) -> list[Line
     spare = height - len(shown)
     lines: list[Line] = []
     for signal in shown:
-        block = _block(signal, width, g)
+        block = _block(signal, width, g, live=state.status.live)
         room = 1 if _is_quiet(signal) else 1 + min(spare, len(block) - 1)
         lines.extend(_cut(block, room, width))
         spare -= room - 1
@@ -41,30 +41,19 @@ def pane_lines(state: RunState, width: int, height: int, g: Glyphs) -> list[Line
 def wanted_height(state: RunState, width: int, g: Glyphs) -> int:
     """Lines that every standing signal would need: in full, or one where a person knows of it."""
     active = active_signals(state.signals)
-    lines = sum(1 if _is_quiet(signal) else len(_block(signal, width, g)) for signal in active)
+    live = state.status.live
+    lines = sum(1 if _is_quiet(each) else len(_block(each, width, g, live=live)) for each in active)
     return lines or min(1, len(state.signals))
-
-
-def full_lines(signal: Signal, width: int, g: Glyphs) -> list[Line]:
-    """One signal with nothing left out."""
-    face = severity_face(signal, g)
-    lines = [line((f"{face.shape} {clean(signal.id)}", face.tone), (f"  {_where(signal)}", "dim"))]
-    lines.extend(_indented(clean(signal.message), width))
-    lines.extend(_indented(evidence_words(signal.evidence, limit=99), width, tone="dim"))
-    if signal.advice:
-        lines.extend(_indented(f"advice: {clean(signal.advice)}", width))
-    if signal.would_change and signal.cleared_at is None:
-        lines.extend(_indented(f"unless: {clean(signal.would_change)}", width))
-    return lines
 
 
 def evidence_words(evidence: Mapping[str, Any], *, limit: int = _SHOWN) -> str:
     """``value 12.4, threshold 3.1, window 50``."""
-    parts = [f"{clean(key).replace('_', ' ')} {_value(value)}" for key, value in evidence.items()]
+    parts = [f"{clean(key).replace('_', ' ')} {evidence_value(value)}" for key, value in evidence.items()]
     return ", ".join(parts[:limit])
 
 
-def _value(value: Any) -> str:
+def evidence_value(value: Any) -> str:
+    """One number or word of the evidence, as people read it."""
     if isinstance(value, bool) or value is None:
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -72,14 +61,14 @@ def _value(value: Any) -> str:
     if isinstance(value, float):
         return formatting.number(value)
     if isinstance(value, list | tuple):
-        return " ".join(_value(item) for item in value[:4]) + (" …" if len(value) > 4 else "")
+        return " ".join(evidence_value(item) for item in value[:4]) + (" …" if len(value) > 4 else "")
     return clean(value)
 
 
-def _block(signal: Signal, width: int, g: Glyphs) -> list[Line]:
+def _block(signal: Signal, width: int, g: Glyphs, *, live: bool) -> list[Line]:
     """Message, advice and evidence, wrapped."""
     face = severity_face(signal, g)
-    head = line((f"{face.shape} {clean(signal.id)}", face.tone), (f"  {_where(signal)}  ", "dim"))
+    head = line((f"{face.shape} {clean(signal.id)}", face.tone), (f"  {_where(signal, live=live)}  ", "dim"))
     tone: Tone = "dim" if _is_quiet(signal) else "text"
     first, *others = wrapped(clean(signal.message), max(10, width - width_of(head)), tone) or [()]
     rest = " ".join(text_of(each) for each in others)
@@ -109,13 +98,14 @@ def _is_quiet(signal: Signal) -> bool:
     return signal.cleared_at is not None or signal.acknowledged_at is not None
 
 
-def _where(signal: Signal) -> str:
+def _where(signal: Signal, *, live: bool) -> str:
+    """Since when, and what comes of it: a run that is over is not stopped any more."""
     place = f"step {formatting.count(signal.raised_at)}"
     if signal.cleared_at is not None:
         how = "cleared" if signal.superseded_by is None else f"superseded by {clean(signal.superseded_by)}"
         return f"{place}, {how} at {formatting.count(signal.cleared_at)}"
     extras = [
-        _ACTIONS.get(signal.action, ""),
+        _ACTIONS.get(signal.action, "") if live and signal.recorded else "",
         "" if signal.would_do is None else f"observed: would have {_WOULD.get(signal.would_do, 'warned')}",
         "" if signal.acknowledged_at is None else "acknowledged",
         "" if signal.recorded else "seen by this viewer only",
