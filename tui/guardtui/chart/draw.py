@@ -59,22 +59,7 @@ def draw(
             _to_ascii(canvas)
         return Frame(canvas.chars, canvas.styles, canvas.grounds, None, memory)
     x = window_limits(model.x_range) if model.x_range else step_limits(*x_range, memory.x)
-    top, rows = int(height >= 2), _plot_rows(height)
-    most = min(7, (2 * rows + 2) // 3)
-    # The gutter's width depends on the y labels, which depend on what is visible in the columns beside
-    # the gutter; a second look is needed only when the labels turn out wider than the gutter was.
-    gutter = min(memory.gutter or _GUTTER, width // 2) if width >= _GUTTER_FROM_WIDTH else 0
-    for _ in range(2):
-        columns = max(1, width - gutter)
-        edges = spread_evenly(x, columns * ink.columns)
-        traced = _trace_all(model, edges, memory)
-        y = _value_limits(model, traced, memory)
-        ticks = axis_ticks(y, most, model.unit) if y else None
-        needed = _gutter_for(ticks, width)
-        if needed <= gutter:
-            break
-        gutter = needed
-    area = PlotArea(gutter, top, columns, rows, x)
+    area, traced, y, ticks = _laid_out(model, x, width, height, memory, ink)
     if y is not None:
         _draw_curves(canvas, traced, y, area, ink, mono=mono)
     else:
@@ -85,8 +70,30 @@ def draw(
         _to_ascii(canvas)
     bands = frozenset(each.curve.label for each in traced if each.is_band)
     kept_x = memory.x if model.x_range else x
-    kept = Memory(kept_x, y or memory.y, gutter, bands, memory.known)
+    kept = Memory(kept_x, y or memory.y, area.left, bands, memory.known)
     return Frame(canvas.chars, canvas.styles, canvas.grounds, area, kept, clipped)
+
+
+def _laid_out(
+    model: ChartModel, x: Limits, width: int, height: int, memory: Memory, ink: Ink
+) -> tuple[PlotArea, list[Traced], Limits | None, Ticks | None]:
+    """The plot area, with the curves in its columns and the y axis that holds them.
+
+    The gutter's width depends on the y labels, which depend on what is visible in the columns beside the
+    gutter; a second look is needed only when the labels turn out wider than the gutter was.
+    """
+    top, rows = int(height >= 2), _plot_rows(height)
+    gutter = min(memory.gutter or _GUTTER, width // 2) if width >= _GUTTER_FROM_WIDTH else 0
+    for _ in range(2):
+        area = PlotArea(gutter, top, max(1, width - gutter), rows, x)
+        traced = _trace_all(model, spread_evenly(x, area.width * ink.columns), memory)
+        y = _value_limits(model, traced, memory)
+        ticks = axis_ticks(y, min(7, (2 * rows + 2) // 3), model.unit) if y else None
+        needed = _gutter_for(ticks, width)
+        if needed <= gutter:
+            break
+        gutter = needed
+    return area, traced, y, ticks
 
 
 def _draw_around(
