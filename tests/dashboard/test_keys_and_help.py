@@ -13,12 +13,13 @@ from guardtui.screens.fleet import FleetScreen
 from guardtui.screens.run import RunScreen
 from guardtui.screens.stop import StopScreen
 from guardtui.screens.text import TextScreen
+from guardtui.screens.words import TagScreen
 from guardtui.text import text_of, width_of
 from guardtui.viewmodel.help import help_lines
 from guardtui.widgets.key_bar import bar_items
 
 PLACES = {
-    "fleet": FleetScreen, "run": RunScreen, "stop": StopScreen, "text": TextScreen,
+    "fleet": FleetScreen, "run": RunScreen, "stop": StopScreen, "words": TagScreen, "text": TextScreen,
     **{pane.where: pane for pane in PANES},
 }  # fmt: skip
 

@@ -7,7 +7,7 @@ import math
 
 from guardrun.following.as_json import json_ready, ls_json, show_json
 from guardrun.signals.model import Signal
-from guardrun.state.model import CheckpointRef, Monitor, Status
+from guardrun.state.model import CheckpointRef, Monitor, Remark, Status
 from run_factory import run_state
 
 SIGNAL = Signal(
@@ -22,6 +22,7 @@ STATE = run_state(
     status=Status.STOPPED, reason="stop:cli", exit_code=0, group="seeds", cost=1.5, signals=(CLEARED, SIGNAL),
     monitor=Monitor("val/loss", "min", math.nan, 0.4, 420),
     best=CheckpointRef("checkpoints/step-420-a1", 420, 0.4, "ab", True, epoch=4, bytes=7),
+    tags=("good",), remarks=(Remark("too high", "anna", 7.5),),
 )  # fmt: skip
 
 
@@ -62,6 +63,8 @@ def test_show() -> None:
             },
         ],
         "cost": 1.5,
+        "tags": ["good"],
+        "notes": [{"text": "too high", "by": "anna", "t": 7.5}],
     }  # fmt: skip
 
 
@@ -70,7 +73,7 @@ def test_ls_is_shorter_and_holds_standing_signals_only() -> None:
 
     assert list(run) == [
         "run_id", "name", "path", "group", "status", "reason", "attempt", "step", "total_steps", "epoch",
-        "monitor", "signals", "cost",
+        "monitor", "signals", "cost", "tags",
     ]  # fmt: skip
     assert [signal["id"] for signal in run["signals"]] == ["overfit"]
     assert run == {key: show_json(STATE)[key] for key in run} | {"signals": run["signals"]}

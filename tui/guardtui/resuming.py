@@ -34,11 +34,7 @@ def plan_resume(path: Path, attempt: int) -> Plan:
         return Plan(problem=_told(err) or f"guard run --resume ended with exit code {code}")
     launch = _launch_of(path, attempt)
     told = [each[2:] for each in out.splitlines() if each.startswith("# ")]
-    facts = (
-        [("start", told[0].removeprefix("would start ").removesuffix("; nothing was started"))]
-        if told
-        else []
-    )
+    facts = [("from", told[0].removesuffix("; nothing was started").rpartition(", from ")[2])] if told else []
     facts += [("config", _config_words(launch))]
     facts += [
         (key, each[len(key) + 2 :])

@@ -55,6 +55,8 @@ def run_page(
         _block("efficiency", map(plain, efficiency), width),
         _ready_made("checklist", checklist),
         _block("attempts", _attempts(state), width),
+        _block("tags", ["  ".join(f"#{plain(tag)}" for tag in state.tags)] if state.tags else [], width),
+        _block("notes", _said(state), width),
         _block("log", _log(state), width),
         _block("next", _next(state), width),
     )
@@ -273,6 +275,13 @@ def _log(state: RunState) -> Iterator[str]:
         yield shortened(plain(note), 300)
     if len(state.notes) > _MOST_NOTES:
         yield f"and {len(state.notes) - _MOST_NOTES} more notes"
+
+
+def _said(state: RunState) -> Iterator[str]:
+    """Notes of people, the newest ones."""
+    for each in state.remarks[-_MOST_NOTES:]:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(each.t)) if 0 < each.t < 2**40 else ""
+        yield _DOT.join(part for part in (when, plain(each.by), plain(each.text)) if part)
 
 
 def _next(state: RunState) -> Iterator[str]:

@@ -33,16 +33,18 @@ def show_json(state: RunState) -> dict[str, Any]:
         "checkpoints": {"best": _checkpoint(state.best), "last": _checkpoint(state.last)},
         "signals": [signal_json(signal) for signal in state.signals],
         "cost": state.cost,
+        "tags": state.tags,
+        "notes": [{"text": each.text, "by": each.by, "t": each.t} for each in state.remarks],
     })  # fmt: skip
     return shown
 
 
 def ls_json(states: Iterable[RunState]) -> dict[str, Any]:
-    """Many runs, in their order: each as in ``show_json``, without checkpoints and cleared signals."""
+    """Many runs, in their order: each as in ``show_json``, without checkpoints, notes and cleared signals."""
     runs = []
     for state in states:
         shown = show_json(state)
-        del shown["checkpoints"], shown["exit_code"], shown["error"]
+        del shown["checkpoints"], shown["exit_code"], shown["error"], shown["notes"]
         shown["signals"] = [signal for signal in shown["signals"] if signal["cleared_at"] is None]
         runs.append(shown)
     return {"runs": runs}

@@ -44,7 +44,8 @@ def severity_face(signal: Signal, g: Glyphs) -> Face:
     if signal.cleared_at is not None:
         return Face(g.cleared, "cleared" if signal.superseded_by is None else "superseded", "dim")
     if signal.acknowledged_at is not None:
-        return Face(getattr(g, signal.severity), "acknowledged", "dim")
+        asleep = signal.snoozed_until is not None or signal.snoozed_until_step is not None
+        return Face(getattr(g, signal.severity), "snoozed" if asleep else "acknowledged", "dim")
     tones: dict[str, Tone] = {"act": "bad", "warn": "warn", "info": "info"}
     return Face(getattr(g, signal.severity), signal.severity, tones[signal.severity])
 

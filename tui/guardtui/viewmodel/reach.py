@@ -8,7 +8,6 @@ from guardrun.state.model import Status
 from guardtui import formatting
 from guardtui.snapshot import RunView
 from guardtui.text import Tone, clean
-from guardtui.viewmodel.run_header import reason_words
 
 
 class Fate(NamedTuple):
@@ -38,14 +37,14 @@ def stop_fate(view: RunView, *, now: bool = False) -> Fate:
     if state.status is Status.STOPPING:
         return Fate(view, "is stopping already", "dim", included=False)
     if not state.can_save:
-        return Fate(view, "cannot be saved: loses all since its own last save", "bad", True, loses_work=True)
+        return Fate(view, "cannot be saved by guard: loses work", "bad", True, loses_work=True)
     if now and state.phase == "eval":
         return Fate(view, f"loses its evaluation{steps_at_risk(view)}", "bad", True, loses_work=True)
     best = state.best
     if best is None:
-        return Fate(view, "saves last; has no best yet", "text", True)
+        return Fate(view, "has no best yet", "text", True)
     metric = f" ({formatting.number(best.metric)})" if best.metric is not None else ""
-    return Fate(view, f"saves last, keeps best: step {formatting.count(best.step)}{metric}", "text", True)
+    return Fate(view, f"keeps best: step {formatting.count(best.step)}{metric}", "text", True)
 
 
 def steps_at_risk(view: RunView) -> str:
@@ -91,6 +90,5 @@ def _not_live(view: RunView) -> str:
     if not state.status.live:
         if state.status is Status.LOST:
             return "nobody answers for it"
-        because = reason_words(state)
-        return f"is over: {state.status.value}{f' ({because})' if because else ''}"
+        return f"is over: {state.status.value}"
     return barred(view)

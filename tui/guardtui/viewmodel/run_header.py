@@ -51,6 +51,7 @@ def identity_line(view: RunView, width: int, g: Glyphs) -> Line:
             line((f"{face.shape} {face.word}", face.tone), (f" {reason}" if reason else "", "dim")),
             line((clean(state.name) or clean(view.path.name), "title")),
             line((f"group {clean(state.group)}" if state.group else "", "dim")),
+            line(("  ".join(f"#{clean(tag)}" for tag in state.tags[:4]), "accent")),
             line((f"attempt {state.attempt}" if state.attempt > 1 else "", "dim")),
             line((f"{state.ranks} ranks" if state.ranks > 1 else "", "dim")),
             line((f"on {clean(state.host)}" if view.elsewhere and state.status.live else "", "dim")),

@@ -10,7 +10,7 @@ from guardrun.state.model import RunState, SaveAnswer
 from guardtui import formatting
 from guardtui.glyphs import Glyphs
 from guardtui.snapshot import RunView
-from guardtui.text import Line, Tone, clean, column, fit, line, wrapped
+from guardtui.text import Line, Tone, clean, column, fit, line, shorten, wrapped
 from guardtui.viewmodel.reach import Fate
 from guardtui.viewmodel.several import counted
 from guardtui.viewmodel.stopping import heading
@@ -95,8 +95,14 @@ def _stages(state: RunState, answer: SaveAnswer | None, sent: float, width: int,
         *lines,
         line((f"{g.done} ", "good"), "written", (f"{took}{size}", "dim")),
         (),
-        fit(line((clean(PurePath(state.path, ref.path)), "strong")), width),
+        *_whole(clean(PurePath(state.path, ref.path)), width),
     ]
+
+
+def _whole(path: str, width: int) -> list[Line]:
+    """A path with all its characters, on as many rows as it takes: somebody will copy it."""
+    rows = [path[at : at + width] for at in range(0, len(path), max(1, width))]
+    return [line((shorten(row, width), "strong")) for row in rows]
 
 
 def _stage(state: RunState, answer: SaveAnswer | None, g: Glyphs) -> Line:

@@ -16,8 +16,7 @@ from guardtui.viewmodel.reach import Fate
 from guardtui.viewmodel.stages import stage_words
 
 _NAME: Final = 26
-_MOST_NAME: Final = 0.4
-"""Of the width."""
+_LEAST_WORDS: Final = 34
 
 
 def fate_lines(
@@ -50,7 +49,7 @@ def stage_table(views: Sequence[RunView], sent: float | None, width: int, room: 
 def _row(view: RunView, words: Line, width: int, g: Glyphs) -> Line:
     face = status_face(view.state.status, g)
     name = clean(view.state.name) or clean(view.path.name)
-    room = min(_NAME, int(width * _MOST_NAME))
+    room = max(8, min(_NAME, width - 4 - _LEAST_WORDS))
     return fit(line((f"{face.shape} ", face.tone), column(name, room), "  ", *words), width)
 
 

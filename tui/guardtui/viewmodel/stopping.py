@@ -106,9 +106,11 @@ def _promises(view: RunView, now: bool = False) -> list[tuple[str, Tone]]:
     state = view.state
     said: list[tuple[str, Tone]] = []
     if state.can_save and now and state.phase == "eval":
-        last = "" if state.last is None else f" since the last one (step {formatting.count(state.last.step)})"
+        risk = steps_at_risk(view)
+        kept = f" behind the last checkpoint (step {formatting.count(state.last.step)})" if state.last else ""
+        lost = f"{risk}{kept} are discarded" if risk else " is discarded, and nothing else"
         said += [
-            (f"It is evaluating. That evaluation{steps_at_risk(view)}{last} are discarded.", "bad"),
+            (f"It is evaluating. That evaluation{lost}.", "bad"),
             ("The safe stop (s) waits for its end and loses nothing.", "text"),
         ]
     elif state.can_save and now:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from guardrun.state.model import Remark
 from guardtui.glyphs import Glyphs
 from guardtui.snapshot import RunView
-from guardtui.text import Line, clean, line, wrapped
+from guardtui.text import Bit, Line, clean, line, wrapped
 from guardtui.viewmodel.reach import barred
 from guardtui.viewmodel.several import counted
 from guardtui.viewmodel.stopping import heading
@@ -32,7 +32,10 @@ def notes(views: Sequence[RunView], width: int, room: int, g: Glyphs) -> list[Li
 def note_lines(remark: Remark, width: int) -> list[Line]:
     """Who said it and when, and what."""
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(remark.t)) if 0 < remark.t < 2**40 else ""
-    return [line((f"{clean(remark.by)}  {when}", "dim")), *wrapped(clean(remark.text), width, indent="  ")]
+    return [
+        line((f"{clean(remark.by)}  {when}", "dim")),
+        *((Bit("  "), *row) for row in wrapped(clean(remark.text), width - 2)),
+    ]
 
 
 def tags(views: Sequence[RunView], width: int, g: Glyphs) -> list[Line]:
