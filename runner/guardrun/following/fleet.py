@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from guardrun.following.foreign_fleet import ForeignLogs
+from guardrun.following.foreign_follower import ForeignFollower
 from guardrun.following.run_follower import RunFollower
 from guardrun.following.side_by_side import SideBySide
 from guardrun.following.waking import Waker
@@ -29,9 +31,12 @@ _CROWD: Final = 25
 """Runs that grow; of more each is looked at less often, so that they cost no more together."""
 
 
+AnyFollower = RunFollower | ForeignFollower
+
+
 @dataclass(slots=True)
 class _Entry:
-    follower: RunFollower
+    follower: AnyFollower
     due: float = 0.0
     changed_at: float = float("-inf")
 
@@ -49,8 +54,11 @@ class Fleet:
         self._hasty = hasty
         self._attended: frozenset[Path] = frozenset()
         self._growing = 0
-        self.followers: dict[Path, RunFollower] = {}
+        self.followers: dict[Path, AnyFollower] = {}
+        """Runs first, then the logs of other tools."""
+        self.runs: dict[Path, RunFollower] = {}
         self._judge = judge
+        self._foreign = ForeignLogs(self.paths, judge)
         self._entries: dict[Path, _Entry] = {}
         self._discovered = float("-inf")
         self._stretch = 1.0
@@ -64,8 +72,9 @@ class Fleet:
         changed = self._discover(now)
         while self._sweep(deadline, changed) and time.monotonic() < deadline:
             pass
+        changed |= self._discover_foreign()
         if self._judge:
-            for path in self._side_by_side.turn(self.followers, now):
+            for path in self._side_by_side.turn(self.runs, now):
                 self._entries[path].due = 0.0
         return changed
 
@@ -102,8 +111,13 @@ class Fleet:
 
     @property
     def caught_up(self) -> bool:
-        """Whether every run that was found has been read to its end."""
-        return all(follower.caught_up for follower in self.followers.values())
+        """Whether all was searched, and every run that was found has been read to its end."""
+        return self.searched and all(follower.caught_up for follower in self.followers.values())
+
+    @property
+    def searched(self) -> bool:
+        """Whether the paths were searched once for logs of other tools."""
+        return self._foreign.searched
 
     def attend(self, paths: Iterable[Path]) -> None:
         """From now on these runs are looked at often, whatever they do: somebody sees them."""
@@ -133,23 +147,45 @@ class Fleet:
         self._waker.close()
         for follower in self.followers.values():
             follower.close()
-        self.followers, self._entries = {}, {}
+        self.followers, self.runs, self._entries = {}, {}, {}
 
     def _discover(self, now: float) -> set[Path]:
         if now - self._discovered < DISCOVER_S * self._stretch:
             return set()
         self._discovered = now
-        found = set(find_runs(self.paths, known=self._entries))
-        gone = self._entries.keys() - found
+        found = set(find_runs(self.paths, known=self.runs))
+        gone = self.runs.keys() - found
         for path in gone:
             self._entries.pop(path).follower.close()
-        for path in sorted(found - self._entries.keys(), reverse=True):
-            self._entries[path] = _Entry(RunFollower(path, judge=self._judge, hasty=self._hasty))
-        changed = set(gone) | (found - self.followers.keys())
+        new = found - self.runs.keys()
+        runs = {path: run for path, run in self.runs.items() if path in found}
+        for path in sorted(new, reverse=True):
+            runs[path] = RunFollower(path, judge=self._judge, hasty=self._hasty)
+            self._entries[path] = _Entry(runs[path])
+        changed = set(gone) | new
         if changed:
-            # A new mapping, never a changed one: whoever iterates over the old one is not disturbed.
-            self.followers = {path: self._entries[path].follower for path in sorted(self._entries)}
+            self.runs = {path: runs[path] for path in sorted(runs)}
+            self._list()
         return changed
+
+    def _discover_foreign(self) -> set[Path]:
+        """Logs of other tools that came or went."""
+        changed = self._foreign.turn(self.runs)
+        if changed:
+            logs = self._foreign.followers
+            for path in self._entries.keys() - logs.keys() - self.runs.keys():
+                del self._entries[path]
+            for path in logs.keys() - self._entries.keys():
+                self._entries[path] = _Entry(logs[path])
+            self._list()
+        return changed
+
+    def _list(self) -> None:
+        """A new mapping, never a changed one: whoever iterates over the old one is not disturbed."""
+        self.followers = {
+            **self.runs,
+            **{path: self._foreign.followers[path] for path in sorted(self._foreign.followers)},
+        }
 
     def _interval(self, path: Path, entry: _Entry, now: float) -> float:
         if not entry.follower.caught_up:

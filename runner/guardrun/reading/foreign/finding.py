@@ -31,6 +31,16 @@ _SILENT: Final = re.compile(r"events\.out.*|[\d_.:T-]+|step_?\d+")
 """A date, a number, TensorBoard's own name."""
 
 
+def is_folder_of_logs(name: str) -> bool:
+    """Whether logs may lie in a folder of this name."""
+    return name[0] != "." and name not in _NO_FOLDERS
+
+
+def may_be_log(name: str) -> bool:
+    """Whether a file of this name is worth opening."""
+    return name[0] != "." and os.path.splitext(name)[1].lower() not in _NO_LOGS
+
+
 def files_below(folder: Path) -> Iterator[Path]:
     """Regular files by name, without hidden folders, folders behind links, and guard's own runs."""
     seen = 0
@@ -40,14 +50,12 @@ def files_below(folder: Path) -> Iterator[Path]:
         seen += len(folders) + len(files)
         deep = len(here.parts) - top >= _DEEPEST or seen > _MOST
         ours = here != folder and is_run_directory(here)
-        folders[:] = (
-            [] if deep or ours else sorted(f for f in folders if f[0] != "." and f not in _NO_FOLDERS)
-        )
+        folders[:] = [] if deep or ours else sorted(filter(is_folder_of_logs, folders))
         if ours:
             continue
         for name in sorted(files):
             path = here / name
-            if name[0] != "." and path.suffix.lower() not in _NO_LOGS and path.is_file():
+            if may_be_log(name) and path.is_file():
                 yield path
 
 
