@@ -28,6 +28,8 @@ COUNTS: Final = frozenset((
     "trained_tokens", "num_input_tokens_seen",
 ))  # fmt: skip
 RATE: Final = "tokens_per_s"
+_LARGEST: Final = 1e30
+"""No rate and no duration is as large as this."""
 
 
 class Counted(NamedTuple):
@@ -108,15 +110,14 @@ def _elapsed(rate: Series) -> Floats:
 
 def _filled(values: Floats) -> Floats:
     """What was not measured is taken to be as usual."""
-    known = np.isfinite(values) & (values >= 0)
+    known = (values >= 0) & (values < _LARGEST)
     usual = float(np.median(values[known])) if known.any() else 0.0
     return np.where(known, values, usual)
 
 
 def _summed(rate: Series, seconds: Floats) -> Floats:
     """The running sum; an attempt goes on from the count at the step that it restarted from."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        tokens = np.nan_to_num(np.cumsum(_filled(rate.value) * seconds))
+    tokens = np.cumsum(_filled(rate.value) * _filled(seconds))
     for start in _starts(rate)[1:]:
         before = np.flatnonzero(rate.step[:start] < rate.step[start])
         wanted = tokens[before[-1]] if before.size else 0.0
