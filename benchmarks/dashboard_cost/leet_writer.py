@@ -1,6 +1,8 @@
-"""Run by the Python of a ``wandb`` installation: logs a guard run's rows by the real SDK, offline, then
-goes on live. Arguments: events.jsonl, folder, events a second, seconds. Says "ready" when the history is written,
-and "silent" when it logs no more."""
+"""Run by the Python of a ``wandb`` installation: logs a guard run's rows by the real SDK, offline, then live.
+
+Arguments: events.jsonl, folder, events a second, seconds. Says "ready" when the history is written, and
+"silent" when it logs no more.
+"""
 
 from __future__ import annotations
 

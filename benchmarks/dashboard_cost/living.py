@@ -95,8 +95,7 @@ def latency(place: Place) -> Row:
         shown: list[tuple[int, float]] = []
         until = time.monotonic() + 30
         while time.monotonic() < until:
-            before = shown[-1][0] if shown else first
-            at = terminal.when(lambda text, known=before: _step(text) > known)
+            at = _beyond(terminal, shown[-1][0] if shown else first)
             shown.append((_step(terminal.screen.text), at + offset))
     written = _times(run)
     steps = range(first + 1, shown[-1][0] + 1)
@@ -110,6 +109,10 @@ def latency(place: Place) -> Row:
 def _shown(terminal: Terminal) -> int:
     terminal.when(lambda text: _step(text) > 0)
     return _step(terminal.screen.text)
+
+
+def _beyond(terminal: Terminal, step: int) -> float:
+    return terminal.when(lambda text: _step(text) > step)
 
 
 def _step(text: str) -> int:
@@ -142,7 +145,7 @@ def _keys(terminal: Terminal, when: str, count: int) -> Row:
     for number in range(count):
         before = _cursor(terminal)
         at = terminal.press("\x1b[B" if number % 2 == 0 else "\x1b[A")
-        moved = terminal.when(lambda text, known=before: _row_of_cursor(text) not in (known, -1))
+        moved = _moved(terminal, before)
         waits.append(1e3 * (moved - at))
         time.sleep(0.12)
     waits.sort()
@@ -153,6 +156,10 @@ def _keys(terminal: Terminal, when: str, count: int) -> Row:
 def _cursor(terminal: Terminal) -> int:
     terminal.when(lambda text: _row_of_cursor(text) >= 0)
     return _row_of_cursor(terminal.screen.text)
+
+
+def _moved(terminal: Terminal, row: int) -> float:
+    return terminal.when(lambda text: _row_of_cursor(text) not in (row, -1))
 
 
 def _row_of_cursor(text: str) -> int:

@@ -28,7 +28,8 @@ def table(rows: Sequence[Row]) -> str:
     """what | measured | LEET | aim | verdict | note."""
     cells = [("what", "measured", "LEET", "aim", "", "")]
     for row in rows:
-        leet = "" if row.leet is None else f"{_number(row.leet)} ({row.leet / max(row.measured, 1e-9):.1f}x)"
+        times = f" ({row.leet / row.measured:.1f}x)" if row.leet is not None and row.measured > 0 else ""
+        leet = "" if row.leet is None else _number(row.leet) + times
         measured, aim = f"{_number(row.measured)} {row.unit}", f"{_number(row.aim)} {row.unit}"
         cells.append((row.what, measured, leet, aim, "ok" if row.held else "MISSED", row.note))
     widths = [max(len(line[column]) for line in cells) for column in range(6)]

@@ -232,7 +232,7 @@ class Reader:
         """The newest of the runs that were not listed yet; whether there were any."""
         until = time.monotonic() + _NEW_LOOKS_S
         news = False
-        for path in [path for path in reversed(fleet.followers) if path not in self._views]:
+        for path in [path for path in reversed([*fleet.followers]) if path not in self._views]:
             news = self._try_look(fleet, path) or news
             if time.monotonic() > until:
                 break
