@@ -59,9 +59,12 @@ _AFTER: Final = (
     _Family("CPU load", ("cpu/percent", "tree/cpu_percent"), "%", "system", "system"),
     _Family("memory", ("memory/used_bytes", "tree/rss_bytes"), "B", "system", "system"),
     _Family("free disk", ("disk/free_bytes",), "B", "system", "system"),
+    _Family("network, per second", ("network/received_bytes_per_s", "network/sent_bytes_per_s"), "B",
+            "system", "system"),
 )  # fmt: skip
 _HIDDEN: Final = ("gpu*/memory_total_bytes", "memory/total_bytes", "tree/processes")
 _LABELS: Final = {
+    "network/received_bytes_per_s": "received", "network/sent_bytes_per_s": "sent",
     "step_time": "step", "data_time": "data", "cpu/percent": "host", "tree/cpu_percent": "training",
     "memory/used_bytes": "host", "tree/rss_bytes": "training", "samples_per_s": "samples/s",
     "tokens_per_s": "tokens/s", "gpu/memory_allocated_bytes": "allocated",

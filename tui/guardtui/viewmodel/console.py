@@ -56,7 +56,7 @@ def rows_of(number: int, text: str, width: int, *, wrap: bool) -> list[Row]:
         return [Row(number, text)]
     if not wrap:
         return [Row(number, set_cell_size(text, room - 1) + "…")]
-    rows = []
+    rows: list[Row] = []
     while text and len(rows) < _MOST_WRAPPED:
         part = _head(text, room)
         rows.append(Row(number, part))

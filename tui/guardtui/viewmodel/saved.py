@@ -69,11 +69,19 @@ def checkpoints_of(state: RunState, detail: Detail) -> list[Checkpoint]:
         made.append(
             Checkpoint(
                 path,
-                step=_first(folder and folder.step, ref and ref.step, whole(event.get("step"))),
-                epoch=_first(folder and folder.epoch, ref and ref.epoch, whole(event.get("epoch"))),
-                metric=_first(folder and folder.metric, ref and ref.metric, real(event.get("metric"))),
-                bytes=_first(folder and folder.bytes, ref and ref.bytes, whole(event.get("bytes"))),
-                t=_first(folder and folder.t, real(event.get("t")), ref and ref.t),
+                step=_first(
+                    folder.step if folder else None, ref.step if ref else None, whole(event.get("step"))
+                ),
+                epoch=_first(
+                    folder.epoch if folder else None, ref.epoch if ref else None, whole(event.get("epoch"))
+                ),
+                metric=_first(
+                    folder.metric if folder else None, ref.metric if ref else None, real(event.get("metric"))
+                ),
+                bytes=_first(
+                    folder.bytes if folder else None, ref.bytes if ref else None, whole(event.get("bytes"))
+                ),
+                t=_first(folder.t if folder else None, real(event.get("t")), ref.t if ref else None),
                 roles=tuple(refs),
                 verified=verified,
                 level=_LEVELS.get(words((proof or {}).get("level")), ""),

@@ -152,7 +152,7 @@ def _evidence(signal: Signal, width: int) -> list[Line]:
     left, right = pairs[:half], [*pairs[half:], ((), ())]
     wide = [(*pair, *beside) for pair, beside in zip(left, right, strict=False)]
     room = max(24, width - 16)
-    columns, rows = (_PAIR, pairs)
+    columns, rows = _PAIR, list[tuple[Line, ...]](pairs)
     if len(pairs) > 3 and table_width((*_PAIR, *_PAIR), wide) <= room:
         columns, rows = ((*_PAIR, *_PAIR), wide)
     table = table_lines(columns, rows, room, titles=False)

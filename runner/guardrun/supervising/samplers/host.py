@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,8 @@ class HostSampler:
         self._members = members
         self._known: dict[Identity, psutil.Process] = {}
         self._memory = Memory()
+        self._traffic: tuple[float, float, float] | None = None
+        """Time, bytes received and sent at the last sample."""
         # The first percentages are measured against this moment.
         psutil.cpu_percent(None)
 
@@ -35,8 +38,26 @@ class HostSampler:
         with contextlib.suppress(Exception):
             values["disk/free_bytes"] = psutil.disk_usage(str(self._folder)).free
         with contextlib.suppress(Exception):
+            values.update(self._network())
+        with contextlib.suppress(Exception):
             values.update(self._tree())
         return values
+
+    def _network(self) -> dict[str, float]:
+        """Bytes a second since the last sample, of all interfaces but those that lead back to this host."""
+        counters = psutil.net_io_counters(pernic=True)
+        outside = [each for name, each in counters.items() if not name.startswith("lo")]
+        now = time.monotonic()
+        received, sent = sum(each.bytes_recv for each in outside), sum(each.bytes_sent for each in outside)
+        before, self._traffic = self._traffic, (now, received, sent)
+        if before is None or now <= before[0] or received < before[1] or sent < before[2]:
+            # The first sample, or an interface that went away with its counts.
+            return {}
+        seconds = now - before[0]
+        return {
+            "network/received_bytes_per_s": (received - before[1]) / seconds,
+            "network/sent_bytes_per_s": (sent - before[2]) / seconds,
+        }
 
     def _tree(self) -> dict[str, float]:
         known: dict[Identity, psutil.Process] = {}
