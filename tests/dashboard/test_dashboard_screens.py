@@ -135,7 +135,7 @@ async def test_the_filter_lists_matching_runs_and_escape_clears_it():
         assert "1 of 6 runs with “hung”" in screen_text(app)
         await pilot.press("enter")
         await pilot.press("slash", *"xyz")
-        await shows(pilot, "No run matches “xyz”")
+        await shows(pilot, "No run matches “hungxyz”")
         await pilot.press("escape")
         await shows(pilot, "digits", "tiny")
 
