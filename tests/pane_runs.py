@@ -217,6 +217,6 @@ def hostile_follower() -> FakeFollower:
                   "findings": [finding(HOSTILE), 7]}],
         "split": [{"path": HOSTILE, "counts": {HOSTILE: HOSTILE}}],
         "settings": [{"models": {HOSTILE: {"type": HOSTILE}}, "optimizers": {"o": {"groups": [7]}}}],
-        "checkpoint": [{"path": 7}, {"path": HOSTILE, "external": True}],
+        "checkpoint": [{"path": 7}, {"path": [HOSTILE]}, {"path": HOSTILE, "external": True}],
     }  # fmt: skip
     return follower

@@ -130,7 +130,7 @@ TABLE: Final = (
     Key("pageup,b", "PgUp", "scroll(-8)", "", "what is told about it: up", ("signals", "saved")),
     Key("pagedown,space", "PgDn", "scroll(8)", "", "what is told about it: down", ("signals", "saved")),
     Key("z", "z", "snooze", "snooze",
-        "acknowledge this one for an hour: then it is news again", ("signals",), rank=4, acting=True),
+        "acknowledge this one for an hour: then it is news again", ("signals",), rank=6, acting=True),
     Key("enter", "enter", "jump", "on the chart", "where it began, on the charts", ("signals",), rank=2),
     Key("y", "y", "copy", "copy path", "its path to the terminal's clipboard (OSC 52)", ("saved",), rank=2),
     Key("up,k", "↑ k", "scroll(-1)", "", "scroll up", _TEXTS),

@@ -41,7 +41,7 @@ class SavedPane(ListedPane):
             self.show_words([line(("reading…", "dim"))])
             return
         self._saved = checkpoints_of(view.state, detail)
-        told = len({event.get("path") for event in detail.told.get(CHECKPOINT, ())})
+        told = len({str(event.get("path")) for event in detail.told.get(CHECKPOINT, ())})
         if not self._saved:
             self.show_words(broken(empty_words(view.state), self.detail_width, "dim"))
             return
