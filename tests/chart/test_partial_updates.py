@@ -11,7 +11,7 @@ from textual.widgets import Static
 
 from guardtui.chart.model import ChartModel, Curve
 from guardtui.widgets.chart import Chart
-from guardtui.widgets.partial_updates import without_repeats
+from guardtui.widgets.lean import lean
 
 WIDTH, HEIGHT = 100, 20
 _TOKEN = re.compile(r"\x1b\[(\d+);(\d+)H|\x1b\[[?\d;]*[a-zA-Z]|\x1b[^\[]|\r|\n|[^\x1b\r\n]+", re.DOTALL)
@@ -124,12 +124,76 @@ async def test_an_idle_chart_sends_nothing() -> None:
         assert terminal.bytes == 0
 
 
-def test_colours_that_hold_already_are_not_sent_again():
-    red, bold = "\x1b[38;2;255;0;0m", "\x1b[1;38;2;255;0;0m"
-    off, here, there = "\x1b[0m", "\x1b[1;1H", "\x1b[2;7H"
+def styles_of_cells(sent: str) -> dict[tuple[int, int], tuple[str, str]]:
+    """Each cell's character and style, as a terminal that knows all of SGR paints them."""
+    cells, look, x, y = {}, "", 0, 0
+    for token in _TOKEN.finditer(sent):
+        if token[1]:
+            y, x = int(token[1]), int(token[2])
+        elif token[0].endswith("m") and token[0].startswith("\x1b["):
+            look = painted(look, token[0][2:-1])
+        elif not token[0].startswith("\x1b"):
+            for char in token[0]:
+                seen = look if char != " " or re.search(r"\b[479]\b", attributes(look)) else ground(look)
+                cells[x, y] = (char, seen)
+                x += 1
+    return cells
 
-    assert without_repeats(f"{here}{red}a{off}{there}{red}b{off}") == f"{here}{red}a{there}b{off}"
-    assert without_repeats(f"{bold}a{off}{red}b{off}") == f"{bold}a{off}{red}b{off}"
-    assert without_repeats(f"{red}a{off}plain{red}b{off}") == f"{red}a{off}plain{red}b{off}"
-    assert without_repeats(f"{here}plain") == f"{here}plain"
-    assert without_repeats(f"{red}a{off}{there}plain") == f"{red}a{off}{there}plain"
+
+def painted(look: str, codes: str) -> str:
+    """The look as ``attributes|ink|ground`` after SGR codes."""
+    marks, ink, back = (look or "||").split("|")
+    for code in re.findall(r"[34]8;5;\d+|[34]8;2;\d+;\d+;\d+|\d+", codes or "0"):
+        if code == "0":
+            marks, ink, back = "", "", ""
+        elif code in ("22", "27"):
+            marks = " ".join(each for each in marks.split() if each not in {"22": "12", "27": "7"}[code])
+        elif code[0] == "3":
+            ink = "" if code == "39" else code
+        elif code[0] == "4" and len(code) > 1:
+            back = "" if code == "49" else code
+        else:
+            marks = " ".join(sorted({*marks.split(), code}))
+    return "|".join((marks, ink, back)) if marks or ink or back else ""
+
+
+def attributes(look: str) -> str:
+    return look.split("|")[0]
+
+
+def ground(look: str) -> str:
+    return look.split("|")[-1]
+
+
+def test_colours_that_hold_already_are_not_sent_again_and_every_cell_looks_the_same():
+    random = np.random.default_rng(3)
+    styles = [
+        "",
+        "1",
+        "2",
+        "7",
+        "1;7",
+        "38;5;9",
+        "38;2;1;2;3",
+        "31",
+        "1;31;42",
+        "31;48;5;233",
+        "38;5;9;48;5;233",
+    ]
+    for _ in range(300):
+        pieces = []
+        for style in random.choice(styles, 8):
+            jump = f"\x1b[{random.integers(1, 9)};{random.integers(1, 9)}H" if random.random() < 0.4 else ""
+            text = ["ab", " ", "c  "][random.integers(3)]
+            pieces.append(jump + (f"\x1b[{style}m{text}\x1b[0m" if style else text))
+        sent = "".join(pieces)
+
+        assert styles_of_cells(lean(sent)) == styles_of_cells(sent)
+        assert len(lean(sent)) <= len(sent)
+
+
+def test_a_change_of_one_colour_sends_that_colour_alone():
+    one, other = "\x1b[38;5;251;48;5;233m", "\x1b[38;5;246;48;5;233m"
+
+    assert lean(f"{one}a\x1b[0m{other}b\x1b[0m") == f"{one}a\x1b[38;5;246mb\x1b[m"
+    assert lean(f"{one}a\x1b[0m{other}  \x1b[0m{one}b\x1b[0m") == f"{one}a  b\x1b[m"

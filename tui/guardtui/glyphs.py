@@ -53,8 +53,23 @@ ASCII: Final = Glyphs(
 
 
 def choose(environ: Mapping[str, str] = os.environ) -> Glyphs:
-    """ASCII by GUARD_ASCII=1 or where the locale is not UTF-8; shapes otherwise."""
-    if environ.get("GUARD_ASCII", "") not in ("", "0"):
+    """ASCII by GUARD_ASCII=1 or where the locale is not UTF-8; shapes otherwise, and by GUARD_ASCII=0."""
+    wished = environ.get("GUARD_ASCII", "")
+    if wished:
+        return UNICODE if wished == "0" else ASCII
+    if _is_c_locale(environ):
         return ASCII
     encoding = locale.getpreferredencoding(False).lower().replace("-", "")
     return UNICODE if encoding == "utf8" else ASCII
+
+
+def _is_c_locale(environ: Mapping[str, str]) -> bool:
+    """Whether somebody asked for the C locale. Python then goes on in UTF-8 and makes LC_CTYPE C.UTF-8, so
+    that the encoding does not tell."""
+    of_all = environ.get("LC_ALL", "")
+    if of_all:
+        return of_all in _C
+    return environ.get("LANG", "") in _C and environ.get("LC_CTYPE", "") in ("", "C", "POSIX", "C.UTF-8")
+
+
+_C: Final = ("C", "POSIX")

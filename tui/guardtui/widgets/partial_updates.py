@@ -1,25 +1,22 @@
 """Textual's partial updates send a changed part of a row from the row's beginning
 (https://github.com/Textualize/textual/issues/5625, still so in 8.2): for live curves, which change at
-their right end, that is more than half of all bytes. Here both sides are cut."""
+their right end, that is more than half of all bytes. Here both sides are cut. Neither they nor whole screens
+repeat colours that hold already."""
 
 from __future__ import annotations
 
-import re
-from typing import Final
-
 from rich.console import Console
 from rich.control import Control
-from textual._compositor import ChopsUpdate
+from textual._compositor import ChopsUpdate, LayoutUpdate
 
-_STYLE: Final = re.compile(r"\x1b\[[\d;]*m")
-_JUMP: Final = re.compile(r"\x1b\[\d+;\d+H")
-_RESET: Final = "\x1b[0m"
+from guardtui.widgets.lean import lean
 
 
 def install() -> None:
-    """Replace the rendering of partial updates. Calling it again changes nothing."""
+    """Replace the rendering of updates. Calling it again changes nothing."""
     if ChopsUpdate.render_segments is not _render_segments:
         ChopsUpdate.render_segments = _render_segments  # type: ignore[method-assign]
+        LayoutUpdate.render_segments = _render_all  # type: ignore[method-assign]
 
 
 def _render_segments(self: ChopsUpdate, console: Console) -> str:
@@ -33,32 +30,15 @@ def _render_segments(self: ChopsUpdate, console: Console) -> str:
             whole = left == x and right == end
             sequences.append(Control.move_to(left, y).segment.text)
             sequences.append((strip if whole else strip.crop(left - x, right - x)).render(console))
-    return without_repeats("".join(sequences))
+    return lean("".join(sequences))
 
 
-def without_repeats(sent: str) -> str:
-    """The same without colours that hold already: between two changed cells of one style only a jump is sent.
-
-    >>> without_repeats("\x1b[1;2Hz\x1b[31;42ma\x1b[0m\x1b[1;9H\x1b[31;42mb\x1b[0m") == (
-    ...     "\x1b[1;2Hz\x1b[31;42ma\x1b[1;9Hb\x1b[0m"
-    ... )
-    True
-    """
-    kept: list[str] = []
-    current, ended, position = "", False, 0
-    for match in _STYLE.finditer(sent):
-        between, position = sent[position : match.start()], match.end()
-        if ended and _JUMP.sub("", between):
-            kept.append(_RESET)
-            current, ended = "", False
-        kept.append(between)
-        style = match[0]
-        if style == _RESET:
-            ended = True
-        elif not (ended and style == current):
-            kept.append(_RESET + style if ended else style)
-            current, ended = style, False
-        else:
-            ended = False
-    kept.append(_RESET if ended else "")
-    return "".join(kept) + sent[position:]
+def _render_all(self: LayoutUpdate, console: Console) -> str:
+    """The escape sequences of a whole screen."""
+    rows = enumerate(self.strips, self.region.y)
+    return lean(
+        "".join(
+            Control.move_to(self.region.x, y).segment.text + "".join(strip.render(console) for strip in row)
+            for y, row in rows
+        )
+    )
