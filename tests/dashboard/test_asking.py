@@ -171,6 +171,20 @@ def test_a_resume_is_refused_with_the_commands_own_words_while_a_holder_lives(ov
     assert not (over.paths.root / "attempts/2.json").exists()
 
 
+async def test_a_run_that_has_just_ended_is_asked_again_until_its_supervisor_is_done(over):
+    lease = Lease(over.paths.lease("supervisor"))
+    lease.take(1)
+    app = Dashboard([over.paths.root.parent])
+    async with app.run_test(size=(100, 30)) as pilot:
+        await shows(pilot, "stopped")
+        await pilot.press("r")
+        await shows(pilot, "its supervisor still proves the checkpoints")
+        await pilot.press("enter")
+        lease.release()
+        text = await shows(pilot, "no checkpoint of", "can be used")
+        assert "enter  resume" not in text
+
+
 def test_a_module_of_the_users_project_does_not_stand_in_for_one_of_guards(over, tmp_path):
     (tmp_path / "click.py").write_text("raise SystemExit('the wrong one')")
 

@@ -26,6 +26,11 @@ class Plan(NamedTuple):
     problem: str = ""
     remarks: str = ""
 
+    @property
+    def waits(self) -> bool:
+        """Whether it is refused only because the supervisor still proves what the attempt before left."""
+        return "is still being supervised" in self.problem
+
 
 def plan_resume(path: Path, attempt: int) -> Plan:
     """Ask ``guard run --resume --dry-run``; nothing is started. Takes seconds."""

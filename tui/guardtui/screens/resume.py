@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from guardtui.resuming import Plan
 from guardtui.screens.dialog import DialogScreen
@@ -13,6 +14,8 @@ from guardtui.viewmodel import taking_up
 from guardtui.viewmodel.reach import resume_fate
 from guardtui.viewmodel.several import counted, fate_lines
 from guardtui.widgets.choices import Item
+
+_AGAIN_S: Final = 2.0
 
 
 class ResumeScreen(DialogScreen):
@@ -37,9 +40,17 @@ class ResumeScreen(DialogScreen):
                 if resume_fate(view).included:
                     self.board.plan_resume(view, self._planned(view.path))
 
+    def _ask_again(self) -> None:
+        """The supervisor of a run that has just ended may be done by now."""
+        for view in self.views:
+            if resume_fate(view).included and not self._started:
+                self.board.plan_resume(view, self._planned(view.path))
+
     def _planned(self, path: Path) -> Callable[[Plan], None]:
         def answered(plan: Plan) -> None:
             self._plans[path] = plan
+            if plan.waits:
+                self.set_timer(_AGAIN_S, self._ask_again)
             self.redraw()
 
         return answered

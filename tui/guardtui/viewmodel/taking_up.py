@@ -32,6 +32,9 @@ def question(fate: Fate, plan: Plan | None, width: int, g: Glyphs) -> list[Line]
         return lines + wrapped(f"This run {fate.words}.", width, "warn")
     if plan is None:
         return [*lines, line((f"{g.pending} checking its checkpoint and configuration", "dim"))]
+    if plan.waits:
+        text = "its supervisor still proves the checkpoints of the attempt before; it is asked again"
+        return [*lines, *wrapped(f"{g.pending} {text}", width, "dim")]
     if plan.problem:
         return lines + wrapped(plan.problem, width, "bad")
     state = fate.view.state
