@@ -19,11 +19,10 @@ from guardrun.reading.foreign.live_events import LiveEvents
 from guardrun.reading.foreign.model import ForeignLog
 from guardrun.reading.foreign.searching import FoundLog
 from guardrun.series.store import SeriesStore
+from guardrun.state.log_words import LOG
 from guardrun.state.model import Facts, RunState
 from guardrun.state.status import Verdict
 
-LOG: Final = "foreign_log"
-"""The kind under which ``all_told`` says what is known of the log: file, format, names of its columns."""
 _OLD_S: Final = 3600.0
 """A log whose file was not written for so long is looked at rarely."""
 _MOST_FILES: Final = 50

@@ -32,9 +32,9 @@ def foreign_status(
     if grew_s is not None:
         if grew_s < patience(longest_gap):
             return Verdict(Status.RUNNING)
-        return Verdict(Status.QUIET, f"has not grown for {duration_words(grew_s)}, and tells no end")
+        return Verdict(Status.QUIET, f"no growth for {duration_words(grew_s)}; tells no end")
     if told_s is not None:
         if -_AHEAD_S < told_s < LOST_AFTER_S:
             return Verdict(Status.RUNNING)
-        return Verdict(Status.QUIET, f"its last entry is {duration_words(abs(told_s))} old, and tells no end")
-    return Verdict(Status.QUIET, "does not grow while it is watched, and tells no end")
+        return Verdict(Status.QUIET, f"last entry {duration_words(abs(told_s))} old; tells no end")
+    return Verdict(Status.QUIET, "not growing; tells no end")

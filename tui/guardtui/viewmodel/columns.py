@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from guardrun.state.log_words import tool_of
 from guardtui import formatting
 from guardtui.glyphs import Glyphs
 from guardtui.snapshot import RunView
@@ -39,9 +40,9 @@ def _status(view: RunView, width: int, g: Glyphs) -> Line:
 
 
 def name_cell(view: RunView, width: int, g: Glyphs) -> Line:
-    """Name and group."""
+    """Name and group, or the tool whose log it is."""
     name = shorten(clean(view.state.name) or clean(view.path.name), width)
-    group = clean(view.state.group or "")
+    group = clean(view.state.group or tool_of(view.state.source))
     room = width - width_of(line(name)) - 2
     return line((name, "strong"), (f"  {shorten(group, room)}" if group and room >= 4 else "", "dim"))
 

@@ -15,6 +15,7 @@ from guardtui.snapshot import Detail, RunView
 from guardtui.text import Line, clean, line
 from guardtui.viewmodel.faces import status_face
 from guardtui.viewmodel.origin_data import data_lines
+from guardtui.viewmodel.origin_log import log_sections
 from guardtui.viewmodel.paragraphs import broken, fact, facts, flat, hash_words
 from guardtui.viewmodel.run_header import reason_words
 from guardtui.viewmodel.tables import Column, cell, table_lines
@@ -44,6 +45,7 @@ def sections(view: RunView, detail: Detail | None, width: int, g: Glyphs) -> lis
     packages = table(table(launch.get("environment")).get("packages"))
     made = [
         Section("Run", _identity(view, width, g)),
+        *(Section(title, body) for title, body in log_sections(state, told, width)),
         Section("Configuration", config, remark),
         Section("Code", _code(state, launch, width, g)),
         Section("Data", data_lines(told, state.data, width, g)),
@@ -65,12 +67,12 @@ def _identity(view: RunView, width: int, g: Glyphs) -> list[Line]:
     lines += fact("status", f"{face.shape} {face.word} {reason}".rstrip(), width, face.tone)
     lines += facts(
         (
-            ("run", state.run_id), ("folder", view.path), ("group", state.group or ""),
+            ("run", "" if state.source else state.run_id),
+            ("log" if state.source else "folder", view.path), ("group", state.group or ""),
             ("error", state.error),
             ("exit code", "" if state.exit_code is None else state.exit_code),
             ("host", state.host), ("ranks", state.ranks if state.ranks > 1 else ""),
-            ("supervised", "yes" if state.supervised else "no: nothing acts by itself"),
-            ("can save", "yes" if state.can_save else "no: a stop loses what the script did not save itself"),
+            *(() if state.source else _keeping(state)),
             ("time", formatting.duration(state.elapsed_s) if state.elapsed_s is not None else ""),
             ("cost", money_words(state.cost, state.currency) if state.cost is not None else ""),
             ("command", " ".join(state.command)),
@@ -78,6 +80,13 @@ def _identity(view: RunView, width: int, g: Glyphs) -> list[Line]:
         width,
     )  # fmt: skip
     return lines
+
+
+def _keeping(state: RunState) -> tuple[tuple[str, str], ...]:
+    can_save = "yes" if state.can_save else "no: a stop loses what the script did not save itself"
+    return (
+        ("supervised", "yes" if state.supervised else "no: nothing acts by itself"), ("can save", can_save)
+    )  # fmt: skip
 
 
 def _config(state: RunState, launch: Mapping[str, Any], width: int) -> tuple[list[Line], str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from guardrun.state.log_words import log_words
 from guardrun.state.model import Status
 from guardtui import formatting
 from guardtui.snapshot import RunView
@@ -23,6 +24,8 @@ class Fate(NamedTuple):
 
 def barred(view: RunView) -> str:
     """Why nobody here can ask anything of this run; "" when it can be asked."""
+    if view.state.source:
+        return f"is a {clean(log_words(view.state.source))}: guard did not start it and only watches"
     if view.owner:
         return f"belongs to {clean(view.owner)}"
     return clean(view.unwritable)
@@ -87,6 +90,8 @@ def resume_fate(view: RunView) -> Fate:
 
 def _not_live(view: RunView) -> str:
     state = view.state
+    if state.source:
+        return barred(view)
     if not state.status.live:
         if state.status is Status.LOST:
             return "nobody answers for it"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from guardrun.state.log_words import log_words
 from guardrun.state.model import CheckpointRef, RunState, Status
 from guardrun.state.money import money_words
 from guardtui import formatting
@@ -55,8 +56,13 @@ def identity_line(view: RunView, width: int, g: Glyphs) -> Line:
             line((f"attempt {state.attempt}" if state.attempt > 1 else "", "dim")),
             line((f"{state.ranks} ranks" if state.ranks > 1 else "", "dim")),
             line((f"on {clean(state.host)}" if view.elsewhere and state.status.live else "", "dim")),
-            line((_barred_words(view), "warn")),
-            line(("unsupervised" if state.status.live and not state.supervised else "", "dim")),
+            line((_barred_words(view), "dim" if state.source else "warn")),
+            line(
+                (
+                    "unsupervised" if state.status.live and not (state.supervised or state.source) else "",
+                    "dim",
+                )
+            ),
         ),
         Bit("  "),
         width,
@@ -67,6 +73,8 @@ def identity_line(view: RunView, width: int, g: Glyphs) -> Line:
 
 def _barred_words(view: RunView) -> str:
     """Why no key acts on this run, before one is pressed."""
+    if view.state.source:
+        return f"{clean(log_words(view.state.source))}, not started by guard: watched only"
     if view.owner:
         return f"{clean(view.owner)}'s run: only to look at"
     return "only to look at: its folder " + clean(view.unwritable) if view.unwritable else ""
@@ -139,7 +147,7 @@ def _kept(state: RunState, g: Glyphs) -> tuple[Line, ...]:
         () if _same_best(state) else kept_words("best", state.best, g),
         kept_words("last", state.last, g),
     ]
-    if state.best is None and state.last is None:
+    if state.best is None and state.last is None and not state.source:
         none = "no checkpoint yet" if state.status.live else "no checkpoint"
         parts = [line((none if state.can_save else "guard cannot save this run", "warn"))]
     if state.cost is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from guardrun.state.log_words import log_words
 from guardrun.state.model import RunState, StopStage
 from guardrun.state.values import real, table
 from guardtui import formatting
@@ -75,6 +76,11 @@ def intro(meant: Sequence[Fate], of: int, *, now: bool) -> list[tuple[str, Tone]
 
 def _refusal(view: RunView) -> str:
     state = view.state
+    if state.source:
+        return (
+            f"This is a {clean(log_words(state.source))}: guard did not start its training and cannot stop "
+            "it. Stop it where it was started."
+        )
     if not state.status.live:
         reason = reason_words(state)
         because = f" ({reason})" if reason else ""
