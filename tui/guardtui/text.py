@@ -72,6 +72,21 @@ def shorten(text: str, width: int) -> str:
     return set_cell_size(text, width - 1).rstrip() + "…"
 
 
+def shorten_start(text: str, width: int) -> str:
+    """The same with its start replaced: of a path the end tells most.
+
+    >>> shorten_start("study_0/trial_3", 8), shorten_start("lr", 5), shorten_start("x", 0)
+    ('…trial_3', 'lr', '')
+    """
+    if width <= 0:
+        return ""
+    if cell_len(text) <= width:
+        return text
+    while cell_len(text) > width - 1:
+        text = text[max(1, (cell_len(text) - width + 1) // 2) :]
+    return "…" + text.lstrip()
+
+
 def column(text: str, width: int, *, right: bool = False) -> str:
     """``text`` in exactly ``width`` cells."""
     text = shorten(text, width)

@@ -11,11 +11,14 @@ from guardrun.state.log_words import tool_of
 from guardtui import formatting
 from guardtui.glyphs import Glyphs
 from guardtui.snapshot import RunView
-from guardtui.text import Bit, Line, Tone, clean, column, line, shorten, width_of
+from guardtui.text import Bit, Line, Tone, clean, column, line, shorten, shorten_start, width_of
 from guardtui.viewmodel.faces import signal_words, status_face
 from guardtui.viewmodel.ordering import live_rate
 from guardtui.viewmodel.progress import bar, eta_words, fraction
 from guardtui.viewmodel.trend import trend
+
+_WITH_TOOL: Final = 28
+"""Cells from which on the tool stands beside the name of its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,20 @@ def _status(view: RunView, width: int, g: Glyphs) -> Line:
 
 def name_cell(view: RunView, width: int, g: Glyphs) -> Line:
     """Name and group, or the tool whose log it is."""
-    name = shorten(clean(view.state.name) or clean(view.path.name), width)
-    group = clean(view.state.group or tool_of(view.state.source))
+    full = clean(view.state.name) or clean(view.path.name)
+    if view.state.source:
+        return _log_cell(full, clean(tool_of(view.state.source)), width)
+    name = shorten(full, width)
+    group = clean(view.state.group or "")
     room = width - width_of(line(name)) - 2
     return line((name, "strong"), (f"  {shorten(group, room)}" if group and room >= 4 else "", "dim"))
+
+
+def _log_cell(path: str, tool: str, width: int) -> Line:
+    """Where a log lies, of which the end tells most, and the tool that writes it."""
+    tool = f"  {tool}" if width >= _WITH_TOOL else ""
+    room = width - width_of(line(tool))
+    return line((shorten_start(path, room), "strong"), (tool, "dim"))
 
 
 def _tags(view: RunView, width: int, g: Glyphs) -> Line:
