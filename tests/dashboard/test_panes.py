@@ -89,6 +89,18 @@ async def test_the_strip_of_panes_has_words_at_eighty_columns_and_digits_at_sixt
         await shows(pilot, "1 2 signals 3 4 5 6 7 8")
 
 
+@pytest.mark.parametrize(("size", "where"), [((80, 24), "6 out"), ((60, 20), "6 7")])
+async def test_a_click_on_the_strip_opens_a_pane(size, where):
+    app = dashboard(FakeFleet(rich_follower()))
+    async with app.run_test(size=size) as pilot:
+        await opened(pilot, "signals")
+        strip = screen_text(app).splitlines()[-2]
+        await pilot.click(offset=(strip.index(where), size[1] - 2))
+        await shows(pilot, "6 output", "epoch 299:")
+        await pilot.click(offset=(size[0] - 1, size[1] - 2))
+        await shows(pilot, "6 output", "epoch 299:")
+
+
 async def test_signals_are_walked_and_the_chosen_one_is_told_whole():
     app = dashboard(FakeFleet(rich_follower()))
     async with app.run_test(size=(80, 30)) as pilot:

@@ -11,7 +11,7 @@ from textual.widgets import Input
 
 from guardtui.panes.pane import Pane
 from guardtui.snapshot import RunView, Snapshot, Wants
-from guardtui.text import Bit, Line, joined, line
+from guardtui.text import Bit, Line, line, packed
 from guardtui.viewmodel.console import Output, Row, Search, drawn, window
 from guardtui.widgets.lines import Lines
 
@@ -97,7 +97,7 @@ class OutputPane(Pane):
             parts.append(line((self._place_words(), "dim")))
         if self._wrap:
             parts.append(line(("wrapped", "text")))
-        return joined(parts, Bit(f" {self.g.dot} ", "dim"))
+        return packed(parts, Bit(f" {self.g.dot} ", "dim"), width)
 
     def _place_words(self) -> str:
         total = f"{len(self._output.lines):,}" + ("" if self._complete else "+")

@@ -17,7 +17,7 @@ from guardtui.snapshot import Snapshot, Wants
 from guardtui.text import line
 from guardtui.viewmodel.reach import barred
 from guardtui.viewmodel.run_header import header_lines
-from guardtui.viewmodel.run_status import room_beside_panes, status_line
+from guardtui.viewmodel.run_status import pane_at, room_beside_panes, status_line
 from guardtui.widgets.key_bar import KeyBar
 from guardtui.widgets.lines import Lines
 from guardtui.widgets.problem import Problem
@@ -125,6 +125,15 @@ class RunScreen(ActsOnRuns):
         self.pane.opened(self.path)
         self.apply(self.board.snapshot)
         self.call_after_refresh(lambda: self.apply(self.board.snapshot))
+
+    async def on_click(self, event: events.Click) -> None:
+        """The strip of panes is for the mouse, too."""
+        status = self.query_one("#status", Lines)
+        area = status.content_region
+        if status.lines and area.contains(event.screen_x, event.screen_y):
+            number = pane_at(status.lines[0], event.screen_x - area.x)
+            if number is not None:
+                await self.action_pane(number)
 
     async def show_pane(self, title: str) -> Pane:
         """Show the pane of that title and return it."""

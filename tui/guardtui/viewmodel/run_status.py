@@ -36,6 +36,21 @@ def status_line(
     return spread(left, about, width)
 
 
+def pane_at(shown: Line, x: int) -> int | None:
+    """The number of the pane whose digit or word is in cell ``x`` of the status line."""
+    found, place = None, 0
+    for bit in shown:
+        if bit.tone == "key":
+            found = int(bit.text) - 1
+        elif not bit.text.strip():
+            found = None
+        end = place + width_of((bit,))
+        if place <= x < end:
+            return found
+        place = end
+    return None
+
+
 def room_beside_panes(titles: Sequence[str], shown: int, width: int) -> int:
     """Cells that are left for what is said about the pane, when the others are digits."""
     return max(0, width - width_of(_strip(titles, shown, whole=False)) - 2)

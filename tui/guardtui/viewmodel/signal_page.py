@@ -150,7 +150,7 @@ def _evidence(signal: Signal, width: int) -> list[Line]:
         return []
     half = (len(pairs) + 1) // 2
     left, right = pairs[:half], [*pairs[half:], ((), ())]
-    wide = [(*pair, *beside) for pair, beside in zip(left, right, strict=False)]
+    wide: list[tuple[Line, ...]] = [(*pair, *beside) for pair, beside in zip(left, right, strict=False)]
     room = max(24, width - 16)
     columns, rows = _PAIR, list[tuple[Line, ...]](pairs)
     if len(pairs) > 3 and table_width((*_PAIR, *_PAIR), wide) <= room:
