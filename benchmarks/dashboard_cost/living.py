@@ -155,7 +155,7 @@ def _keys(terminal: Terminal, when: str, count: int) -> Row:
 
 def _cursor(terminal: Terminal) -> int:
     terminal.when(lambda text: _row_of_cursor(text) >= 0)
-    return _row_of_cursor(terminal.screen.text)
+    return _row_of_cursor(terminal.look())
 
 
 def _moved(terminal: Terminal, row: int) -> float:

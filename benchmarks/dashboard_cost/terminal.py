@@ -115,6 +115,15 @@ class Terminal:
             if time.monotonic() > deadline or (fresh and not fresh[-1][1]):
                 raise NeverShown(f"never came to pass; the screen:\n{self.screen.text}")
 
+    def look(self) -> str:
+        """The screen after all that came so far."""
+        with self._news:
+            fresh = self._chunks[self._taken :]
+        for _, data in fresh:
+            self._taken += 1
+            self.screen.feed(data)
+        return self.screen.text
+
     def shows(self, *texts: str, patience: float = _PATIENCE_S) -> float:
         """When all these texts stood on the screen."""
         return self.when(lambda seen: all(text in seen for text in texts), patience)

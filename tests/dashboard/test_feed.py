@@ -183,3 +183,33 @@ def test_looking_at_another_run_does_not_wait_for_the_next_round(fleet):
     assert published.wait(5)
     assert list(feed.take().curves) == [paths(fleet)[0]]
     feed.stop()
+
+
+def test_curves_that_go_on_and_on_are_renewed_twice_a_second_and_steps_at_once(fleet, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr("guardtui.feed.time.monotonic", lambda: clock[0])
+    reader = Reader(())
+    first = paths(fleet)[0]
+    wants = Wants(curves=(first,))
+    before = reader.read(fleet, wants)
+
+    clock[0] += 0.25
+    fleet.followers[first].series.version += 1
+    fleet.change(0, run_id="a", step=501)
+    early = reader.read(fleet, wants)
+    assert reader.pending
+    clock[0] += 0.3
+    late = reader.read(fleet, wants)
+
+    assert early.runs[0].state.step == 501
+    assert early.curves[first] is before.curves[first]
+    assert late.curves[first] is not before.curves[first]
+    assert not reader.pending
+
+
+def test_the_runs_that_are_seen_are_attended(fleet):
+    first, second = paths(fleet)
+
+    Reader(()).read(fleet, Wants(curves=(second,), detail=first))
+
+    assert set(fleet.attended) == {first, second}

@@ -16,7 +16,7 @@ from run_factory import RunWriter
 
 pytestmark = pytest.mark.terminal
 
-# A title, a cleared screen, a report that would be typed back, a C1 introducer, a bell; each with its own mark.
+# A title, a cleared screen, a report that would be typed back, C1 introducers, a bell; each with its mark.
 ESC = "\x1b"
 EVIL = "\x1b]0;pwned\x07\x1b[77;77z\x1b[6n\x9b31m\x90q\x9c\x07\x1bP+q\x1b\\\x08\x7f\r\n\u202e"
 ANSWERED = ("\x1b[6n", "\x1b]0;pwned", "pwned\x07", "\x1b[77;77z", "\x1bP+q", "\x08", "\x7f", "\u202e")

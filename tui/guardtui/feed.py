@@ -42,7 +42,7 @@ _BREATH_S: Final = 0.002
 """Between two polls while history is read: the thread that draws comes first."""
 _REVIEW_S: Final = 1.0
 """How often the ages of live runs are looked at without a change of their files."""
-_REVIEW_SILENT_S: Final = 5.0
+_REVIEW_SILENT_S: Final = 10.0
 """The same for those that nobody looks at and that were silent for long: their age is told in minutes."""
 _REVIEW_ALL_S: Final = 30.0
 """The same for runs that are over."""
