@@ -39,7 +39,7 @@ _BESIDE_ID: Final = _STATUS + _DONE + _BEST + _SIGNAL + _AGE + 5 * len(_GAP)
 @click.argument("paths", nargs=-1, type=click.Path(readable=False, path_type=Path), metavar="[PATH]...")
 @json_options
 def command(paths: tuple[Path, ...], as_json: bool, json_file: Path | None, fail_on: str | None) -> int:
-    """List the runs at or below PATH (default: runs/), worst signal first.
+    """List the runs, and the logs of other tools, at or below PATH (default: runs/), worst signal first.
 
     Columns: status, run (its id without the date), how far, best value of the monitored metric, worst
     standing signal, time since the last event.
@@ -54,6 +54,7 @@ def command(paths: tuple[Path, ...], as_json: bool, json_file: Path | None, fail
 
 
 def _states(paths: tuple[Path, ...], *, given: bool) -> list[RunState]:
+    from guardrun.cli.foreign_logs import states_below
     from guardrun.cli.run_words import worst_first
     from guardrun.following.run_follower import RunFollower
     from guardrun.reading.discovery import find_runs, unreadable
@@ -66,13 +67,14 @@ def _states(paths: tuple[Path, ...], *, given: bool) -> list[RunState]:
             raise UserError(
                 f"no such path: {path}" if given else f"no runs yet: there is no {path}/ here", hint=hint
             )
-    states = []
+    states, runs = [], []
     for run in find_runs(paths):
         follower = RunFollower(run)
         follower.catch_up()
         states.append(follower.state())
         follower.close()
-    return worst_first(states)
+        runs.append(follower)
+    return worst_first([*states, *states_below(paths, runs)])
 
 
 def _print(states: list[RunState], paths: tuple[Path, ...]) -> None:

@@ -41,6 +41,7 @@ def run_page(
     glyphs = choose()
     sections = (
         _title(state, glyphs, width),
+        _block("source", _source(state), width),
         _block("progress", _progress(state, now), width),
         _block("monitor", _monitor(state, glyphs), width),
         _block("checkpoints", _checkpoints(state, glyphs), width),
@@ -120,10 +121,15 @@ def _progress(state: RunState, now: float) -> Iterator[str]:
         second.append(f"phase {plain(state.phase)}")
     if state.ranks > 1:
         second.append(f"{state.ranks} ranks")
-    if not state.supervised:
+    if not (state.supervised or state.source):
         second.append("no supervisor")
     if second:
         yield _DOT.join(second)
+
+
+def _source(state: RunState) -> Iterator[str]:
+    if state.source:
+        yield f"{plain(state.source)}: not started by guard, watched and judged only"
 
 
 def _monitor(state: RunState, glyphs: Glyphs) -> Iterator[str]:
@@ -140,6 +146,8 @@ def _monitor(state: RunState, glyphs: Glyphs) -> Iterator[str]:
 
 
 def _checkpoints(state: RunState, glyphs: Glyphs) -> Iterator[str]:
+    if state.source:
+        return
     if state.best is None and state.last is None:
         yield "none yet" if state.can_save else "none: guard cannot save this run (it tracks no model)"
         return
@@ -287,7 +295,9 @@ def _said(state: RunState) -> Iterator[str]:
 def _next(state: RunState) -> Iterator[str]:
     """The one command that a person most likely wants now."""
     run = plain(state.run_id)
-    if state.status.live:
+    if state.source:
+        yield f"guard watch {plain(state.path)}{_DOT}guard signals {plain(state.path)}"
+    elif state.status.live:
         yield f"guard watch {plain(state.path)}{_DOT}guard stop {run}"
     elif state.reason != "completed" and state.last is not None and state.last.verified is not False:
         yield f"guard run --resume {run}"

@@ -13,6 +13,7 @@ from guardrun.cli.output import exit_code_for, json_options, runs_dir_default, w
 from guardrun.errors import UserError
 
 if TYPE_CHECKING:
+    from guardrun.following.foreign_follower import ForeignFollower
     from guardrun.following.run_follower import RunFollower
     from guardrun.judging.checklist import Judged
     from guardrun.judging.facts import RunFacts
@@ -31,14 +32,18 @@ def command(
     """Show one run: status, progress, signals with their evidence, checkpoints, how to resume.
 
     RUN is a run directory, a run id, a name, or a unique prefix of either; a checkpoint folder is shown
-    from its meta.json, without loading it.
+    from its meta.json, without loading it, and a log of another tool as far as it tells of its training.
     """
+    from guardrun.cli.foreign_logs import the_log_at
     from guardrun.reading.discovery import resolve_run
 
     checkpoint = _checkpoint_folder(Path(run))
     if checkpoint is not None:
         _show_checkpoint(checkpoint, as_json, json_file)
         return 0
+    log = the_log_at(run)
+    if log is not None:
+        return _show_log(log, as_json, json_file, fail_on, config=config or against is not None)
     path = resolve_run(run, runs_dir)
     if against is not None:
         if not config:
@@ -68,6 +73,23 @@ def command(
 
         page = run_page(state, efficiency=efficiency_lines(facts), checklist=checklist_block(items))
         click.echo("\n".join(page))
+    return exit_code_for([state], fail_on)
+
+
+def _show_log(
+    log: ForeignFollower, as_json: bool, json_file: Path | None, fail_on: str | None, *, config: bool
+) -> int:
+    """A log of another tool, as far as it tells of its training."""
+    from guardrun.cli.run_page import run_page
+    from guardrun.following.as_json import show_json
+
+    if config:
+        raise UserError(f"{log.path} is a log of another tool: it records no configuration")
+    log.catch_up()
+    state = log.state()
+    write_json(show_json(state), to_stdout=as_json, file=json_file)
+    if not as_json:
+        click.echo("\n".join(run_page(state)))
     return exit_code_for([state], fail_on)
 
 

@@ -42,10 +42,12 @@ def command(
     the request in place. When nothing moves any more, the next rung (SIGINT, SIGTERM, SIGKILL) is offered
     on a terminal; without one, say `guard stop` again to climb it.
     """
+    from guardrun.cli.foreign_logs import refuse_to_stop
     from guardrun.following.run_follower import RunFollower
     from guardrun.reading.discovery import resolve_run
 
     seconds = _seconds(grace)
+    refuse_to_stop(run)
     path = resolve_run(run, runs_dir or runs_dir_default())
     follower = RunFollower(path, judge=False)
     follower.catch_up()

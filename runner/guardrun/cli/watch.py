@@ -53,8 +53,9 @@ def command(
 ) -> None:
     """Open the dashboard over every run below the PATHs (default: runs/).
 
-    A PATH may be a folder with runs, a run directory, or a run's id or name below runs/. Where there is no
-    terminal the list is printed once.
+    A PATH may be a folder with runs or with logs of other tools (TensorBoard, Hugging Face, Lightning …), a
+    run directory, such a log, or a run's id or name below runs/. Where there is no terminal the list is
+    printed once.
     """
     if plain:
         os.environ["GUARD_ASCII"] = "1"
@@ -65,11 +66,21 @@ def command(
     if once or not interactive() or os.environ.get("TERM") == "dumb":
         print_once(found)
         return
-    from guardrun.events.paths import is_run_directory
     from guardtui.app import run_dashboard
 
-    focus = found[0] if len(found) == 1 and is_run_directory(found[0]) else None
+    focus = _focus(found[0]) if len(found) == 1 else None
     run_dashboard(found, focus=focus, readonly=readonly)
+
+
+def _focus(path: Path) -> Path | None:
+    """The run, or the log of another tool, that is meant alone and opened at once."""
+    from guardrun.events.paths import is_run_directory
+
+    if not path.is_file():
+        return path if is_run_directory(path) else None
+    from guardrun.cli.foreign_logs import logs_below
+
+    return next(iter(logs_below([path])), None)
 
 
 def _recorded(spec: str, paths: Sequence[str], *, once: bool) -> Path:
@@ -129,6 +140,7 @@ def _leave_nothing(folder: Path) -> None:
 
 
 def _existing(spec: str) -> Path:
+    from guardrun.events.paths import is_run_directory
     from guardrun.reading.discovery import resolve_run, unreadable
 
     path = Path(spec).expanduser()
@@ -139,8 +151,11 @@ def _existing(spec: str) -> Path:
 
     if spec.endswith("/") and path.parent.is_dir() and not path.exists():
         return path  # written as a folder: the first run will make it, and appears by itself
-    if path.exists():
-        raise UserError(f"{spec} is not a folder", hint="`guard signals FILE` judges a log of another tool")
+    if path.exists() and not is_run_directory(path.parent):
+        from guardrun.cli.foreign_logs import check_file
+
+        check_file(path)
+        return Path(os.path.realpath(path))
     return resolve_run(spec, os.environ.get("GUARDRUN_RUNS_DIR") or "runs")
 
 
@@ -169,7 +184,7 @@ def _read(paths: Sequence[Path]) -> tuple[list[RunView], bool]:
     try:
         while True:
             snapshot = reader.read(fleet, Wants())
-            if not reader.loading or time.monotonic() > deadline:
+            if (not reader.loading and fleet.searched) or time.monotonic() > deadline:
                 return list(snapshot.runs if snapshot else reader.views), not reader.loading
     finally:
         fleet.close()

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 def show_json(state: RunState) -> dict[str, Any]:
-    """One run. Numbers that JSON lacks are the strings "NaN", "Infinity" and "-Infinity"."""
+    """One run; of a log of another tool also ``source``, its format. Numbers that JSON lacks are the strings
+    "NaN", "Infinity" and "-Infinity"."""
     shown: dict[str, Any] = json_ready({
         "run_id": state.run_id,
         "name": state.name,
@@ -36,6 +37,8 @@ def show_json(state: RunState) -> dict[str, Any]:
         "tags": state.tags,
         "notes": [{"text": each.text, "by": each.by, "t": each.t} for each in state.remarks],
     })  # fmt: skip
+    if state.source:
+        shown["source"] = state.source
     return shown
 
 

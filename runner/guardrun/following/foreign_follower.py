@@ -51,6 +51,11 @@ class ForeignFollower:
         self._longest_gap = 0.0
         self._growing = False
 
+    @property
+    def format(self) -> str:
+        """In which format its log is."""
+        return self._story.known.format or self._found.format
+
     def adopt(self, found: FoundLog) -> bool:
         """The search found it anew: other files, another name; whether anything changed."""
         if found == self._found:
@@ -94,7 +99,7 @@ class ForeignFollower:
     def state(self, now: float | None = None) -> RunState:
         """The state now; ``now`` is the reader's wall time in unix seconds."""
         now = time.time() if now is None else now
-        story, known = self._story, self._story.known
+        story = self._story
         silent = None if self._grew is None else time.monotonic() - self._grew
         notes = (f"{self._log.problem}",) if self._log.problem else ()
         state = story.state(
@@ -108,7 +113,7 @@ class ForeignFollower:
         reason = self._log.problem if self._log.problem and not story.rows else verdict.reason
         return replace(
             state, status=verdict.status, reason=reason, name=self._found.name, run_id=self._found.name,
-            source=known.format or self._found.format, eta_s=state.eta_s if live else None,
+            source=self.format, eta_s=state.eta_s if live else None,
             last_event_t=self._written() if state.last_event_t is None else state.last_event_t,
             phase="", error="",
         )  # fmt: skip
@@ -135,7 +140,7 @@ class ForeignFollower:
         known = self._story.known
         files = [str(path) for path, _ in self._found.files]
         told = {
-            "kind": LOG, "format": known.format or self._found.format, "files": files[:_MOST_FILES],
+            "kind": LOG, "format": self.format, "files": files[:_MOST_FILES],
             "more_files": max(0, len(files) - _MOST_FILES), "renamed": dict(known.renamed),
             "train_loss": known.train_loss if self._story.series.names() else "",
         }  # fmt: skip
