@@ -10,7 +10,7 @@ from guardtui.panes.pane import Pane
 from guardtui.snapshot import RunView, Snapshot, Wants
 from guardtui.text import Line, line
 from guardtui.viewmodel.paragraphs import broken
-from guardtui.viewmodel.ranks import few_ranks_words, rank_lines, ranks_of, slowest, step_time_chart
+from guardtui.viewmodel.ranks import few_ranks_words, rank_lines, ranks_of, slowest, times_chart
 from guardtui.widgets.chart import Chart
 from guardtui.widgets.lines import Lines
 
@@ -19,7 +19,7 @@ _LEAST_CHART = 7
 
 
 class RanksPane(Pane):
-    """A table, and the step time of each rank as a chart."""
+    """A table, and the times of each rank as a chart."""
 
     where = "ranks"
     title = "ranks"
@@ -70,7 +70,7 @@ class RanksPane(Pane):
             self._about += f", {self._top + 1} to {last} shown" if self._about else ""
         table.show([head, space, titles, *shown])
         if chart.display:
-            chart.show(step_time_chart(detail.ranks, ranks))
+            chart.show(times_chart(detail.ranks, ranks, slowest(ranks)))
 
     def status(self, view: RunView, width: int) -> Line:
         """Who is slow."""

@@ -14,11 +14,11 @@ from guardtui import formatting
 from guardtui.chart.model import ChartModel, Curve
 from guardtui.glyphs import Glyphs
 from guardtui.snapshot import RunView
-from guardtui.text import Line, clean, fit, line
+from guardtui.text import Line, fit, line
 from guardtui.viewmodel.tables import Column, cell, table_lines
 
 _MOST_CURVES: Final = 6
-_COLORS: Final = ("train", "aux1", "aux2", "aux3", "aux4", "aux5", "aux6")
+_COLORS: Final = ("aux1", "aux2", "aux3", "aux4", "aux5", "aux6")
 _LOSSES: Final = ("train/loss",)
 _COLUMNS: Final = (
     Column("rank", right=True, rank=0), Column("step", right=True, rank=1),
@@ -179,14 +179,22 @@ def few_ranks_words(ranks: list[Rank], view: RunView) -> str:
     return "This run has one process: there are no other ranks to compare it with."
 
 
-def step_time_chart(series: Mapping[int, Mapping[str, Series]], ranks: list[Rank]) -> ChartModel:
-    """Step time by rank; of many ranks the slowest ones and the fastest."""
-    timed = sorted((rank for rank in ranks if rank.step_time), key=lambda rank: -(rank.step_time or 0.0))
+def times_chart(
+    series: Mapping[int, Mapping[str, Series]], ranks: list[Rank], slow: Slow | None
+) -> ChartModel:
+    """Step time by rank, or data time where that is what tells; of many ranks the slowest and the fastest."""
+    name, title = ("data_time", "data time") if slow and slow.by == "data" else ("step_time", "step time")
+    timed = sorted(
+        (rank for rank in ranks if name in series[rank.number] and getattr(rank, name) is not None),
+        key=lambda rank: -float(getattr(rank, name)),
+    )
     shown = timed if len(timed) <= _MOST_CURVES else [*timed[: _MOST_CURVES - 1], timed[-1]]
     curves = []
     for place, rank in enumerate(sorted(shown, key=lambda rank: rank.number)):
-        curve = series[rank.number]["step_time"]
-        curves.append(Curve(clean(f"rank {rank.number}"), curve.step, curve.value, _COLORS[place]))
+        curve = series[rank.number][name]
+        curves.append(Curve(f"rank {rank.number}", curve.step, curve.value, _COLORS[place]))
     left = len(timed) - len(shown)
-    title = "step time by rank" + (f" ({len(shown)} of {len(timed)}: slowest and fastest)" if left else "")
-    return ChartModel(title, tuple(curves), unit="s", empty_text="no rank tells its step time")
+    some = f" ({len(shown)} of {len(timed)}: slowest and fastest)" if left else ""
+    return ChartModel(
+        f"{title} by rank{some}", tuple(curves), unit="s", empty_text=f"no rank tells its {title}"
+    )
