@@ -29,7 +29,7 @@ from guardtui.app import Dashboard
 from guardtui.glyphs import UNICODE
 from guardtui.keys import TABLE
 from guardtui.ownership import unwritable
-from guardtui.resuming import plan_resume
+from guardtui.resuming import Plan, plan_resume
 from guardtui.snapshot import RunView
 from guardtui.text import text_of
 from guardtui.viewmodel import stopping
@@ -183,6 +183,23 @@ async def test_a_run_that_has_just_ended_is_asked_again_until_its_supervisor_is_
         lease.release()
         text = await shows(pilot, "no checkpoint of", "can be used")
         assert "enter  resume" not in text
+
+
+async def test_an_answer_that_comes_after_the_dialog_was_left_does_no_harm(over, monkeypatch):
+    app = Dashboard([over.paths.root.parent])
+    answers = []
+    monkeypatch.setattr(app, "plan_resume", lambda view, answered: answers.append(answered))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "stopped")
+        await pilot.press("r")
+        await until(pilot, lambda: answers)
+        await pilot.press("escape")
+        await until(pilot, lambda: not app.screen.is_modal)
+        app.post_message(app.Sent(Plan(problem="r is still being supervised"), answers[0]))
+        app.post_message(app.Sent(Plan(), answers[0]))
+        await pilot.pause(0.1)
+        await pilot.press("m")
+        await shows(pilot, "no notes yet")
 
 
 def test_a_module_of_the_users_project_does_not_stand_in_for_one_of_guards(over, tmp_path):

@@ -55,6 +55,8 @@ class DialogScreen(BoardScreen, ModalScreen[None]):
         self.paths = (paths,) if isinstance(paths, Path) else tuple(paths)
         self.problem = ""
         """What went wrong with a request."""
+        self.closed = False
+        """It was left; an answer to what it asked may still come."""
 
     def compose(self) -> ComposeResult:
         """Text above, choices below."""
@@ -109,8 +111,10 @@ class DialogScreen(BoardScreen, ModalScreen[None]):
 
     def apply(self, snapshot: Snapshot) -> None:
         """Draw the dialog as the runs are now."""
+        if self.closed or not self.is_mounted:
+            return
         views = self.views
-        if not views or not self.is_mounted:
+        if not views:
             return
         lines, items = self.parts(views)
         if self.problem:
@@ -134,4 +138,5 @@ class DialogScreen(BoardScreen, ModalScreen[None]):
 
     def action_close(self) -> None:
         """Close; what was sent goes on."""
+        self.closed = True
         self.dismiss()

@@ -49,7 +49,7 @@ class ResumeScreen(DialogScreen):
     def _planned(self, path: Path) -> Callable[[Plan], None]:
         def answered(plan: Plan) -> None:
             self._plans[path] = plan
-            if plan.waits:
+            if plan.waits and not self.closed:
                 self.set_timer(_AGAIN_S, self._ask_again)
             self.redraw()
 

@@ -76,7 +76,7 @@ class WordsScreen(DialogScreen):
             self.redraw()
             return
         self.write(reached, typed)
-        self.dismiss()
+        self.action_close()
 
     def said(self, views: list[RunView]) -> list[Line]:
         """What is known already."""
