@@ -6,18 +6,18 @@ Arguments: events.jsonl, folder, events a second, seconds. Says "ready" when the
 
 from __future__ import annotations
 
+import importlib
 import json
 import random
 import sys
 import time
 from typing import Any
 
-import wandb
-
 
 def main(events: str, folder: str, rate: float, seconds: float) -> None:
     """Log the history, say so, log on."""
-    run: Any = wandb.init(mode="offline", dir=folder, project="guard")
+    wandb: Any = importlib.import_module("wandb")
+    run = wandb.init(mode="offline", dir=folder, project="guard")
     values: dict[str, float] = {}
     step = 0
     with open(events, encoding="utf-8") as lines:
