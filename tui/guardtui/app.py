@@ -66,7 +66,7 @@ class Dashboard(ActingApp):
     def _make_fleet(self) -> FleetLike:
         from guardrun.following.fleet import Fleet
 
-        return Fleet(self._paths)
+        return Fleet(self._paths, hasty=True)
 
     def _notify(self) -> None:
         self.post_message(self.Arrived())
