@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -28,7 +29,8 @@ from guardtui.snapshot import RunView
 from guardtui.text import text_of
 from guardtui.viewmodel.faces import signal_words, worst_severity
 from guardtui.viewmodel.ordering import Sorter
-from guardtui.viewmodel.signal_lines import full_lines, pane_lines, wanted_height
+from guardtui.viewmodel.signal_lines import pane_lines, wanted_height
+from guardtui.viewmodel.signal_page import detail_lines
 from run_factory import RunWriter, run_state
 
 OBSERVED = replace(
@@ -61,17 +63,24 @@ def test_a_run_whose_signals_are_all_known_comes_after_one_with_an_unknown_warni
     assert [view.state.run_id for view in Sorter().arranged((known, warned), "signal")] == ["b", "a"]
 
 
-def test_an_observed_signal_says_what_would_have_been_done_and_what_would_change_its_mind():
-    page = " ".join(text_of(each) for each in full_lines(OBSERVED, 100, UNICODE))
+def page_of(signal):
+    view = RunView(Path("a"), run_state(signals=(signal,)))
+    return " ".join(
+        " ".join(text_of(each).split()) for each in detail_lines(view, signal, None, 100, UNICODE)
+    )
 
-    assert "observed: would have stopped" in page
-    assert "unless: a new best below 0.42" in page
+
+def test_an_observed_signal_says_what_would_have_been_done_and_what_would_change_its_mind():
+    page = page_of(OBSERVED)
+
+    assert "by default it would have stopped the run safely" in page
+    assert "unless a new best below 0.42" in page
 
 
 def test_a_superseded_signal_names_what_took_its_place():
-    page = " ".join(text_of(each) for each in full_lines(SUPERSEDED, 100, UNICODE))
+    page = page_of(SUPERSEDED)
 
-    assert "superseded by nan at 480" in page
+    assert "superseded by nan at step 480" in page
     assert "unless" not in page
 
 
