@@ -22,7 +22,7 @@ def logs_below(paths: Sequence[Path]) -> Mapping[Path, FoundLog]:
     """Every log of another tool at or below the paths, by its file or folder."""
     from guardrun.reading.foreign.searching import LogSearch
 
-    search = LogSearch([Path(os.path.realpath(path)) if path.is_file() else path for path in paths])
+    search = LogSearch([Path(os.path.realpath(path)) if os.path.isfile(path) else path for path in paths])
     while not search.done:
         search.turn(1.0)
     return search.found
@@ -52,7 +52,7 @@ def the_log_at(spec: str) -> ForeignFollower | None:
     from guardrun.reading.discovery import find_runs, unreadable
 
     path = Path(spec).expanduser()
-    if not path.exists() or unreadable(path):
+    if unreadable(path) or not path.exists():
         return None
     run = path if path.is_dir() else path.parent
     if is_run_directory(run) or (path.is_dir() and find_runs([path])):

@@ -252,6 +252,8 @@ def _packages(packages: Mapping[str, Any], width: int) -> list[Line]:
 
 def _attempts(state: RunState, width: int) -> list[Line]:
     pairs = []
+    if state.source and len(state.attempts) < 2:
+        return []
     for attempt in state.attempts:
         took = (
             formatting.duration(attempt.ended - attempt.started) if attempt.ended is not None else "running"
