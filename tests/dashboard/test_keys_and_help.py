@@ -84,11 +84,11 @@ async def test_help_opens_scrolls_and_closes_from_everywhere():
     app = dashboard(example_fleet())
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "digits")
-        for opening in ((), ("enter",)):
+        for opening, first in (((), "List of runs"), (("enter",), "Charts, those of the system, too")):
             for key in opening:
                 await pilot.press(key)
             await pilot.press("question_mark")
-            await shows(pilot, "List of runs", "the run above")
+            await shows(pilot, first)
             await pilot.press("pagedown")
             await until(pilot, lambda: app.screen.query_one(VerticalScroll).scroll_y > 0)
             await pilot.press("question_mark")
@@ -102,7 +102,7 @@ async def test_help_over_the_info_page_is_help_and_goes_back_to_it():
         await pilot.press("i")
         await shows(pilot, "folder", "can save")
         await pilot.press("question_mark")
-        await shows(pilot, "List of runs", "the run above")
+        await shows(pilot, "Origin", "the next section")
         await pilot.press("question_mark")
         await shows(pilot, "folder", "can save")
 

@@ -11,22 +11,22 @@ from typing import Any, ClassVar
 from textual.binding import BindingType
 from textual.message import Message
 
-from guardtui import glyphs
-from guardtui.acting import ActingApp
+from guardtui import glyphs, terminal
 from guardtui.bindings import bindings_for
 from guardtui.feed import Feed, FleetLike
+from guardtui.preferring import PreferringApp
 from guardtui.screens.board import BoardScreen
 from guardtui.screens.fleet import FleetScreen
 from guardtui.screens.text import HelpScreen
 from guardtui.settings import SettingsStore, settings_file
 from guardtui.snapshot import Snapshot
 from guardtui.text import clean
-from guardtui.theme import THEMES, next_theme, remembered_theme
+from guardtui.theme import THEMES, remembered_theme
 from guardtui.viewmodel.help import help_lines
 from guardtui.widgets import partial_updates
 
 
-class Dashboard(ActingApp):
+class Dashboard(PreferringApp):
     """``guard watch``. Reads through the feed, writes nothing but command files."""
 
     TITLE = "guard"
@@ -140,12 +140,18 @@ class Dashboard(ActingApp):
         if isinstance(self.screen, HelpScreen):
             self.screen.dismiss()
         else:
-            self.push_screen(HelpScreen(lambda width: help_lines(width, self.glyphs, readonly=self.readonly)))
+            places = self.screen.places if isinstance(self.screen, BoardScreen) else ()
+            self.push_screen(
+                HelpScreen(
+                    lambda width: help_lines(width, self.glyphs, readonly=self.readonly, places=places)
+                )
+            )
 
-    def action_theme(self) -> None:
-        """The next colours, kept for the next time."""
-        self.theme = next_theme(self.theme)
-        self.settings.change(theme=self.theme)
+    def go_to(self, path: Path) -> None:
+        """One run, over the list."""
+        while len(self.screen_stack) > 2:
+            self.pop_screen()
+        self.open_run(path)
 
     def action_leave(self) -> None:
         """Leave the dashboard; trainings go on."""
@@ -157,6 +163,7 @@ def run_dashboard(paths: Sequence[Path], *, focus: Path | None = None, readonly:
 
     Raises nothing for missing folders: runs appear when they come to be.
     """
+    terminal.prepare()
     settings = SettingsStore(settings_file())
     settings.start()
     board = Dashboard(paths, focus=focus, readonly=readonly, settings=settings)

@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 
 Where = Literal[
     "fleet", "run", "charts", "signals", "system", "ranks", "saved", "output", "origin", "audit", "together",
-    "stop", "words", "export", "text", "everywhere",
+    "stop", "words", "export", "text", "palette", "everywhere",
 ]  # fmt: skip
 """Screens, panes of the run screen, dialogs."""
 
@@ -171,7 +171,15 @@ TABLE: Final = (
     Key("pageup,b", "PgUp", "scroll(-15)", "", "a page up", ("text",)),
     Key("pagedown,space", "PgDn", "scroll(15)", "", "a page down", ("text",)),
     Key("escape,i,left", "esc", "close", "back", "back", ("text",), rank=1),
-    Key("t", "t", "theme", "", "colours: dark, light, the terminal's own", ("everywhere",)),
+    Key("up,ctrl+k", "↑", "choose(-1)", "", "the entry above", ("palette",)),
+    Key("down,ctrl+j", "↓", "choose(1)", "", "the entry below", ("palette",)),
+    Key("pageup", "PgUp", "choose(-10)", "", "ten entries up", ("palette",)),
+    Key("pagedown", "PgDn", "choose(10)", "", "ten entries down", ("palette",)),
+    Key("enter", "enter", "confirm", "", "do what is chosen", ("palette",)),
+    Key("escape,ctrl+p", "esc", "close", "", "close it", ("palette",)),
+    Key("colon,ctrl+p", ": ctrl+p", "palette", "", "all that can be done here, settings, and runs: by name",
+        ("everywhere",), rank=4),
+    Key("t", "t", "theme", "", "colours: dark, light, high contrast, the terminal's own", ("everywhere",)),
     Key("question_mark,h", "? h", "help", "help", "this page", ("everywhere",), rank=0),
     Key("q,ctrl+c", "q", "leave", "quit",
         "leave; no training is ever stopped by that", ("everywhere",), rank=0),
@@ -190,9 +198,14 @@ SECTIONS: Final[tuple[tuple[Where, str], ...]] = (
     ("stop", "Dialogs: stop, checkpoint, resume"),
     ("words", "Dialogs: note, tags (Enter writes)"),
     ("export", "Export of a chart"),
-    ("text", "This page and the info page"),
+    ("text", "This page"),
+    ("palette", "Palette"),
     ("everywhere", "Everywhere"),
 )
+
+
+OWNERS: Final[dict[Where, str]] = {"everywhere": "app.", "fleet": "", "run": "", "stop": "", "text": ""}
+"""Whose action a key of this place calls when it is clicked or chosen; a pane's: the focused widget's."""
 
 
 def keys_for(where: Where, *, readonly: bool = False) -> Iterator[Key]:

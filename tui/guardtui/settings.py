@@ -44,6 +44,23 @@ class Settings:
     """Name of a look; "": what fits the terminal."""
     export_folder: str = ""
     """Where charts are saved; "": where the dashboard was started."""
+    chart_ink: str = ""
+    """What charts are drawn with: braille, block or ascii; "": what fits the terminal."""
+    smooth: bool = False
+    weight: float = 0.9
+    """Of the smoothing."""
+    axis: str = "step"
+    """x axis of the charts, where the run has it."""
+    chart_columns: int = 0
+    """0: chosen by itself."""
+    output_strip: int = 0
+    """Output below the charts: 0 some lines, 1 many, 2 none."""
+    bell: bool = False
+    """Ring the terminal's bell on an alert: a new act signal, a run that ended badly."""
+    desktop: bool = False
+    """On an alert ask the terminal for a desktop notification."""
+    on_act: str = ""
+    """A command for alerts."""
 
 
 _DEFAULTS: Final = Settings()

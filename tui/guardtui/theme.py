@@ -69,7 +69,7 @@ NAMES: Final = {"dark": DARK, "light": LIGHT, "contrast": CONTRAST, "terminal": 
 
 
 def first_theme(environ: Mapping[str, str] = os.environ) -> str:
-    """The look to start with: GUARD_THEME (dark, light, contrast, terminal), else what COLORFGBG tells, else dark.
+    """The look to start with: GUARD_THEME (one of ``NAMES``), else what COLORFGBG tells, else dark.
 
     With NO_COLOR the terminal's own colours are used, which are then none.
     """

@@ -65,15 +65,14 @@ ASCII = Ink(
 )
 
 
-def choose_ink(*, ascii_only: bool, environ: Mapping[str, str] = os.environ) -> Ink:
-    """ASCII where shapes can't be shown, half blocks on the Linux console (its font has no braille) or by
-    GUARD_CHARTS=block, braille everywhere else."""
+def choose_ink(*, ascii_only: bool, wished: str = "", environ: Mapping[str, str] = os.environ) -> Ink:
+    """ASCII where shapes can't be shown; else what GUARD_CHARTS or a person wishes (braille, block, ascii);
+    else half blocks on the Linux console, whose font has no braille, and braille everywhere else."""
     if ascii_only:
         return ASCII
-    wished = environ.get("GUARD_CHARTS", "")
-    if wished == "block" or (not wished and environ.get("TERM") == "linux"):
-        return BLOCK
-    return BRAILLE
+    wanted = environ.get("GUARD_CHARTS", "") or wished
+    fitting = BLOCK if environ.get("TERM") == "linux" else BRAILLE
+    return {ink.name: ink for ink in (BRAILLE, BLOCK, ASCII)}.get(wanted, fitting)
 
 
 def pack(dots: NDArray[np.bool_], ink: Ink) -> Bits:

@@ -8,7 +8,9 @@ from textual.screen import Screen
 
 from guardtui.bindings import is_acting
 from guardtui.glyphs import Glyphs
+from guardtui.keys import Where
 from guardtui.snapshot import Snapshot, Wants
+from guardtui.widgets.key_bar import KeyBar
 
 if TYPE_CHECKING:
     from guardtui.app import Dashboard
@@ -31,6 +33,12 @@ class BoardScreen(Screen[None]):
     def g(self) -> Glyphs:
         """The shapes that this terminal can show."""
         return self.board.glyphs
+
+    @property
+    def places(self) -> tuple[Where, ...]:
+        """Whose keys count here, the nearest place first."""
+        bars = self.query(KeyBar)
+        return bars.first().places if bars else ()
 
     def apply(self, snapshot: Snapshot) -> None:
         """Draw what is new."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from guardrun.state.model import Status
 from guardtui.glyphs import Glyphs
-from guardtui.keys import SECTIONS, keys_for
+from guardtui.keys import SECTIONS, Where, keys_for
 from guardtui.text import Bit, Line, column, line, wrapped
 from guardtui.viewmodel.faces import status_face
 from guardtui.viewmodel.filtering import HELP
@@ -13,14 +15,14 @@ _KEYS = 13
 _EXAMPLE = 19
 
 
-def help_lines(width: int, g: Glyphs, *, readonly: bool) -> list[Line]:
-    """All sections, fitted to ``width``."""
+def help_lines(width: int, g: Glyphs, *, readonly: bool, places: Sequence[Where] = ()) -> list[Line]:
+    """All sections, fitted to ``width``; those of ``places``, where the person came from, first."""
     lines = [
         line(
             ("Keys", "title"), ("   read-only: nothing can be stopped from here" if readonly else "", "warn")
         )
     ]
-    for where, title in SECTIONS:
+    for where, title in sorted(SECTIONS, key=lambda section: _order(section[0], places)):
         keys = list(keys_for(where, readonly=readonly))
         if not keys or (where == "stop" and readonly):
             continue
@@ -30,6 +32,10 @@ def help_lines(width: int, g: Glyphs, *, readonly: bool) -> list[Line]:
             for number, row in enumerate(rows):
                 lines.append((Bit(f"  {column(key.shown if number == 0 else '', _KEYS - 1)} ", "key"), *row))
     return [*lines, *_filter(width), (), line(("Shapes", "accent")), *_shapes(g)]
+
+
+def _order(where: Where, places: Sequence[Where]) -> int:
+    return places.index(where) if where in places else len(places)
 
 
 def _filter(width: int) -> list[Line]:

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
-from guardtui.chart.ink import choose_ink
+from guardtui.chart.ink import Ink, choose_ink
 from guardtui.chart.model import ChartModel
 from guardtui.glyphs import ASCII, Glyphs
 from guardtui.text import Line, clean
@@ -53,7 +53,6 @@ class ChartBoard(ChartPointer, Widget):
         super().__init__()
         self._g = glyphs
         self._empty = ChartModel("", empty_text=empty)
-        self._dots = choose_ink(ascii_only=glyphs is ASCII).columns
         self._source: ChartSource | None = None
         self._drawn_for: object = None
         self._models: list[ChartModel] = []
@@ -96,7 +95,8 @@ class ChartBoard(ChartPointer, Widget):
     @property
     def dots(self) -> int:
         """Dot columns in a cell."""
-        return self._dots
+        chosen: Ink | None = getattr(self.app, "ink", None)
+        return (chosen or choose_ink(ascii_only=self._g is ASCII)).columns
 
     @property
     def charts(self) -> Sequence[Chart]:

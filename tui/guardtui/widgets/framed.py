@@ -28,12 +28,23 @@ class Framed(Widget):
     ) -> None:
         """``ink`` and ``mono`` (no colours) follow the terminal when they are None."""
         super().__init__(id=id, classes=classes)
-        self._ink = ink or choose_ink(ascii_only=glyphs.choose() is glyphs.ASCII)
+        self._own_ink = ink
         self._mono = bool(os.environ.get("NO_COLOR")) if mono is None else mono
         self._frame: Frame | None = None
         self._styled_frame: Frame | None = None
         self._styles_for: tuple[str, str] | None = None
         self._rich_styles: dict[str, Style] = {}
+
+    @property
+    def _ink(self) -> Ink:
+        """Its own, else what the person chose, else what fits the terminal."""
+        chosen: Ink | None = self._own_ink or getattr(self.app, "ink", None)
+        return chosen or choose_ink(ascii_only=glyphs.choose() is glyphs.ASCII)
+
+    def renew(self) -> None:
+        """Draw all of it anew, with another ink."""
+        self._frame = None
+        self.refresh()
 
     def _draw(self, width: int, height: int) -> Frame:
         """The frame of exactly that size."""

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from textual import events
 
-from guardtui.keys import Where, keys_for
+from guardtui.keys import OWNERS, Where, keys_for
 from guardtui.text import line, width_of
 from guardtui.widgets.choices import Choices, Item
-
-_OWNERS: Final[dict[Where, str]] = {"everywhere": "app.", "fleet": "", "run": "", "stop": "", "text": ""}
-"""Whose action a key of this place calls when its label is clicked; a pane's: the focused widget's."""
 
 
 def bar_items(places: Sequence[Where], width: int, *, readonly: bool, barred: str = "") -> list[Item]:
@@ -20,7 +16,7 @@ def bar_items(places: Sequence[Where], width: int, *, readonly: bool, barred: st
     what does not fit with its whole label is tried with the first word of it. ``barred``: why no key can
     act here; those are then dim, and do nothing when they are clicked."""
     keys = [
-        (key, _OWNERS.get(place, "focused."))
+        (key, OWNERS.get(place, "focused."))
         for place in (*places, "everywhere")
         for key in keys_for(place, readonly=readonly)
         if key.label
@@ -51,6 +47,11 @@ class KeyBar(Choices):
         self._places = places
         self._readonly = readonly
         self._barred = ""
+
+    @property
+    def places(self) -> tuple[Where, ...]:
+        """Where these keys are, the nearest place first."""
+        return self._places
 
     def on_resize(self, event: events.Resize) -> None:
         """Choose again what fits."""

@@ -1,6 +1,6 @@
 """What is sent to the terminal, without what it knows already: colours that hold are not sent again.
 
-The toolkit sends every piece of text with all of its style, and a reset after it: more than half of all bytes.
+The toolkit sends every piece of text with all of its style, and a reset after it: half of all bytes.
 """
 
 from __future__ import annotations
