@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from guardrun.errors import UserError
-from guardrun.reading.discovery import MAX_DEPTH, find_runs, resolve_run
+from guardrun.reading.discovery import MAX_DEPTH, find_runs, resolve_run, resolve_runs
 
 
 def make_run(folder: Path, name: str = "digits") -> Path:
@@ -150,3 +150,38 @@ def test_a_hostile_name_reaches_no_terminal(tmp_path: Path) -> None:
         resolve_run("\x1b[2Jevil", tmp_path)
 
     assert "\x1b" not in caught.value.hint
+
+
+def test_a_name_goes_before_a_folder_of_the_project_that_is_called_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = make_run(Path("runs/one"))
+    Path("digits").mkdir()
+    Path("digits/train.py").touch()
+
+    assert resolve_run("digits") == run
+    assert resolve_runs("digits") == [run]
+    with pytest.raises(UserError, match="not a run directory"):
+        resolve_run("./digits")
+
+    elsewhere = make_run(Path("digits/runs/old"))
+    assert resolve_runs("digits") == [run]
+    assert resolve_runs("./digits") == [elsewhere]
+
+    another = make_run(Path("runs/two"))
+    assert resolve_runs("digits") == [run, another]
+    with pytest.raises(UserError, match="means 2 runs"):
+        resolve_run("digits")
+
+
+def test_a_folder_that_no_run_is_named_after_means_the_runs_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_run(Path("runs/one"))
+    other = make_run(Path("old/a"), "other")
+
+    assert resolve_runs("old") == [other]
+    assert resolve_runs("runs") == [Path("runs/one")]
+    assert resolve_runs("old/a") == [other]

@@ -70,41 +70,66 @@ def resolve_runs(spec: str, runs_dir: Path | str = "runs") -> list[Path]:
     """Every run that ``spec`` means: as ``resolve_run``, and also all runs at or below a folder, and all runs
     that share a name or a group.
 
+    A bare word that is both, such as the project's own folder ``digits``, means the runs that are called so;
+    ``./digits`` means the folder.
+
     Raises UserError (exit code 2) when there is none, or when only a prefix fits several.
     """
     path = Path(spec).expanduser()
+    if _is_word(spec, path, runs_dir):
+        runs = find_runs([runs_dir])
+        named, grouped = (
+            [run for run in runs if _identity_word(run, what) == spec] for what in ("name", "group")
+        )
+        if sharing := (named if len(named) > 1 else grouped or named):
+            return sharing
     if os.path.isdir(path) and not is_run_directory(path) and not unreadable(path):
         below = find_runs([path])
         if below:
             return below
-    elif not os.path.exists(path) and os.sep not in spec.rstrip(os.sep):
-        runs = find_runs([runs_dir])
-        for what in ("name", "group"):
-            sharing = [run for run in runs if _identity_word(run, what) == spec]
-            if len(sharing) > 1 or (sharing and what == "group"):
-                return sharing
     return [resolve_run(spec, runs_dir)]
+
+
+def _is_word(spec: str, path: Path, runs_dir: Path | str) -> bool:
+    """Whether a name may be meant: no separator in it, and neither a run of its own nor the runs folder."""
+    if os.sep in spec or path.name != spec:
+        return False
+    return not os.path.isdir(path) or not (is_run_directory(path) or _same_folder(path, runs_dir))
+
+
+def _same_folder(one: Path, other: Path | str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
 
 
 def resolve_run(spec: str, runs_dir: Path | str = "runs") -> Path:
     """The run directory that ``spec`` means: a path, a run id, a name, a unique prefix of either, or the
-    end of an id after its date (``digits_a1b2``, as `guard ls` prints it).
+    end of an id after its date (``digits_a1b2``, as `guard ls` prints it). A name goes before a folder or a
+    file of the same name that is no run.
 
     Raises UserError (exit code 2) that names close or matching runs when there is none, or several.
     """
     path = Path(spec).expanduser()
-    if unreadable(path):
-        raise UserError(f"{path} cannot be read: permission denied")
     if os.path.isdir(path) and is_run_directory(path):
         return path
     if os.path.isfile(path) and is_run_directory(path.parent):
         return path.parent
-    if os.path.exists(path) or os.sep in spec.rstrip(os.sep):
-        raise _no_run_there(path)
-    runs = {run: run_name(run) for run in find_runs([runs_dir])}
-    for matches in (
+    taken = os.path.exists(path)
+    word = _is_word(spec, path, runs_dir)
+    runs = {run: run_name(run) for run in find_runs([runs_dir])} if word or not taken else {}
+    exact = (
         [run for run in runs if run.name == spec],
         [run for run, name in runs.items() if name == spec],
+    )
+    if not any(exact):
+        if unreadable(path):
+            raise UserError(f"{path} cannot be read: permission denied")
+        if taken or os.sep in spec.rstrip(os.sep):
+            raise _no_run_there(path)
+    for matches in (
+        *exact,
         [run for run, name in runs.items() if run.name.startswith(spec) or name.startswith(spec)],
         [run for run in runs if run.name.endswith(f"_{spec}")],
     ):
