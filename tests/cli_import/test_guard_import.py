@@ -69,6 +69,7 @@ def test_an_imported_run_is_shown_beside_our_own(log: Path, capsys: pytest.Captu
     page = " ".join(capsys.readouterr().out.split())
     assert "imported from" in page
     assert "Lightning CSV" in page
+    assert "of training" not in page, "the log tells no times"
     assert run(["watch", "--once", "runs"]) == 0
     assert "my_run" in capsys.readouterr().out
 

@@ -228,8 +228,7 @@ def _costs(
     gpus = _gpus(follower, world)
     used = _used_gpus(table(follower.launch.get("environment")), gpus)
     system = Curves(follower.series, SYSTEM)
-    # No training takes no time: a log without times tells none.
-    hours = state.elapsed_s / 3600 if state.elapsed_s else None
+    hours = None if state.elapsed_s is None else state.elapsed_s / 3600
     power = [system[f"gpu{index}/power_w"] for index in used if f"gpu{index}/power_w" in system]
     reserved = highest(rank.get("gpu/memory_reserved_bytes") for rank in ranks)
     scale = ranks[0].get("loss_scale") if ranks else None

@@ -293,13 +293,14 @@ class RunFold:
         return tuple(made)
 
     def _elapsed(self) -> float | None:
-        """Seconds of all attempts together, each from its first event to its last."""
+        """Seconds of all attempts together, each from its first event to its last; None where no time passed,
+        as in an imported log that tells no times."""
         spans: dict[int, tuple[float, float]] = {}
         for source in self._sources.values():
             for number, draft in source.attempts.items():
                 low, high = spans.get(number, (math.inf, -math.inf))
                 spans[number] = (min(low, draft.first_t), max(high, draft.last_t))
-        seconds = [high - low for low, high in spans.values() if math.isfinite(low) and high >= low]
+        seconds = [high - low for low, high in spans.values() if math.isfinite(low) and high > low]
         return math.fsum(seconds) if seconds else None
 
     def _cost(self, elapsed: float | None, launch: Mapping[str, Any]) -> tuple[float | None, str]:
