@@ -21,7 +21,7 @@ from guardrun.judging.compare import Wishes, compare_runs
 from guardrun.judging.facts import Baseline, Deciding, Mark, RunFacts
 from guardrun.judging.report import Report, report_html
 from guardrun.judging.report_charts import Repeats, charts_of
-from guardrun.judging.report_drawing import Chart, Line, draw, mean_and_spread, smoothed, thinned
+from guardrun.judging.report_drawing import Chart, Line, draw, smoothed, thinned
 from guardrun.judging.report_drawing import Mark as Marked
 from guardrun.judging.report_html import prose
 from guardrun.signals.model import Signal
@@ -257,15 +257,39 @@ def test_pictures_of_one_page_share_no_id() -> None:
     assert not ids[0] & ids[1]
 
 
-def test_mean_and_spread_are_those_of_the_values_at_each_step() -> None:
-    x = np.array([1.0, 2.0, 3.0])
-    curves = [(x, np.array([1.0, 2.0, 3.0])), (x, np.array([3.0, 4.0, 5.0])), (x[:2], np.array([5.0, 6.0]))]
+def repeats_of(*values: list[float]) -> Repeats:
+    """A group in which the seeds 1, 2 … logged these values at the steps 10, 20 …"""
+    runs = tuple(
+        sound_facts(seed, curves={"val/loss": curve("val/loss", own)}) for seed, own in enumerate(values, 1)
+    )
+    return Repeats("wide", runs)
 
-    steps, mean, spread = mean_and_spread(curves)
 
-    assert steps.tolist() == [1.0, 2.0, 3.0]
-    assert mean.tolist() == [3.0, 4.0, 4.0]
-    assert spread == pytest.approx([2.0, 2.0, math.sqrt(2)])
+def test_a_band_is_mean_and_deviation_of_the_runs_at_each_step() -> None:
+    chart = charts_of([repeats_of([1.0, 2.0, 3.0], [3.0, 4.0, 5.0], [5.0, 6.0])])[0]
+
+    (band,) = (line for line in chart.lines if line.spread is not None)
+    assert band.x.tolist() == [10.0, 20.0, 30.0]
+    assert band.y.tolist() == [3.0, 4.0, 4.0]
+    assert band.spread == pytest.approx([2.0, 2.0, math.sqrt(2)])
+
+
+def test_a_seed_that_a_mean_has_to_leave_out_is_named() -> None:
+    group = repeats_of([1.0, 2.0, 3.0, 4.0], [3.0, math.nan, 5.0, 6.0], [5.0, 6.0, 7.0, 8.0])
+    chart = charts_of([group])[0]
+
+    (band,) = (line for line in chart.lines if line.spread is not None)
+    assert band.y.tolist() == [3.0, 4.0, 5.0, 6.0], "at step 20 of the two others"
+    assert [(mark.x, mark.label) for mark in chart.marks if mark.kind == "act"] == [(20.0, "seed 2 is NaN")]
+    assert "seed 2 is NaN" in draw(chart, 1)
+
+
+def test_a_single_run_beyond_the_others_is_no_mean() -> None:
+    chart = charts_of([repeats_of([1.0, 2.0, 3.0], [3.0, 4.0])])[0]
+
+    (band,) = (line for line in chart.lines if line.spread is not None)
+    assert band.y[:2].tolist() == [2.0, 3.0]
+    assert np.isnan(band.y[2:]).all()
 
 
 def test_a_long_curve_is_thinned_without_losing_its_extremes() -> None:

@@ -10,7 +10,8 @@ import numpy as np
 
 from guardrun.judging.efficiency import quality_curve
 from guardrun.judging.facts import RunFacts, best_index
-from guardrun.judging.report_drawing import Chart, FloatArray, Line, Mark, mean_and_spread, smoothed
+from guardrun.judging.report_drawing import Chart, FloatArray, Line, Mark, smoothed
+from guardrun.series.ensemble import ensemble
 from guardrun.series.store import Series
 
 MOST_CHARTS: Final = 6
@@ -78,7 +79,8 @@ def _metric_chart(name: str, groups: Sequence[Repeats]) -> Chart | None:
     if not lines:
         return None
     runs = [run for group in groups for run in group.runs]
-    return Chart(name, tuple(lines), tuple(_marks(name, runs)), log=_spans_decades(lines, name))
+    marks = (*_marks(name, runs), *_left_out_marks(name, groups))
+    return Chart(name, tuple(lines), marks, log=_spans_decades(lines, name))
 
 
 def _group_lines(name: str, label: str, runs: Sequence[RunFacts], colour: int) -> list[Line]:
@@ -93,9 +95,11 @@ def _group_lines(name: str, label: str, runs: Sequence[RunFacts], colour: int) -
         return [Line(label, x, y, colour, faint=True), Line(label, x, smoothed(y, len(y)), colour)]
     if min(len(x) for x, _ in curves) >= _NOISY:
         curves = [(x, smoothed(y, len(y))) for x, y in curves]
-    x, mean, spread = mean_and_spread(curves)
+    found = ensemble(curves)
+    # One run beyond the end of all others is no mean; its own line shows it.
+    mean = np.where(found.count >= 2, found.mean, math.nan)
     members = [Line(label, mx, my, colour, faint=True) for mx, my in curves[:_MEMBERS]]
-    return [*members, Line(f"{label}, mean ± std of {len(curves)}", x, mean, colour, spread)]
+    return [*members, Line(f"{label}, mean ± std of {len(curves)}", found.x, mean, colour, found.std)]
 
 
 def _xy(series: Series) -> tuple[FloatArray, FloatArray]:
@@ -118,6 +122,21 @@ def _marks(name: str, runs: Sequence[RunFacts]) -> Iterator[Mark]:
     if alone:
         for attempt in runs[0].attempts[1:]:
             yield Mark(float(attempt.from_step), None, "resumed", "resume")
+
+
+def _left_out_marks(name: str, groups: Sequence[Repeats]) -> list[Mark]:
+    """Where a mean goes on without one of its runs, because that one's value is no number."""
+    found = []
+    for group in groups:
+        for run in group.runs if len(group.runs) > 1 else ():
+            series = run.curves.get(name)
+            bad = np.flatnonzero(~np.isfinite(series.value)) if series is not None else ()
+            if series is not None and len(bad):
+                who = run.run_id if run.seed is None else f"seed {run.seed}"
+                value = "NaN" if np.isnan(series.value[bad[0]]) else "infinite"
+                whose = f"{group.label}, " if len(groups) > 1 else ""
+                found.append(Mark(float(series.step[bad[0]]), None, f"{whose}{who} is {value}", "act"))
+    return found[:_MOST_MARKS]
 
 
 def _checkpoint_marks(run: RunFacts, series: Series, alone: bool) -> Iterator[Mark]:

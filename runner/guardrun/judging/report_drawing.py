@@ -7,7 +7,7 @@ import math
 import re
 import warnings
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -229,41 +229,13 @@ def thinned(
 
 
 def smoothed(y: FloatArray, points: int) -> FloatArray:
-    """A centred mean over about a twentieth of the curve, for reading a noisy one."""
+    """A centred mean over about a twentieth of the curve, for reading a noisy one; gaps stay gaps."""
     width = max(1, points // 20) | 1
-    finite = np.where(np.isfinite(y), y, 0.0)
-    weight = np.isfinite(y).astype(float)
+    known = np.isfinite(y)
     kernel = np.ones(width)
-    total, count = np.convolve(finite, kernel, "same"), np.convolve(weight, kernel, "same")
-    return np.where(count > 0, total / np.maximum(count, 1.0), math.nan)
-
-
-def mean_and_spread(
-    curves: Sequence[tuple[FloatArray, FloatArray]],
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Steps, mean and standard deviation (n - 1) of several curves, where at least two have a value.
-
-    Values between the steps of a curve are taken from the line between its points; none beyond its ends.
-    """
-    usable = [(x[np.isfinite(y)], y[np.isfinite(y)]) for x, y in curves]
-    usable = [(x, y) for x, y in usable if len(x)]
-    if not usable:
-        return np.empty(0), np.empty(0), np.empty(0)
-    steps = np.unique(np.concatenate([x for x, _ in usable]))
-    if len(steps) > 2 * _POINTS:
-        steps = np.linspace(steps[0], steps[-1], 2 * _POINTS)
-    rows = []
-    for x, y in usable:
-        last = np.append(np.flatnonzero(np.diff(x) != 0), len(x) - 1)
-        order = last[np.argsort(x[last], kind="stable")]
-        rows.append(np.interp(steps, x[order], y[order], left=math.nan, right=math.nan))
-    table = np.array(rows)
-    count = np.isfinite(table).sum(axis=0)
-    kept = count >= min(2, len(rows))
-    table = table[:, kept]
-    mean = np.nanmean(table, axis=0)
-    spread = np.nanstd(table, axis=0, ddof=1) if len(rows) > 1 else np.zeros(len(mean))
-    return steps[kept], mean, spread
+    total = np.convolve(np.where(known, y, 0.0), kernel, "same")
+    count = np.convolve(known.astype(float), kernel, "same")
+    return np.where(known, total / np.maximum(count, 1.0), math.nan)
 
 
 def _cleaned(svg: bytes, prefix: str, title: str) -> str:
