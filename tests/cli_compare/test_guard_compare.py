@@ -115,7 +115,8 @@ def test_the_table_as_csv(runs: Path, capsys: pytest.CaptureFixture[str]) -> Non
 def test_the_table_as_markdown(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = compare(capsys, runs, "--markdown")
 
-    assert "| A | width=64 | 3 | 0.510 ± 0.010 | 0.485 to 0.535 | 3.0s | – |" in text
+    assert "| time | cost | MFU |\n|---|---|---|---|---|---|---|---|\n" in text
+    assert "| A | width=64 | 3 | 0.510 ± 0.010 | 0.485 to 0.535 | 3.0s | – | – |" in text
     assert "- A − B, paired by seed (1, 2, 3): −0.103" in text
 
 
@@ -249,6 +250,7 @@ def test_utilisation_from_the_configured_flops_is_shown_where_it_is_known(
     assert re.search(r"width=8 .* –$", page, re.M), page
     document = json.loads(compare(capsys, folder, "--json"))
     assert [group["efficiency"]["mfu"] for group in document["groups"]] == [pytest.approx(0.04), None]
+    assert re.search(r"width=64 \| .* \| 4\.0% \|$", compare(capsys, folder, "--markdown"), re.M)
     monkeypatch.setenv("COLUMNS", "60")
     assert max(map(len, compare(capsys, folder).splitlines())) <= 60
 

@@ -135,10 +135,11 @@ def comparison_markdown(comparison: Comparison) -> str:
     """A table, the sentences, and what is not the same: for a pull request or a lab book."""
     unit = unit_of(comparison)
     lines = [f"**{_escaped(title(comparison))}**", ""]
-    lines += ["| | group | n | mean ± std | 95 % interval | time | cost |", "|---|---|---|---|---|---|---|"]
+    heads = ("", "group", "n", "mean ± std", "95 % interval", "time", "cost", "MFU")
+    lines += [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for group in comparison.groups:
         cells = (group.letter, group.label, str(group.summary.n), group_value(group, unit),
-                 group_interval(group, unit), time_of(group), cost_of(group))  # fmt: skip
+                 group_interval(group, unit), time_of(group), cost_of(group), mfu_of(group))  # fmt: skip
         lines.append("| " + " | ".join(map(_escaped, cells)) + " |")
     lines.append("")
     for pair in comparison.pairs:
