@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -127,7 +126,11 @@ class LogSearch:
                     if entry.is_dir(follow_symlinks=False):
                         if is_folder_of_logs(entry.name):
                             folders.append(entry.name)
-                    elif may_be_log(entry.name) and len(files) < _MOST_IN_FOLDER:
+                    elif (
+                        may_be_log(entry.name)
+                        and len(files) < _MOST_IN_FOLDER
+                        and entry.is_file(follow_symlinks=False)
+                    ):
                         files[entry.name] = _mark(entry.stat(follow_symlinks=False))
         except OSError:
             pass
@@ -214,12 +217,10 @@ def _names(keys: Sequence[Path], tops: Sequence[Path]) -> dict[Path, str]:
 
 def _mark_of(path: Path) -> _Mark | None:
     try:
-        return _mark(os.stat(path, follow_symlinks=False))
+        return _mark(os.stat(path))
     except OSError:
         return None
 
 
 def _mark(facts: os.stat_result) -> _Mark:
-    if not stat.S_ISREG(facts.st_mode):
-        return 0, 0, 0
     return facts.st_ino, facts.st_size, facts.st_mtime_ns
