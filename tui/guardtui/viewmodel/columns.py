@@ -18,7 +18,7 @@ from guardtui.viewmodel.progress import bar, eta_words, fraction
 from guardtui.viewmodel.trend import trend
 
 _WITH_TOOL: Final = 28
-"""Cells from which on the tool stands beside the name of its log."""
+"""Cells from which on the tool stands beside a name that must be cut for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,9 @@ def name_cell(view: RunView, width: int, g: Glyphs) -> Line:
 
 def _log_cell(path: str, tool: str, width: int) -> Line:
     """Where a log lies, of which the end tells most, and the tool that writes it."""
-    tool = f"  {tool}" if width >= _WITH_TOOL else ""
+    beside = f"  {tool}"
+    fits = width_of(line(path)) + width_of(line(beside)) <= width
+    tool = beside if fits or width >= _WITH_TOOL else ""
     room = width - width_of(line(tool))
     return line((shorten_start(path, room), "strong"), (tool, "dim"))
 
