@@ -91,7 +91,7 @@ def test_a_run_can_be_named(runs, monkeypatch, capsys):
 
     assert run(["watch", "--once", "digits"]) == 0
 
-    assert "1 run in" in capsys.readouterr().out
+    assert capsys.readouterr().out.startswith("✓ finished  digits")
 
 
 def test_a_folder_that_the_first_run_will_make_is_an_empty_list(tmp_path, monkeypatch, capsys):
@@ -129,3 +129,61 @@ def test_the_first_frame_waits_for_no_numbers():
     )
 
     assert done.stdout.strip() == "[]"
+
+
+def test_one_run_is_printed_with_its_charts_and_signals(runs, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "90")
+    bad = next(each for each in runs.iterdir() if each.name.endswith("0002"))
+
+    assert run(["watch", "--once", str(bad)]) == 0
+
+    printed = capsys.readouterr().out
+    assert printed.startswith("▲ aborted because of nan")
+    assert "loss" in printed
+    assert "⣀" in printed
+    assert "▲ nan" in printed
+    assert max(map(len, printed.splitlines())) <= 90
+    assert "\x1b" not in printed
+
+
+def test_one_run_can_be_printed_in_letters_alone(runs, capsys, monkeypatch):
+    monkeypatch.setenv("GUARD_ASCII", "1")
+
+    run(["watch", "--once", str(next(each for each in runs.iterdir() if each.name.endswith("0001")))])
+
+    printed = capsys.readouterr().out
+    assert printed.isascii()
+    assert "train" in printed
+
+
+def test_the_list_can_be_filtered_and_is_as_wide_as_columns_says(runs, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "60")
+
+    assert run(["watch", "--once", "--filter", "status:finished", str(runs)]) == 0
+
+    printed = capsys.readouterr().out
+    assert "digits" in printed
+    assert "aborted" not in printed
+    assert max(map(len, printed.splitlines())) <= 60
+
+
+def test_a_filter_that_is_not_understood_is_a_usage_error(runs, capsys):
+    assert run(["watch", "--once", "--filter", "status:", str(runs)]) == 2
+
+    assert "--filter, character" in capsys.readouterr().err
+
+
+def test_a_fault_in_reading_is_told_and_not_taken_for_an_empty_folder(runs, monkeypatch, capsys):
+    from guardrun.following.run_follower import RunFollower
+
+    def broken(self, now=None):
+        raise ValueError("odd \x1b[2J bytes")
+
+    monkeypatch.setattr(RunFollower, "state", broken)
+
+    assert run(["watch", "--once", str(runs)]) == 1
+
+    printed = capsys.readouterr()
+    assert "No runs" not in printed.out
+    assert "cannot be read (ValueError: odd" in printed.err
+    assert "\x1b" not in printed.err

@@ -104,6 +104,7 @@ class Dashboard(PreferringApp):
         newest = self.feed.take()
         if newest is not self.snapshot:
             self.show_snapshot(newest)
+            self.look_out(newest)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Hand a snapshot to what is seen, in one update of the terminal."""
@@ -158,15 +159,19 @@ class Dashboard(PreferringApp):
         self.exit()
 
 
-def run_dashboard(paths: Sequence[Path], *, focus: Path | None = None, readonly: bool = False) -> None:
+def run_dashboard(
+    paths: Sequence[Path], *, focus: Path | None = None, readonly: bool = False, on_act: str = ""
+) -> None:
     """Open the dashboard over every run below the paths, on ``focus`` if given; returns when it is left.
 
+    ``on_act``: a command for alerts, instead of the one in the settings.
     Raises nothing for missing folders: runs appear when they come to be.
     """
     terminal.prepare()
     settings = SettingsStore(settings_file())
     settings.start()
     board = Dashboard(paths, focus=focus, readonly=readonly, settings=settings)
+    board.on_act = on_act
     board.run()
     if board.return_code:
         sys.exit(board.return_code)

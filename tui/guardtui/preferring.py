@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from guardtui import glyphs, theme
+from textual.timer import Timer
+
+from guardtui import alarm, glyphs, theme
 from guardtui.acting import ActingApp
 from guardtui.glyphs import Glyphs
 from guardtui.keys import Where
 from guardtui.settings import SettingsStore
+from guardtui.snapshot import Snapshot
+from guardtui.viewmodel.alerting import Alert, Lookout
 from guardtui.viewmodel.palette import Entry, Setting, entries
 
 if TYPE_CHECKING:
@@ -30,6 +34,38 @@ class PreferringApp(ActingApp):
 
     settings: SettingsStore
     glyphs: Glyphs
+    on_act = ""
+    """A command for alerts, for this time; "": the one of the settings."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._lookout = Lookout()
+        self._alerts: list[Alert] = []
+        self._alarmed: Timer | None = None
+
+    def look_out(self, snapshot: Snapshot) -> None:
+        """Tell of what is new and bad, as the person likes to be told."""
+        self._alerts += self._lookout.news(snapshot)
+        if self._alerts and self._alarmed is None:
+            self._alarm()
+
+    def _alarm(self) -> None:
+        told, self._alerts, self._alarmed = self._alerts, [], None
+        if not told:
+            return
+        self._alarmed = self.set_timer(alarm.PAUSE_S, self._alarm)
+        kept = self.settings.current
+        if kept.bell:
+            self.bell()
+        if kept.desktop and self._driver is not None:
+            self._driver.write(alarm.desktop_sequence(alarm.words_of(told)))
+        command = self.on_act or kept.on_act
+        if command:
+            self._in_background((), lambda: alarm.run_command(command, told), self._said)
+
+    def _said(self, problem: str) -> None:
+        if problem:
+            self.notify(problem, severity="warning")
 
     @property
     def ink(self) -> Ink:

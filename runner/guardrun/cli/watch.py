@@ -5,41 +5,32 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import sys
 import tempfile
 import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Final
 
 import click
 
-from guardrun.cli.terminal import interactive, styled
+from guardrun.cli.terminal import interactive
+from guardrun.cli.watch_once import print_once
 from guardrun.errors import UserError
-
-if TYPE_CHECKING:
-    from guardtui.snapshot import RunView
-    from guardtui.text import Line
-
-_READ_LIMIT_S: Final = 60.0
-"""A list on a slow disk is printed after this time with what was read until then."""
-_PLAIN_WIDTH: Final = 120
-_STYLES: Final = {
-    "dim": ("dim",), "strong": ("bold",), "title": ("bold",), "good": ("green",), "warn": ("yellow",),
-    "bad": ("red", "bold"), "danger": ("red", "bold"), "accent": ("cyan",), "key": ("cyan",),
-    "info": ("cyan",), "rest": ("dim",),
-}  # fmt: skip
 
 
 @click.command("watch", short_help="Open the dashboard over every run below the paths.")
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
-@click.option("--once", is_flag=True, help="Print the list of runs as text, and end.")
+@click.option("--once", is_flag=True, help="Print the list of runs, or one RUN, as text, and end.")
+@click.option("--filter", "sought", metavar="TEXT", default="", help="With --once: list only these runs.")
 @click.option("--readonly", is_flag=True, help="Hide every key that changes a run.")
 @click.option(
     "--ascii", "plain", is_flag=True, help="Draw with letters alone, for terminals without braille."
 )
+@click.option(
+    "--on-act", metavar="CMD", default="",
+    help="Run this shell command on a new act signal and when a run ends badly; it finds GUARD_RUN, "
+    "GUARD_SIGNAL and GUARD_MESSAGE in its environment.",
+)  # fmt: skip
 @click.option("--replay", metavar="RUN", help="Play a recorded run again, as if it were live.")
 @click.option(
     "--speed",
@@ -49,8 +40,9 @@ _STYLES: Final = {
     help="With --replay: how many times as fast as it was.",
 )
 def command(
-    paths: tuple[str, ...], once: bool, readonly: bool, plain: bool, replay: str | None, speed: float
-) -> None:
+    paths: tuple[str, ...], once: bool, sought: str, readonly: bool, plain: bool, on_act: str,
+    replay: str | None, speed: float,
+) -> int:  # fmt: skip
     """Open the dashboard over every run below the PATHs (default: runs/).
 
     A PATH may be a folder with runs or with logs of other tools (TensorBoard, Hugging Face, Lightning …), a
@@ -61,15 +53,17 @@ def command(
         os.environ["GUARD_ASCII"] = "1"
     if replay is not None:
         _replay(_recorded(replay, paths, once=once), speed)
-        return
+        return 0
     found = [_existing(path) for path in paths] or [Path(os.environ.get("GUARDRUN_RUNS_DIR") or "runs")]
+    focus = _focus(found[0]) if len(found) == 1 else None
     if once or not interactive() or os.environ.get("TERM") == "dumb":
-        print_once(found)
-        return
+        return print_once(found, run=focus, sought=sought)
+    if sought:
+        raise UserError("--filter goes with --once", hint="in the dashboard press /")
     from guardtui.app import run_dashboard
 
-    focus = _focus(found[0]) if len(found) == 1 else None
-    run_dashboard(found, focus=focus, readonly=readonly)
+    run_dashboard(found, focus=focus, readonly=readonly, on_act=on_act)
+    return 0
 
 
 def _focus(path: Path) -> Path | None:
@@ -157,39 +151,3 @@ def _existing(spec: str) -> Path:
         check_file(path)
         return Path(os.path.realpath(path))
     return resolve_run(spec, os.environ.get("GUARDRUN_RUNS_DIR") or "runs")
-
-
-def print_once(paths: Sequence[Path]) -> None:
-    """The list of runs on standard output, in colours where they are wanted."""
-    from guardtui import glyphs
-    from guardtui.snapshot import Snapshot
-    from guardtui.viewmodel.fleet_page import page_lines
-
-    views, complete = _read(paths)
-    shapes = glyphs.choose()
-    width = shutil.get_terminal_size((_PLAIN_WIDTH, 24)).columns if sys.stdout.isatty() else _PLAIN_WIDTH
-    snapshot = Snapshot.of(tuple(views), loading=not complete, roots=tuple(str(path) for path in paths))
-    _print_lines(page_lines(snapshot, width, shapes))
-
-
-def _read(paths: Sequence[Path]) -> tuple[list[RunView], bool]:
-    """Every run, and whether all of their history was read in time."""
-    from guardrun.following.fleet import Fleet
-    from guardtui.feed import Reader
-    from guardtui.snapshot import Wants
-
-    fleet = Fleet(paths)
-    reader = Reader(())
-    deadline = time.monotonic() + _READ_LIMIT_S
-    try:
-        while True:
-            snapshot = reader.read(fleet, Wants())
-            if (not reader.loading and fleet.searched) or time.monotonic() > deadline:
-                return list(snapshot.runs if snapshot else reader.views), not reader.loading
-    finally:
-        fleet.close()
-
-
-def _print_lines(lines: Sequence[Line]) -> None:
-    for bits in lines:
-        print("".join(styled(bit.text, *_STYLES.get(bit.tone, ())) for bit in bits).rstrip())

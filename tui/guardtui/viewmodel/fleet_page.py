@@ -6,13 +6,15 @@ from guardtui.glyphs import Glyphs
 from guardtui.snapshot import Snapshot
 from guardtui.text import Line
 from guardtui.viewmodel import fleet
+from guardtui.viewmodel.filtering import Filter
 from guardtui.viewmodel.fleet_title import empty_lines, title_line
 from guardtui.viewmodel.listing import Lister, Wish
 
 
-def page_lines(snapshot: Snapshot, width: int, g: Glyphs) -> list[Line]:
-    """Title, heads of columns and every run, worst signal first; what to do where there is none."""
-    wish = Wish()
+def page_lines(snapshot: Snapshot, width: int, g: Glyphs, sought: Filter | None = None) -> list[Line]:
+    """Title, heads of columns and every run that is sought, worst signal first; what to do where there is
+    none."""
+    wish = Wish(sought=sought or Filter())
     listed = Lister().listed(snapshot.runs, wish)
     if not listed.runs:
         return empty_lines(snapshot, listed, wish, width)
