@@ -62,6 +62,39 @@ def test_more_successes_are_never_likelier_by_chance(trials: int, p: float):
     assert (tails[0], tails[-1]) == (1.0, 0.0)
 
 
+# -- numbers
+
+
+LARGE = {
+    "kind": "numbers",
+    "count": 300,
+    "mean": 150.0,
+    "variance": 5900.0,
+    "mean_abs": 65.0,
+    "mean_square": 29e3,
+}
+
+
+@pytest.mark.parametrize(
+    ("curves", "chance"),
+    [
+        ({"train/loss": [152.0, 60.0], "val/loss": [66.0]}, 65.0),
+        ({"train/loss": [28e3, 6000.0], "val/loss": [6100.0]}, 5900.0),
+        ({"val/loss": [66.0], "val/mae": [66.0]}, 65.0),
+        ({"val/loss": [6100.0], "val/mae": [66.0]}, 5900.0),
+        ({"val/loss": [6100.0]}, 5900.0),
+    ],
+    ids=["absolute by its start", "squared by its start", "absolute as val/mae", "unlike val/mae", "untold"],
+)
+def test_an_absolute_error_is_held_against_an_absolute_chance(curves: dict[str, list[float]], chance: float):
+    """Else a mean absolute error of targets around 150 would seem far better than their variance."""
+    item = learning.judge_shuffled(
+        trial(curves, *with_labels(LARGE, shuffled=True, distinct=128)), None, "shuffled-labels"
+    )
+
+    assert (item.verdict, item.numbers["chance"]) == ("pass", chance)
+
+
 # -- shuffled labels
 
 
@@ -133,7 +166,8 @@ def test_a_few_examples_must_be_learnt_by_heart(last: float, verdict: str):
 def test_a_loss_that_still_falls_asks_for_more_steps():
     losses = [2.3 * 0.98**step for step in range(100)]
     item = learning.judge_overfit(trial({"train/loss": losses}))
-    assert (item.verdict, item.next) == ("unknown", "more steps: --steps")
+    assert item.verdict == "unknown"
+    assert item.next.startswith("more steps: --steps; dropout, weight decay and augmentation")
 
 
 def test_a_loss_that_becomes_nan_is_no_success():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from guardrun.errors import UserError
 from guardrun.judging import sanity_learning as learning
 from guardrun.judging import sanity_machine as machine
-from guardrun.judging.sanity_chance import accuracy_of, loss_of
+from guardrun.judging.sanity_chance import absolute_error, accuracy_of, loss_of
 from guardrun.judging.sanity_gathering import exported
 from guardrun.judging.sanity_model import CHECKS, OPTIONAL, Item, Trial, troubles
 from guardrun.judging.sanity_precision import judge_precision
@@ -141,7 +141,9 @@ class Plan:
         train = exported(trial, self.exports, "train")
         val = exported(trial, self.exports, "val", "valid", "dev", "eval")
         self._say("baselines")
-        found, note = fit_baselines(train, val, accuracy_of(trial), loss_of(trial))
+        accuracy, loss = accuracy_of(trial), loss_of(trial)
+        absolute = loss is not None and absolute_error(trial, loss)
+        found, note = fit_baselines(train, val, accuracy, loss, absolute=absolute)
         if self._config.baseline:
             found.append(self._own_baseline(trial, self._config.baseline))
         return learning.judge_baseline(trial, found, note)

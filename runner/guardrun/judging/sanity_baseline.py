@@ -18,30 +18,40 @@ _BIGRAMS: Final = 4096
 
 
 def fit_baselines(
-    train: dict[str, Any] | None, val: dict[str, Any] | None, accuracy: str | None, loss: str | None
+    train: dict[str, Any] | None,
+    val: dict[str, Any] | None,
+    accuracy: str | None,
+    loss: str | None,
+    *,
+    absolute: bool = False,
 ) -> tuple[list[Baseline], str]:
     """Values of simple models on ``val``, trivial ones first, and a note on what could not be fitted.
 
-    ``train`` and ``val`` hold ``x`` (examples, features) and ``y``, or ``tokens``. ``accuracy`` and ``loss``
-    are the names that the values get; None: that one is not wanted.
+    ``train`` and ``val`` hold ``y`` and, where there are features, ``x`` (examples, features); or ``tokens``.
+    ``accuracy`` and ``loss`` are the names that the values get; None: that one is not wanted. ``absolute``:
+    the loss of numbers is an absolute error, no squared one.
     """
-    import numpy as np
-
     if train is None or val is None:
         return [], ""
     if "tokens" in train and "tokens" in val:
         return (_of_tokens(train["tokens"], val["tokens"], loss) if loss else []), ""
-    if not {"x", "y"} <= train.keys() or not {"x", "y"} <= val.keys():
+    if "y" not in train or "y" not in val or (train["y"].dtype.kind == "U") != (val["y"].dtype.kind == "U"):
         return [], ""
-    if train["x"].shape[1] != val["x"].shape[1]:
-        return [], ""
-    whole = (
-        np.array_equal(train["y"], np.round(train["y"]))
-        and len(np.unique(train["y"])) <= len(train["y"]) // 2
-    )
-    if whole:
+    if _are_classes(train["y"]):
         return _of_classes(train, val, accuracy, loss)
-    return _of_numbers(train, val, loss) if loss else ([], "")
+    return _of_numbers(train, val, loss, absolute) if loss else ([], "")
+
+
+def _are_classes(labels: Any) -> bool:
+    import numpy as np
+
+    if labels.dtype.kind == "U":
+        return True
+    return bool(np.array_equal(labels, np.round(labels)) and len(np.unique(labels)) <= len(labels) // 2)
+
+
+def _have_features(train: dict[str, Any], val: dict[str, Any]) -> bool:
+    return "x" in train and "x" in val and train["x"].shape[1] == val["x"].shape[1]
 
 
 # -- classes
@@ -56,6 +66,8 @@ def _of_classes(
     shares = (counts + 1) / (counts.sum() + len(counts))
     prior = np.tile(shares, (len(val["y"]), 1))
     found = _scored("majority class", prior, classes, val["y"], accuracy, loss)
+    if len(classes) < 2 or not _have_features(train, val):
+        return found, ""
     fitted = _logistic(train, val)
     if fitted is None:
         return found, NEEDS_STATS
@@ -114,15 +126,18 @@ def _scaled(train: dict[str, Any], val: dict[str, Any]) -> tuple[Any, Any, Any]:
 # -- numbers
 
 
-def _of_numbers(train: dict[str, Any], val: dict[str, Any], loss: str) -> tuple[list[Baseline], str]:
+def _of_numbers(
+    train: dict[str, Any], val: dict[str, Any], loss: str, absolute: bool
+) -> tuple[list[Baseline], str]:
     import numpy as np
 
     def error(predicted: Any) -> float:
         wrong = np.asarray(predicted) - val["y"]
-        absolute = any(word in loss.lower() for word in ("mae", "l1", "abs"))
         return float(np.abs(wrong).mean() if absolute else np.square(wrong).mean())
 
     found: list[Baseline] = [("mean", loss, error(train["y"].mean()))]
+    if not _have_features(train, val):
+        return found, ""
     try:
         from sklearn.linear_model import Ridge
     except ImportError:

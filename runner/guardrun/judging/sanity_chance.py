@@ -12,6 +12,8 @@ ALPHA: Final = 0.001
 """A sound training is wrongly accused once in a thousand."""
 _ACCURACIES: Final = ("accuracy", "acc", "top1", "acc1", "top1_accuracy")
 _NOT_VALIDATION: Final = ("train/", "test/")
+_APART: Final = 4.0
+"""So many times a squared error must be an absolute one, or the other way round, to be told from it."""
 
 
 class Against(NamedTuple):
@@ -99,7 +101,7 @@ def against_chance(trial: Trial, *, independent: int | None = None) -> Against |
     value = trial.values(loss)[-1]
     if labels.get("kind") in ("classes", "tokens"):
         return _of_entropy(loss, value, labels, examples, trials)
-    return _of_squares(loss, value, labels, examples, trials)
+    return _of_errors(loss, value, labels, examples, trials, absolute_error(trial, loss))
 
 
 def _of_accuracy(name: str, value: float, share: float, examples: int, trials: int) -> Against:
@@ -121,9 +123,34 @@ def _of_entropy(name: str, value: float, labels: Mapping[str, Any], examples: in
     return Against(name, value, entropy, examples, value < entropy - slack, value > 2 * entropy + 1, None)
 
 
-def _of_squares(name: str, value: float, labels: Mapping[str, Any], examples: int, trials: int) -> Against:
-    """A loss of numbers is taken for a squared error, or an absolute one by its name."""
-    absolute = any(word in name.lower() for word in ("mae", "l1", "abs"))
-    chance = float(labels["mean_abs"] if absolute else labels["variance"])
+def absolute_error(trial: Trial, loss: str) -> bool:
+    """Whether a loss of numbers is an absolute error rather than a squared one.
+
+    Told by its name; by another metric of such a name that has the very same value; else by the first
+    training loss, which is near to what answering 0 costs, where targets are of a size that tells the two
+    apart.
+    """
+    if _named_absolute(loss):
+        return True
+    value, named = trial.last(loss), [name for name in trial.curves if _named_absolute(name)]
+    if value and any(math.isclose(value, trial.last(name) or 0.0, rel_tol=1e-5) for name in named):
+        return True
+    labels, first = trial.told_of("train").get("labels"), trial.values("train/loss")[:1]
+    if loss.rpartition("/")[2] != "loss" or not isinstance(labels, Mapping) or not first or not first[0] > 0:
+        return False
+    squared, plain = float(labels.get("mean_square") or 0.0), float(labels.get("mean_abs") or 0.0)
+    if not (squared > 0 and plain > 0 and math.isfinite(first[0])) or 1 / _APART < squared / plain < _APART:
+        return False
+    return abs(math.log(first[0] / plain)) < abs(math.log(first[0] / squared))
+
+
+def _named_absolute(name: str) -> bool:
+    return any(word in name.lower() for word in ("mae", "l1", "abs"))
+
+
+def _of_errors(
+    name: str, value: float, labels: Mapping[str, Any], examples: int, trials: int, absolute: bool
+) -> Against:
+    chance = float(labels["mean_abs" if absolute else "variance"])
     slack = min(0.9, 3 * math.sqrt(2 / trials))
     return Against(name, value, chance, examples, value < chance * (1 - slack), value > 2 * chance, None)

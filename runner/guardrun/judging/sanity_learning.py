@@ -42,12 +42,14 @@ def judge_overfit(trial: Trial) -> Item:
         return Item(name, "pass", text, numbers=numbers)
     quarter = len(losses) // 4
     before = statistics.median(losses[-2 * quarter : -quarter])
+    ignoring = "dropout, weight decay and augmentation that ignore run.sanity.memorise"
     if last < _FALLING * before and last < 0.5 * first:
-        return Item(name, "unknown", f"{text}, and still falls", "more steps: --steps", numbers)
+        way = f"more steps: --steps; {ignoring}"
+        return Item(name, "unknown", f"{text}, and still falls", way, numbers)
     return Item(
         name, "fail", f"{text}: it can't learn even these by heart",
         "the learning rate, the loss and what reaches it (softmax before it?), what the optimizer was given; "
-        "dropout, weight decay and augmentation that ignore run.sanity.memorise",
+        + ignoring,
         numbers,
     )  # fmt: skip
 
@@ -126,7 +128,8 @@ def judge_initial_loss(trial: Trial) -> Item:
 def _initial_of_numbers(first: float, labels: Mapping[str, Any]) -> Item:
     scale = max(float(labels["mean_square"]), float(labels["mean_abs"]))
     numbers = {"first": first, "mean_square": labels["mean_square"], "mean_abs": labels["mean_abs"]}
-    text = f"the first loss is {first:.3g}; answering 0 costs {float(labels['mean_square']):.3g} squared"
+    costs = f"{float(labels['mean_square']):.3g} as a squared error"
+    text = f"the first loss is {first:.3g}; answering 0 costs {costs}"
     if math.isfinite(first) and first <= 10 * scale:
         return Item("initial-loss", "pass", text, numbers=numbers)
     return Item("initial-loss", "fail", text, "scale the targets, or begin with smaller weights", numbers)

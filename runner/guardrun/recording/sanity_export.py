@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,13 +17,15 @@ EXAMPLES: Final = 4096
 TOKENS: Final = 2_000_000
 SECONDS: Final = 4.0
 """For reading examples one by one."""
+WORDS: Final = 1024
+"""Columns that the words of a text are counted in, each word in one by its checksum."""
 
 
 def export(name: str, source: Source, folder: str) -> str | None:
-    """Write ``<folder>/<name>.npz``; the file's name, or None when there are no numbers. Raises OSError.
+    """Write ``<folder>/<name>.npz``; the file's name, or None when there is nothing for it. Raises OSError.
 
-    It holds ``x`` (examples, features) as float32, ``y``, ``mean``, ``std``, ``min`` and ``max`` of each
-    feature; or ``tokens`` of a stream.
+    It holds ``x`` (examples, features) as float32, of texts the counts of their words, and the labels ``y``,
+    each where it is known; or ``tokens`` of a stream.
     """
     import numpy as np
 
@@ -43,19 +46,27 @@ def _stream(source: Source) -> dict[str, Any]:
 def _examples(source: Source) -> dict[str, Any]:
     import numpy as np
 
-    rows = _affordable(source)
-    inputs, labels = source.arrays(rows)
-    matrix = _matrix(inputs)
-    if matrix is None:
-        return {}
-    every = len(rows) == source.count
-    found: dict[str, Any] = {"x": matrix.astype(np.float32), "rows": np.asarray(rows), "complete": every}
-    numbers = _numbers(labels)
-    if numbers is not None and numbers.ndim == 1:
-        found["y"] = numbers
-    exact = matrix.astype(np.float64)
-    found |= {"mean": exact.mean(0), "std": exact.std(0), "min": exact.min(0), "max": exact.max(0)}
+    inputs, labels = source.arrays(_affordable(source))
+    found: dict[str, Any] = {}
+    matrix, answers = _matrix(inputs), _answers(labels)
+    if matrix is not None:
+        found["x"] = matrix.astype(np.float32)
+    if answers is not None:
+        found["y"] = answers
     return found
+
+
+def _answers(labels: Any) -> Any:
+    """One number or one word for each example; None where labels are something else."""
+    import numpy as np
+
+    numbers = _numbers(labels)
+    if numbers is None:
+        words = _column(labels)
+        return np.array(words) if words and all(isinstance(one, str) for one in words) else None
+    if numbers.ndim == 2 and numbers.shape[1] == 1:
+        return numbers[:, 0]
+    return numbers if numbers.ndim == 1 else None
 
 
 def _affordable(source: Source) -> list[int]:
@@ -78,11 +89,44 @@ def _width(inputs: Sequence[Any], examples: int) -> int:
 
 
 def _matrix(inputs: Sequence[Any]) -> Any:
-    """All numeric inputs of the examples side by side; None without any."""
+    """All inputs of the examples that are numbers or text side by side; None without any."""
     import numpy as np
 
-    parts = [numbers.reshape(len(numbers), -1) for one in inputs if (numbers := _numbers(one)) is not None]
+    parts = []
+    for column in inputs:
+        numbers = _numbers(column)
+        if numbers is None:
+            numbers = _counted(_column(column))
+        if numbers is not None:
+            parts.append(numbers.reshape(len(numbers), -1))
     return np.concatenate(parts, axis=1) if parts else None
+
+
+def _column(values: Any) -> list[Any]:
+    """A list of examples as it is, an array of text as a list; nothing of anything else."""
+    if isinstance(values, list):
+        return values
+    kind = getattr(getattr(values, "dtype", None), "kind", "")
+    return list(values.tolist()) if kind in ("U", "O") else []
+
+
+def _counted(examples: list[Any]) -> Any:
+    """How often each word of a text, or each token of a row of them, is there; None for other examples."""
+    import numpy as np
+
+    if not examples:
+        return None
+    counts = np.zeros((len(examples), WORDS), np.float32)
+    for row, example in enumerate(examples):
+        if isinstance(example, str):
+            for word in example.lower().split():
+                counts[row, zlib.crc32(word.encode("utf-8", "replace")) % WORDS] += 1
+            continue
+        tokens = _numbers(example)
+        if tokens is None or tokens.ndim != 1 or tokens.dtype.kind not in "iu":
+            return None
+        np.add.at(counts[row], tokens % WORDS, 1)
+    return counts
 
 
 def _numbers(values: Any) -> Any:
