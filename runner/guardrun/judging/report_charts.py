@@ -130,8 +130,7 @@ def _left_out_marks(name: str, groups: Sequence[Repeats]) -> list[Mark]:
     for group in groups:
         for run in group.runs if len(group.runs) > 1 else ():
             series = run.curves.get(name)
-            bad = np.flatnonzero(~np.isfinite(series.value)) if series is not None else ()
-            if series is not None and len(bad):
+            if series is not None and len(bad := np.flatnonzero(~np.isfinite(series.value))):
                 who = run.run_id if run.seed is None else f"seed {run.seed}"
                 value = "NaN" if np.isnan(series.value[bad[0]]) else "infinite"
                 whose = f"{group.label}, " if len(groups) > 1 else ""
