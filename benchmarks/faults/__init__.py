@@ -1,1 +1,1 @@
-"""Campaigns of faults: real processes, files and disks; each trial says what it lost and what it violated."""
+"""Campaigns of faults: many trials at random instants, and what was lost or violated."""

@@ -1,7 +1,7 @@
-"""``python -m benchmarks.faults [--only NAME …] [--trials N | --full] [--seed S]``: trials, losses, violations.
+"""``python -m benchmarks.faults [--only kill,stop,resume] [--trials N] [--seconds S] [--full]``.
 
-Without ``--full`` each campaign does as many trials as fit into CI; ``make campaign`` does them all. Exits 0
-when everything held, 1 when something did not, 2 for an unknown campaign.
+Without options each campaign has its share of three minutes and tells how many trials that were; ``--full``
+runs the whole table. 0 when everything held, 1 when something was lost or violated, 2 for a wrong option.
 """
 
 from __future__ import annotations
@@ -9,51 +9,42 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-import time
-from typing import Final, NamedTuple
 
-from benchmarks.faults.outcome import Outcome, table
+from benchmarks.faults.campaign import Campaign, Row, run_campaign, table
 
-
-class Campaign(NamedTuple):
-    """A module whose ``run(trials, seed)`` returns an Outcome."""
-
-    module: str
-    brief: int
-    """Trials in CI."""
-    full: int
-
-
-CAMPAIGNS: Final[dict[str, Campaign]] = {
-    "disks": Campaign("benchmarks.faults.disks", 12, 60),
+CAMPAIGNS = {
+    "kill": "benchmarks.faults.kills",
+    "stop": "benchmarks.faults.stops",
+    "resume": "benchmarks.faults.resumes",
 }
+"""Each module has a ``CAMPAIGN``."""
+
+SHORT_S = 150.0
+"""For all campaigns together, where no option says otherwise."""
 
 
 def main(arguments: list[str]) -> int:
-    """Run what was chosen, one campaign after the other."""
+    """Run the chosen campaigns and print their table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.faults", description=__doc__)
-    parser.add_argument("--only", nargs="+", default=list(CAMPAIGNS), metavar="NAME")
+    parser.add_argument("--only", default=",".join(CAMPAIGNS), help=f"of {', '.join(CAMPAIGNS)}")
     parser.add_argument("--trials", type=int, help="trials of each campaign")
-    parser.add_argument("--full", action="store_true", help="all trials")
-    parser.add_argument("--seed", type=int, default=20261129)
-    asked = parser.parse_args(arguments)
-    unknown = [name for name in asked.only if name not in CAMPAIGNS]
+    parser.add_argument("--seconds", type=float, help="at most so long for each campaign")
+    parser.add_argument("--seed", type=int, default=1, help="another seed makes other trials")
+    parser.add_argument("--full", action="store_true", help="every trial of the table, however long it takes")
+    options = parser.parse_args(arguments)
+    chosen = options.only.split(",")
+    unknown = [name for name in chosen if name not in CAMPAIGNS]
     if unknown:
-        print(f"no such campaign: {', '.join(unknown)}; there are {', '.join(CAMPAIGNS)}", file=sys.stderr)
-        return 2
-    outcomes = [_run(name, asked) for name in asked.only]
-    print(table(outcomes))
-    return 0 if all(one.held for one in outcomes) else 1
-
-
-def _run(name: str, asked: argparse.Namespace) -> Outcome:
-    campaign = CAMPAIGNS[name]
-    trials = asked.trials or (campaign.full if asked.full else campaign.brief)
-    print(f"{name}: {trials} trials ...", file=sys.stderr, flush=True)
-    begun = time.monotonic()
-    outcome: Outcome = importlib.import_module(campaign.module).run(trials, asked.seed)
-    outcome.seconds = time.monotonic() - begun
-    return outcome
+        parser.error(f"no such campaign: {', '.join(unknown)}; there are {', '.join(CAMPAIGNS)}")
+    rows: list[Row] = []
+    for name in chosen:
+        print(f"running {name} ...", file=sys.stderr, flush=True)
+        campaign: Campaign = importlib.import_module(CAMPAIGNS[name]).CAMPAIGN
+        unlimited = options.full or options.trials
+        seconds = options.seconds or (float("inf") if unlimited else SHORT_S / len(chosen))
+        rows.append(run_campaign(campaign, options.trials or campaign.trials, seconds, options.seed))
+    print(table(rows))
+    return 0 if all(row.held for row in rows) else 1
 
 
 if __name__ == "__main__":

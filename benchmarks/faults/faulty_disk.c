@@ -70,10 +70,10 @@ static int fails(void) {
     return 1;
 }
 
-#define REAL(name, type) static type real; if (!real) real = (type)dlsym(RTLD_NEXT, name)
+#define REAL(name) static __typeof__(&name) real; if (!real) real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
 
 ssize_t write(int fd, const void *data, size_t size) {
-    REAL("write", ssize_t (*)(int, const void *, size_t));
+    REAL(write);
     if (quiet() || !concerned_fd(fd)) return real(fd, data, size);
     if (fails()) return -1;
     size_t most = (size_t)knob[2];
@@ -81,14 +81,14 @@ ssize_t write(int fd, const void *data, size_t size) {
 }
 
 int fsync(int fd) {
-    REAL("fsync", int (*)(int));
+    REAL(fsync);
     if (!quiet() && concerned_fd(fd) && fails()) return -1;
     return real(fd);
 }
 
 #define OPEN(name)                                                                              \
     int name(const char *path, int flags, ...) {                                                \
-        REAL(#name, int (*)(const char *, int, ...));                                           \
+        REAL(name);                                                                                                               \
         va_list rest; va_start(rest, flags);                                                    \
         mode_t mode = (flags & O_CREAT) ? va_arg(rest, mode_t) : 0; va_end(rest);               \
         if (!quiet() && concerned(path)) {                                                      \
@@ -101,37 +101,37 @@ OPEN(open)
 OPEN(open64)
 
 int mkdir(const char *path, mode_t mode) {
-    REAL("mkdir", int (*)(const char *, mode_t));
+    REAL(mkdir);
     if (!quiet() && concerned(path) && fails()) return -1;
     return real(path, mode);
 }
 
 int rename(const char *from, const char *to) {
-    REAL("rename", int (*)(const char *, const char *));
+    REAL(rename);
     if (!quiet() && concerned(to) && fails()) return -1;
     return real(from, to);
 }
 
 int unlink(const char *path) {
-    REAL("unlink", int (*)(const char *));
+    REAL(unlink);
     if (!quiet() && concerned(path) && fails()) return -1;
     return real(path);
 }
 
 int symlink(const char *to, const char *path) {
-    REAL("symlink", int (*)(const char *, const char *));
+    REAL(symlink);
     if (!quiet() && concerned(path) && fails()) return -1;
     return real(to, path);
 }
 
 DIR *opendir(const char *path) {
-    REAL("opendir", DIR *(*)(const char *));
+    REAL(opendir);
     if (!quiet() && concerned(path)) wait_a_while();
     return real(path);
 }
 
 int stat64(const char *restrict path, struct stat64 *restrict facts) {
-    REAL("stat64", int (*)(const char *, struct stat64 *));
+    REAL(stat64);
     if (!quiet() && concerned(path)) wait_a_while();
     return real(path, facts);
 }

@@ -1,0 +1,87 @@
+"""Trainings as forks of one process that has PyTorch: real processes, without seconds of imports each."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Mapping
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from guardrun.events.decode import decode
+from guardrun.events.paths import RunPaths
+from guardrun.events.run_ids import create_run
+from guardrun.recording import starting
+from guardrun.recording.rng import forget_generators
+
+_FORK = multiprocessing.get_context("fork")
+
+
+def warm() -> None:
+    """What a training would import or set up at its first step: once, not in every fork."""
+    torch.set_num_threads(1)
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    torch.optim.Adam([parameter]).step()
+
+
+def new_run(folder: Path, config: Mapping[str, Any], *, library: bool = True) -> RunPaths:
+    """A run directory as `guard run` makes it, with its first attempt."""
+    paths = create_run(folder, "campaign")
+    write_attempt(paths, 1, config, library=library)
+    return paths
+
+
+def write_attempt(
+    paths: RunPaths, number: int, config: Mapping[str, Any], *, resume_from: str | None = None,
+    library: bool = True,
+) -> None:  # fmt: skip
+    """attempts/<n>.json, as far as a training and its supervisor read it."""
+    launch = {
+        "attempt": number, "created": 0.0, "config": dict(config), "command": ["forked"], "host": "",
+        "cli": [], "workdir": str(paths.root), "python": sys.executable, "library": library,
+        "resume_from": resume_from,
+    }  # fmt: skip
+    paths.attempt(number).write_text(json.dumps(launch))
+
+
+def forked(function: Callable[..., Any], *arguments: Any) -> BaseProcess:
+    """Start ``function`` in a fork that has forgotten what this process did."""
+    process = _FORK.Process(target=_begin, args=(function, *arguments))
+    process.start()
+    return process
+
+
+def _begin(function: Callable[..., Any], *arguments: Any) -> None:
+    starting._process = starting._Process()
+    forget_generators()
+    function(*arguments)
+
+
+def quietly(console: Path) -> None:
+    """From now on this process's output goes to a file, as under `guard run`."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    descriptor = os.open(console, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+
+
+def join_run(paths: RunPaths, attempt: int) -> None:
+    """What `guard run` puts into the environment of a training."""
+    os.environ.update(GUARDRUN_DIR=str(paths.root), GUARDRUN_ATTEMPT=str(attempt))
+
+
+def events(paths: RunPaths, kind: str, rank: int = 0) -> list[dict[str, Any]]:
+    """The events of one kind that a reader of the log meets."""
+    try:
+        lines = paths.events(rank).read_bytes().split(b"\n")[:-1]
+    except OSError:
+        return []
+    found = [decode(line) for line in lines if line]
+    return [event for event in found if event is not None and event["kind"] == kind]

@@ -1,0 +1,117 @@
+"""kill -9 of a trainer that logs at full speed and saves all the time."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import signal
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+import torch
+
+import guardrun
+from benchmarks.faults.campaign import Campaign, Row, Trials
+from benchmarks.faults.forking import events, forked, join_run, new_run, quietly, warm
+from guardrun.events.paths import RunPaths
+from guardrun.recording.checkpoints.load import NoSuchCheckpoint, choose_resume, load_checkpoint
+from guardrun.recording.checkpoints.prove import prove
+from guardrun.recording.checkpoints.store import CheckpointStore
+
+LONGEST_S: Final = 0.7
+CONFIG: Final = {
+    "checkpoint": {"every_steps": 1, "every_epochs": 1, "keep": 2},
+    "monitor": {"metric": "val/loss"},
+}
+COUNTED: Final = "count"
+
+
+def train(paths: RunPaths, returned: mmap.mmap) -> None:
+    """Until it is killed. ``returned`` outlives it: how many calls of log() have returned."""
+    quietly(paths.console)
+    join_run(paths, 1)
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(64, 64), torch.nn.Linear(64, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    count = 0
+    with guardrun.start() as run:
+        run.track(model=model, optimizer=optimizer)
+        for epoch in run.epochs(10**6):
+            for _ in run.steps(range(4)):
+                loss = model(torch.ones(8, 64)).square().mean()
+                loss.backward()
+                optimizer.step()
+                optimizer.zero_grad()
+                for _ in range(50):
+                    count += 1
+                    run.log(**{COUNTED: float(count)})
+                    returned[:8] = count.to_bytes(8, "little")
+            run.evaluate({"val/loss": 1.0 / (1 + epoch)})
+
+
+def run(row: Row, trials: Trials) -> None:
+    """Each trial kills one training, then asks its folder what is left."""
+    warm()
+    met = {"no checkpoint yet": 0, "leftovers of an unfinished save": 0, "events": 0}
+    with tempfile.TemporaryDirectory(prefix="guard-kills-") as folder:
+        for number, chance in trials:
+            paths = new_run(Path(folder), CONFIG)
+            returned = mmap.mmap(-1, 8)
+            trainer = forked(train, paths, returned)
+            time.sleep(chance.uniform(0.02, LONGEST_S))
+            assert trainer.pid is not None
+            os.kill(trainer.pid, signal.SIGKILL)
+            trainer.join()
+            row.trials += 1
+            count = int.from_bytes(returned[:8], "little")
+            met["events"] += count
+            row.losses += lost_events(paths, count)
+            row.violations += [f"trial {number}: {text}" for text in examine(paths, met)]
+    row.facts.append(", ".join(f"{count} × {what}" for what, count in met.items()))
+
+
+def lost_events(paths: RunPaths, returned: int) -> int:
+    """Of the calls of log() that returned, those whose event no reader finds."""
+    found = {int(event[COUNTED]) for event in events(paths, "metrics") if COUNTED in event}
+    return sum(number not in found for number in range(1, returned + 1))
+
+
+def examine(paths: RunPaths, met: dict[str, int]) -> list[str]:
+    """What does not hold of the checkpoints that a killed training left."""
+    problems = []
+    told = [event for event in events(paths, "checkpoint")]
+    for role in ("last", "best"):
+        try:
+            proof = prove(paths, role)
+            load_checkpoint(paths, role)
+        except NoSuchCheckpoint:
+            if any(role in event["roles"] for event in told):
+                problems.append(f"{role} was told and is not there")
+            met["no checkpoint yet"] += role == "last"
+            continue
+        if not proof["verified"]:
+            problems.append(f"{role}: {proof['problem']}")
+        newest = max((event["step"] for event in told if role in event["roles"]), default=0)
+        if (proof["step"] or 0) < newest:
+            problems.append(f"{role} is of step {proof['step']}, step {newest} was told")
+    choice = choose_resume(paths)
+    if choice is not None and choice.damaged:
+        problems.append(f"a resume passes over {', '.join(map(str, choice.damaged))}")
+    return problems + leftovers(paths, met)
+
+
+def leftovers(paths: RunPaths, met: dict[str, int]) -> list[str]:
+    """What the next attempt's first look does not clean up, or cleans up though it is good."""
+    before = {path.name for path in paths.checkpoints.iterdir()}
+    good = {path.parent.name for path in paths.checkpoints.glob("*/meta.json")}
+    CheckpointStore(paths, attempt=2).prepare()
+    after = {path.name for path in paths.checkpoints.iterdir()}
+    met["leftovers of an unfinished save"] += bool(before - after)
+    folders = {path.name for path in paths.checkpoints.iterdir() if path.is_dir() and not path.is_symlink()}
+    problems = [f"{name} was left unfinished and stays" for name in sorted(folders - good)]
+    return problems + [f"{name} was good and is gone" for name in sorted(good - folders)]
+
+
+CAMPAIGN = Campaign("kill -9 of the trainer at random instants", 200, run)
