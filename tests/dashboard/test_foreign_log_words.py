@@ -68,7 +68,7 @@ def test_its_origin_names_files_and_what_its_columns_are() -> None:
     assert "/logs/a/events.1" in page
     assert "and 3 more files" in page
     assert any(line.split() == ["train/loss", "from", "Loss/train"] for line in page.splitlines())
-    assert "cannot be stopped from here" in page
+    assert "cannot be stopped from here" in " ".join(page.split())
     assert "\x1b" not in page
     assert "can save" not in page
     assert "supervised" not in page
