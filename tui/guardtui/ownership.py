@@ -7,18 +7,20 @@ import socket
 from functools import cache
 from pathlib import Path
 
+from guardrun.events.access import Senders
 from guardrun.events.paths import RunPaths
 from guardrun.events.remarks import user_name
 from guardrun.state.model import RunState
 
 
 def foreign_owner(path: Path) -> str:
-    """The user to whom this run directory belongs when that is not us (root may do all); else ""."""
+    """The user to whom this run belongs, where it obeys neither us nor a group of ours; else ""."""
     try:
         uid = os.stat(path).st_uid
     except OSError:
         return ""
-    return "" if os.geteuid() in (uid, 0) else user_name(uid)
+    ours = os.geteuid() in (uid, 0) or Senders(RunPaths(path), uid).obeys(os.geteuid())
+    return "" if ours else user_name(uid)
 
 
 def unwritable(path: Path) -> str:

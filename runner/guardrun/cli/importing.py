@@ -142,7 +142,7 @@ def _create(
     """Make the run aside and give it its name in one step; False when another run has that name already."""
     aside = place.runs_dir / f"{_ASIDE}{os.getpid()}-{os.urandom(4).hex()}"
     paths = RunPaths(aside)
-    os.mkdir(aside)
+    os.mkdir(aside, 0o700)
     try:
         paths.attempts.mkdir()
         counted = _write_events(paths.events(), log, final.name)

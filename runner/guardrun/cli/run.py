@@ -17,6 +17,7 @@ from guardrun.cli.launch import Launch, attempts_of, plan, read_attempt, write_a
 from guardrun.cli.result import print_result
 from guardrun.cli.terminal import interactive
 from guardrun.errors import UserError
+from guardrun.events.access import Access
 from guardrun.events.paths import RunPaths
 from guardrun.events.run_ids import create_run
 from guardrun.provenance.config import Loaded, config_from_command, config_yaml, load_config
@@ -176,7 +177,8 @@ def launch_training(options: Options) -> int:
     launch = plan(loaded.config, base)
     if options.dry_run:
         return _show_plan(loaded, launch, f"a new run below {options.runs_dir}")
-    paths = create_run(options.runs_dir, loaded.config.name, group=loaded.config.group)
+    access = Access(loaded.config.access.private, loaded.config.access.group)
+    paths = create_run(options.runs_dir, loaded.config.name, group=loaded.config.group, access=access)
     try:
         variables = write_attempt(paths, 1, loaded, launch, resume_from=None)
     except BaseException:  # Ctrl-C while git is asked, too: where nothing ever happened is no run

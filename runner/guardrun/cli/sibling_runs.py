@@ -20,6 +20,7 @@ from guardrun.cli.launch import Launch, write_attempt
 from guardrun.cli.progress_tail import ProgressTail
 from guardrun.cli.terminal import styled
 from guardrun.errors import UserError
+from guardrun.events.access import Access
 from guardrun.events.commands import STOP, send_command
 from guardrun.events.paths import RunPaths
 from guardrun.events.run_ids import create_run
@@ -112,7 +113,10 @@ class GroupRun:
         paths: RunPaths | None = None
         try:
             config = sibling.loaded.config
-            paths = create_run(self._runs_dir, config.name, group=config.group, parent=self._parent)
+            access = Access(config.access.private, config.access.group)
+            paths = create_run(
+                self._runs_dir, config.name, group=config.group, parent=self._parent, access=access
+            )
             variables = write_attempt(
                 paths, 1, sibling.loaded, sibling.launch, resume_from=None, more=sibling.facts
             )

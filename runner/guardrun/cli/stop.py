@@ -104,7 +104,10 @@ def _request(
 def refuse_strangers(path: Path, obeys: str = "its training obeys") -> None:
     """A training obeys its own user (and root); say so before a command is left that nobody obeys."""
     owner, me = os.stat(path).st_uid, os.geteuid()
-    if me in (owner, 0):
+    from guardrun.events.access import Senders
+    from guardrun.events.paths import RunPaths
+
+    if me == 0 or Senders(RunPaths(path), owner).obeys(me):
         return
     from guardrun.events.remarks import user_name
 

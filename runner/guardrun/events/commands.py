@@ -6,15 +6,17 @@ attempt and an expiry, so that an old file never stops a new attempt.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
-import stat
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from guardrun.events.access import Senders
 from guardrun.events.atomic import write_atomic
 from guardrun.events.remarks import note_problem, tags_problem
+from guardrun.events.untrusted import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,21 +100,24 @@ def send_command(
     )  # fmt: skip
     body = made._asdict()
     del body["uid"]
+    if paths.control.is_symlink():
+        raise OSError(errno.ELOOP, "is a link, which is not followed", str(paths.control))
     paths.control.mkdir(exist_ok=True)
-    write_atomic(paths.control / f"{sent:.6f}-{made.id}.json", json.dumps(body).encode() + b"\n", sync=False)
+    # Another user's training must be able to read it, whatever our umask.
+    mode = None if os.stat(paths.root).st_uid == os.geteuid() else 0o644
+    file = paths.control / f"{sent:.6f}-{made.id}.json"
+    write_atomic(file, json.dumps(body).encode() + b"\n", sync=False, mode=mode)
     return made
 
 
 def read_command(path: Path) -> Command | BadCommand:
     """Read one control file without trusting it: no link, no device, no gigabyte, no surprise type."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0))
+        fd = open_regular(path)
     except OSError as error:
         return BadCommand(path.name, f"cannot be opened: {error.strerror}")
     try:
         facts = os.fstat(fd)
-        if not stat.S_ISREG(facts.st_mode):
-            return BadCommand(path.name, "is not a regular file")
         if facts.st_size > MAX_BYTES:
             return BadCommand(path.name, f"has {facts.st_size} bytes; a command has at most {MAX_BYTES}")
         raw = os.read(fd, MAX_BYTES + 1)
@@ -181,6 +186,7 @@ class CommandInbox:
         self._paths = paths
         self._attempt = attempt
         self._seen: set[str] = set()
+        self._senders = Senders(paths)
 
     def poll(self, now: float) -> list[Command | BadCommand]:
         """New commands for this attempt that have not expired, from an owner we obey."""
@@ -196,8 +202,8 @@ class CommandInbox:
             found = read_command(self._paths.control / name)
             if isinstance(found, BadCommand):
                 fresh.append(found)
-            elif found.uid not in (os.geteuid(), 0):
-                fresh.append(BadCommand(name, f"belongs to uid {found.uid}, who does not own this run"))
+            elif not self._senders.obeys(found.uid):
+                fresh.append(BadCommand(name, f"belongs to uid {found.uid}, who may not command this run"))
             elif found.attempt == self._attempt and found.expires >= now:
                 fresh.append(found)
         return fresh

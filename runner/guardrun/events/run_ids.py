@@ -6,9 +6,10 @@ import json
 import os
 import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from guardrun.errors import UserError
+from guardrun.events.access import PRIVATE, Access, group_id, make_root, share
 from guardrun.events.atomic import write_atomic
 from guardrun.events.paths import RunPaths
 
@@ -36,18 +37,30 @@ def create_run(
     group: str | None = None,
     parent: str | None = None,
     run_id: str | None = None,
+    access: Access = PRIVATE,
 ) -> RunPaths:
     """Make ``runs_dir/<run_id>/`` with its identity. mkdir decides a race: two runs never share a folder.
 
-    Raises UserError when the folder can't be made.
+    Only its owner may look into it, unless ``access`` says otherwise. Raises UserError when it can't be made.
     """
     now = time.time()
+    if access.group is not None:
+        group_id(access.group)
     try:
         runs_dir.mkdir(parents=True, exist_ok=True)
-        paths = _make_unique(runs_dir, name, now, run_id)
+        paths = _make_unique(runs_dir, name, now, run_id, access)
         for folder in (paths.attempts, paths.control, paths.leases, paths.checkpoints):
             folder.mkdir()
-        identity = {"id": paths.root.name, "name": name, "group": group, "created": now, "parent": parent}
+        share(paths, access)
+        identity: dict[str, Any] = {
+            "id": paths.root.name,
+            "name": name,
+            "group": group,
+            "created": now,
+            "parent": parent,
+        }
+        if access.group is not None:
+            identity["access"] = {"group": access.group}
         write_atomic(paths.run_json, json.dumps(identity, indent=1).encode() + b"\n")
     except OSError as error:
         raise UserError(
@@ -57,11 +70,11 @@ def create_run(
     return paths
 
 
-def _make_unique(runs_dir: Path, name: str, now: float, run_id: str | None) -> RunPaths:
+def _make_unique(runs_dir: Path, name: str, now: float, run_id: str | None, access: Access) -> RunPaths:
     for _ in range(100):
         root = runs_dir / (run_id or new_run_id(name, now))
         try:
-            os.mkdir(root)
+            make_root(root, access)
         except FileExistsError:
             if run_id is not None:
                 raise

@@ -12,7 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from guardrun.events.access import Senders
 from guardrun.events.commands import ACKNOWLEDGE, REMARK, TAG, BadCommand, Command, read_command
+from guardrun.events.paths import RunPaths
 from guardrun.events.remarks import said_fields
 from guardrun.events.schema import Event
 from guardrun.signals.model import Signal
@@ -89,9 +91,10 @@ class CommandFiles:
             return False
         self._mark = mark
         before = len(self._found)
+        senders = Senders(RunPaths(self._folder.parent), owner)
         for name in names:
             if name not in self._seen and name.endswith(".json") and not name.startswith("."):
-                self._seen[name] = self._read(name, (owner, 0))
+                self._seen[name] = self._read(name, senders)
         return len(self._found) != before
 
     @property
@@ -116,9 +119,9 @@ class CommandFiles:
     def _found(self) -> list[Command]:
         return [each for each in self._seen.values() if each is not None]
 
-    def _read(self, name: str, obeyed: tuple[int, ...]) -> Command | None:
+    def _read(self, name: str, senders: Senders) -> Command | None:
         found = read_command(self._folder / name)
-        if isinstance(found, BadCommand) or found.uid not in obeyed:
+        if isinstance(found, BadCommand) or not senders.obeys(found.uid):
             return None
         return found if found.command in (ACKNOWLEDGE, REMARK, TAG) else None
 

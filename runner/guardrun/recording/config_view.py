@@ -14,6 +14,7 @@ DEFAULTS: dict[str, Any] = {
     "policy": {},
     "efficiency": {"flops_per_step": None, "flops_per_token": None, "peak_flops": None},
     "resume": {"skip": "replay"},
+    "access": {"private": True, "group": None},
 }  # fmt: skip
 """What a run without a launcher goes by; `guard run` fills these and more from the config file."""
 

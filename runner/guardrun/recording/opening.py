@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 
 from guardrun import __version__
 from guardrun.errors import UserError
+from guardrun.events.access import Access
 from guardrun.events.atomic import write_atomic
 from guardrun.events.encode import encode
 from guardrun.events.paths import RunPaths
 from guardrun.events.run_ids import create_run
+from guardrun.events.untrusted import read_object
 from guardrun.provenance.host import Lease, LeaseHeld, boot_id, host_name, process_start
 from guardrun.provenance.secrets import Secrets, from_environment, reveal
 from guardrun.recording import rendezvous
@@ -24,6 +26,8 @@ from guardrun.recording.ranks import RankIdentity, identify
 from guardrun.recording.session import Session, brief, say
 from guardrun.recording.slow_disks import BATCH_DELAY_S, file_system_type, is_slow
 from guardrun.recording.writer import EventWriter
+
+_MOST_LAUNCH = 64 * 1024 * 1024
 
 
 class Asked(NamedTuple):
@@ -165,7 +169,7 @@ def _join(rank: RankIdentity) -> Target | None:
     number = os.environ.get("GUARDRUN_ATTEMPT", "1")
     attempt = int(number) if number.isdigit() else 1
     try:
-        launch = json.loads(paths.attempt(attempt).read_bytes())
+        launch = read_object(paths.attempt(attempt), _MOST_LAUNCH)
     except (OSError, ValueError) as error:
         if not paths.root.is_dir():
             say(f"GUARDRUN_DIR names {folder}, which is no folder; this training is recorded by itself")
@@ -209,7 +213,9 @@ def _alone(
         launch["config"] = reveal(launch.get("config") or {}, _secrets_of(config).known)
         return Target(RunPaths(run), 1, launch)
     try:
-        paths = create_run(runs_dir, config["name"], group=config["group"], parent=parent)
+        paths = create_run(
+            runs_dir, config["name"], group=config["group"], parent=parent, access=_access(config["access"])
+        )
     except UserError as error:
         say(f"{error.message}; this training is not recorded, and guard saves no checkpoints")
         return Target(None, 1, {})
@@ -221,6 +227,12 @@ def _alone(
         say(f"no lease on {paths.root}: {brief(error)}")
     announced = rendezvous.announce(runs_dir, key, paths.root) if rank.world_size > 1 else None
     return Target(paths, 1, launch, lease, announced)
+
+
+def _access(asked: Any) -> Access:
+    told = asked if isinstance(asked, Mapping) else {}
+    group = told.get("group")
+    return Access(told.get("private") is not False, str(group) if group else None)
 
 
 def _runs_dir(asked: str | os.PathLike[str] | None) -> Path:
@@ -242,10 +254,9 @@ def _wait_s() -> float:
 
 def _read_launch(paths: RunPaths) -> dict[str, Any]:
     try:
-        found = json.loads(paths.attempt(1).read_bytes())
+        return read_object(paths.attempt(1), _MOST_LAUNCH)
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _write_launch(paths: RunPaths, config: dict[str, Any]) -> dict[str, Any]:

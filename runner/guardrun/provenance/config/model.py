@@ -167,6 +167,15 @@ class ResumeConfig(_Section, kw_only=True, frozen=True):
     """replay: fetch and drop the consumed batches (exact); sampler: skip their indices (fast)."""
 
 
+class AccessConfig(_Section, kw_only=True, frozen=True):
+    """Who may look into the run's folder and command the run, besides its owner and root."""
+
+    private: bool = True
+    """Nobody else may look into the folder; false: as your umask says."""
+    group: str | None = None
+    """Members of this group may look at the run and send it commands (stop, checkpoint, notes)."""
+
+
 class Config(_Section, kw_only=True, frozen=True):
     """Everything `guard run` knows about a training. Exactly one of ``command`` and ``entry`` is given."""
 
@@ -220,6 +229,8 @@ class Config(_Section, kw_only=True, frozen=True):
     """How `guard check` tries this training."""
     resume: ResumeConfig = ResumeConfig()
     """How a resumed training finds its place within an epoch."""
+    access: AccessConfig = AccessConfig()
+    """Who may look into the run's folder, and whose commands it obeys."""
 
 
 SECTIONS: dict[str, type[_Section]] = {
@@ -232,6 +243,7 @@ SECTIONS: dict[str, type[_Section]] = {
     "efficiency": EfficiencyConfig,
     "check": CheckConfig,
     "resume": ResumeConfig,
+    "access": AccessConfig,
 }
 """The keys of Config that are sections with fixed keys of their own."""
 
