@@ -16,6 +16,7 @@ CAMPAIGNS = {
     "kill": "benchmarks.faults.kills",
     "stop": "benchmarks.faults.stops",
     "resume": "benchmarks.faults.resumes",
+    "disks": "benchmarks.faults.disks",
 }
 """Each module has a ``CAMPAIGN``."""
 

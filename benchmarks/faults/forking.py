@@ -57,9 +57,14 @@ def forked(function: Callable[..., Any], *arguments: Any) -> BaseProcess:
 
 
 def _begin(function: Callable[..., Any], *arguments: Any) -> None:
+    forget_forks()
+    function(*arguments)
+
+
+def forget_forks() -> None:
+    """A process begins as a new interpreter would, whatever the one that it was forked from did."""
     starting._process = starting._Process()
     forget_generators()
-    function(*arguments)
 
 
 def quietly(console: Path) -> None:

@@ -81,7 +81,7 @@ def lost_events(paths: RunPaths, returned: int) -> int:
 def examine(paths: RunPaths, met: dict[str, int]) -> list[str]:
     """What does not hold of the checkpoints that a killed training left."""
     problems = []
-    told = [event for event in events(paths, "checkpoint")]
+    told = events(paths, "checkpoint")
     for role in ("last", "best"):
         try:
             proof = prove(paths, role)
@@ -104,14 +104,21 @@ def examine(paths: RunPaths, met: dict[str, int]) -> list[str]:
 
 def leftovers(paths: RunPaths, met: dict[str, int]) -> list[str]:
     """What the next attempt's first look does not clean up, or cleans up though it is good."""
-    before = {path.name for path in paths.checkpoints.iterdir()}
-    good = {path.parent.name for path in paths.checkpoints.glob("*/meta.json")}
+    before = _folders(paths)
     CheckpointStore(paths, attempt=2).prepare()
-    after = {path.name for path in paths.checkpoints.iterdir()}
-    met["leftovers of an unfinished save"] += bool(before - after)
-    folders = {path.name for path in paths.checkpoints.iterdir() if path.is_dir() and not path.is_symlink()}
-    problems = [f"{name} was left unfinished and stays" for name in sorted(folders - good)]
-    return problems + [f"{name} was good and is gone" for name in sorted(good - folders)]
+    after = _folders(paths)
+    met["leftovers of an unfinished save"] += bool(before.keys() - after)
+    problems = [f"{name} was left unfinished and stays" for name in after if not before[name]]
+    return problems + [f"{name} was whole and is gone" for name in before.keys() - after if before[name]]
+
+
+def _folders(paths: RunPaths) -> dict[str, bool]:
+    """Each folder of a checkpoint, and whether its metadata is there."""
+    return {
+        path.name: (path / "meta.json").is_file()
+        for path in paths.checkpoints.iterdir()
+        if path.is_dir() and not path.is_symlink()
+    }
 
 
 CAMPAIGN = Campaign("kill -9 of the trainer at random instants", 200, run)

@@ -1,0 +1,168 @@
+"""What happens to the disk of one trial, and how it ends."""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import random
+import resource
+import shutil
+import struct
+import subprocess
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Final
+
+UNLIMITED: Final = resource.RLIM_INFINITY
+SIZE: Final = "3m"
+
+
+class Fault(ABC):
+    """One disk below ``root``; ``strike`` while the training ``pid`` runs, ``heal`` perhaps."""
+
+    name = ""
+    lasting = False
+    """It can't be healed: what is on the disk afterwards is not what the training wrote."""
+
+    def __init__(self, root: Path, chance: random.Random) -> None:
+        self.root = root
+        self.chance = chance
+
+    def prepare(self) -> None:
+        """Before the training begins."""
+        self.root.mkdir()
+
+    @abstractmethod
+    def strike(self, pid: int, run: Path) -> None:
+        """The disk of the run directory ``run`` fails from now on."""
+
+    def heal(self, pid: int, run: Path) -> None:
+        """It works again."""
+
+    def clear(self) -> None:
+        """After the trial."""
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+class _Mounted(Fault):
+    def prepare(self) -> None:
+        super().prepare()
+        words = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(self.root)]
+        subprocess.run(words, check=True, capture_output=True)
+
+    def clear(self) -> None:
+        subprocess.run(["umount", "-l", str(self.root)], check=False, capture_output=True)
+        super().clear()
+
+
+class FullDisk(_Mounted):
+    """A small file system without a byte left, or with a few."""
+
+    name = "full disk"
+
+    def strike(self, pid: int, run: Path) -> None:
+        facts = os.statvfs(self.root)
+        free = facts.f_bavail * facts.f_frsize
+        leave = self.chance.choice((0, 0, 4096, 100_000))
+        try:
+            (self.root / "ballast").write_bytes(bytes(max(0, free - leave)))
+        except OSError:
+            pass  # the training was faster: it is full all the same
+
+    def heal(self, pid: int, run: Path) -> None:
+        (self.root / "ballast").unlink(missing_ok=True)
+
+
+class LostDisk(_Mounted):
+    """The file system is unmounted below its writers: names lead to an empty folder from now on."""
+
+    name = "unmounted disk"
+    lasting = True
+
+    def strike(self, pid: int, run: Path) -> None:
+        subprocess.run(["umount", "-l", str(self.root)], check=True, capture_output=True)
+
+
+class SizeLimit(Fault):
+    """RLIMIT_FSIZE: a write ends short, and the next one fails with EFBIG."""
+
+    name = "RLIMIT_FSIZE"
+
+    def strike(self, pid: int, run: Path) -> None:
+        size = max(path.stat().st_size for path in run.glob("events.jsonl"))
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size + self.chance.randrange(1, 400), UNLIMITED))
+
+    def heal(self, pid: int, run: Path) -> None:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (UNLIMITED, UNLIMITED))
+
+
+class _Layered(Fault):
+    code = 0
+    short = 0
+
+    def _switch(self, code: int, short: int) -> None:
+        with open(os.environ["FAULTY_DISK_SWITCH"], "r+b") as file, mmap.mmap(file.fileno(), 16) as switch:
+            switch[:12] = struct.pack("iii", code, 0, short)
+
+    def strike(self, pid: int, run: Path) -> None:
+        self._switch(self.code, self.short and self.chance.randrange(1, self.short))
+
+    def heal(self, pid: int, run: Path) -> None:
+        self._switch(0, 0)
+
+    def clear(self) -> None:
+        self._switch(0, 0)
+        super().clear()
+
+
+class ReadOnly(_Layered):
+    """Every change fails with EROFS, that of open files too, as after a file system's own error."""
+
+    name, code = "read-only", errno.EROFS
+
+
+class InputOutputError(_Layered):
+    """Every change fails with EIO."""
+
+    name, code = "EIO", errno.EIO
+
+
+class ShortWrites(_Layered):
+    """Every write(2) ends early, at a number of bytes that is less than a line."""
+
+    name, short = "short writes", 150
+
+
+class Vanished(Fault):
+    """Somebody deletes the run directory."""
+
+    name = "vanished directory"
+    lasting = True
+
+    def strike(self, pid: int, run: Path) -> None:
+        shutil.rmtree(run, ignore_errors=True)
+
+
+class Renamed(Fault):
+    """Somebody moves the run directory elsewhere, and back."""
+
+    name = "moved directory"
+
+    def strike(self, pid: int, run: Path) -> None:
+        run.rename(run.with_name("elsewhere"))
+
+    def heal(self, pid: int, run: Path) -> None:
+        if run.exists():
+            shutil.rmtree(run)
+        run.with_name("elsewhere").rename(run)
+
+
+def possible() -> list[type[Fault]]:
+    """The faults that this process can make: a layer for some, root for others."""
+    found: list[type[Fault]] = [SizeLimit, Vanished, Renamed]
+    if "LD_PRELOAD" in os.environ:
+        found += [ReadOnly, InputOutputError, ShortWrites]
+    if os.geteuid() == 0:
+        found += [FullDisk, LostDisk]
+    return found
