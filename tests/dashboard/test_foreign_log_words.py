@@ -11,6 +11,7 @@ from guardtui.glyphs import UNICODE
 from guardtui.snapshot import Detail, RunView
 from guardtui.text import text_of
 from guardtui.viewmodel.columns import name_cell
+from guardtui.viewmodel.fleet import Marks, Placer, header, row
 from guardtui.viewmodel.origin import page_lines, sections
 from guardtui.viewmodel.reach import barred, checkpoint_fate, resume_fate, stop_fate
 from guardtui.viewmodel.run_header import header_lines
@@ -26,6 +27,10 @@ def view(**changes: Any) -> RunView:
         }
     )  # fmt: skip
     return RunView(Path("/logs/sweep/lr_0.1"), state, (), 3.0)
+
+
+def run_view() -> RunView:
+    return RunView(Path("/runs/a"), run_state(), (), 3.0)
 
 
 def test_the_header_says_that_it_is_only_watched_and_misses_no_checkpoint() -> None:
@@ -50,11 +55,13 @@ def test_nothing_can_be_asked_of_it_whether_it_grows_or_not() -> None:
 
 
 def test_the_list_shows_the_end_of_its_path_and_its_tool() -> None:
-    assert text_of(name_cell(view(), 40, UNICODE)) == "sweep/lr_0.1  TensorBoard"
     assert text_of(name_cell(view(), 20, UNICODE)) == "sweep/lr_0.1"
     long = view(name="a/very/long/path/of/folders/trial_7")
-    assert text_of(name_cell(long, 30, UNICODE)) == "…/folders/trial_7  TensorBoard"
     assert text_of(name_cell(long, 12, UNICODE)) == "…ers/trial_7"
+    placed = Placer().placed(120, [view(), run_view()])
+    assert "TOOL" in text_of(header(placed))
+    assert "TensorBoard" in text_of(row(view(), placed, Marks(), UNICODE))
+    assert "TOOL" not in text_of(header(Placer().placed(200, [run_view()])))
 
 
 def test_its_origin_names_files_and_what_its_columns_are() -> None:

@@ -17,9 +17,6 @@ from guardtui.viewmodel.ordering import live_rate
 from guardtui.viewmodel.progress import bar, eta_words, fraction
 from guardtui.viewmodel.trend import trend
 
-_WITH_TOOL: Final = 28
-"""Cells from which on the tool stands beside a name that must be cut for it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -43,23 +40,16 @@ def _status(view: RunView, width: int, g: Glyphs) -> Line:
 
 
 def name_cell(view: RunView, width: int, g: Glyphs) -> Line:
-    """Name and group, or the tool whose log it is."""
+    """Name and group. The name of a log of another tool is a path, of which the end tells most."""
     full = clean(view.state.name) or clean(view.path.name)
-    if view.state.source:
-        return _log_cell(full, clean(tool_of(view.state.source)), width)
-    name = shorten(full, width)
+    name = shorten_start(full, width) if view.state.source else shorten(full, width)
     group = clean(view.state.group or "")
     room = width - width_of(line(name)) - 2
     return line((name, "strong"), (f"  {shorten(group, room)}" if group and room >= 4 else "", "dim"))
 
 
-def _log_cell(path: str, tool: str, width: int) -> Line:
-    """Where a log lies, of which the end tells most, and the tool that writes it."""
-    beside = f"  {tool}"
-    fits = width_of(line(path)) + width_of(line(beside)) <= width
-    tool = beside if fits or width >= _WITH_TOOL else ""
-    room = width - width_of(line(tool))
-    return line((shorten_start(path, room), "strong"), (tool, "dim"))
+def _tool(view: RunView, width: int, g: Glyphs) -> Line:
+    return line((clean(tool_of(view.state.source)), "dim"))
 
 
 def _tags(view: RunView, width: int, g: Glyphs) -> Line:
@@ -174,6 +164,10 @@ def _is_live(view: RunView) -> bool:
     return view.state.status.live
 
 
+def _is_log(view: RunView) -> bool:
+    return bool(view.state.source)
+
+
 def _is_elsewhere(view: RunView) -> bool:
     return view.elsewhere
 
@@ -181,6 +175,7 @@ def _is_elsewhere(view: RunView) -> bool:
 COLUMNS: Final = (
     Column("STATUS", 10, 10, 0, _status),
     Column("RUN", 12, 0, 0, name_cell),
+    Column("TOOL", 8, 12, 6, _tool, useful=_is_log),
     Column("TAGS", 6, 18, 6, _tags, useful=_has_tag),
     Column("PROGRESS", 10, 22, 1, _progress),
     Column("ETA", 4, 4, 3, _eta, right=True),
