@@ -136,6 +136,12 @@ class Dashboard(PreferringApp):
 
         self.push_screen(RunScreen(path, pane))
 
+    def open_together(self, paths: Sequence[Path]) -> None:
+        """Several runs in one set of charts."""
+        from guardtui.screens.together import TogetherScreen  # numpy: not before the first frame
+
+        self.push_screen(TogetherScreen(paths))
+
     def action_help(self) -> None:
         """Every key; again: back."""
         if isinstance(self.screen, HelpScreen):

@@ -34,7 +34,7 @@ def recipe_of(launch: Mapping[str, Any]) -> str:
 
 def _without_seeds(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _without_seeds(part) for key, part in value.items() if not _is_seed(str(key))}
+        return {str(key): _without_seeds(part) for key, part in value.items() if not is_seed(str(key))}
     if isinstance(value, list):
         return [_without_seeds(part) for part in value]
     return value
@@ -47,11 +47,12 @@ def _arguments(words: Iterable[str]) -> Iterator[str]:
             skip = False
             continue
         name, given, _ = word.partition("=")
-        if _is_seed(name) and (given or name.startswith("-")):
+        if is_seed(name) and (given or name.startswith("-")):
             skip = not given
             continue
         yield word
 
 
-def _is_seed(name: str) -> bool:
+def is_seed(name: str) -> bool:
+    """Whether a setting of that name is a seed."""
     return "seed" in name.casefold()

@@ -214,7 +214,7 @@ def _draw_curves(
         covered = cells > 0
         styles[covered] = role_style(each.curve.color, dim=dim)
         if ink.per_curve:
-            chars[covered] = ink.per_curve[0] if dim else curve_symbol(ink, index)
+            chars[covered] = ink.per_curve[0] if dim else curve_symbol(ink, index, each.curve.color)
         if spans is each.raw and each.is_band:
             envelopes |= cells
             grounds[_DOTS_IN[cells] * 2 >= full] = role_style(each.curve.color, dim=True)

@@ -164,9 +164,13 @@ def _entries(entries: list[_Entry]) -> Line:
     return line
 
 
-def curve_symbol(ink: Ink, index: int) -> str:
-    """The character of the curve with this index, for inks that tell curves apart by characters."""
+def curve_symbol(ink: Ink, index: int, role: str = "") -> str:
+    """The character of the curve with this index, for inks that tell curves apart by characters. A run keeps
+    its own, as it keeps its colour, on every chart."""
     symbols = ink.per_curve[1:]
+    number = role.removeprefix("run")
+    if number != role and number.isascii() and number.isdigit():
+        index = int(number) - 1
     return symbols[index % len(symbols)]
 
 
@@ -174,14 +178,16 @@ def curve_signs(curves: Sequence[Curve], ink: Ink, *, mono: bool) -> list[str]:
     """What stands for each curve in a legend: its character where it is drawn by one, else its letter where
     there are no colours, else a sample of its colour."""
     if ink.per_curve:
-        return [curve_symbol(ink, index) for index in range(len(curves))]
+        return [curve_symbol(ink, index, curve.color) for index, curve in enumerate(curves)]
     return curve_letters(curves) if mono and len(curves) > 1 else [ink.lines["swatch"]] * len(curves)
 
 
 def curve_letters(curves: Sequence[Curve]) -> list[str]:
-    """A letter for each curve: the first one of its label, or a, b, c … where two have the same."""
+    """A letter for each curve: the first one of its label, or a, b, c … where two have the same; "" for one
+    without a label, where the others have one."""
     first = [one_cell(curve.label)[:1] for curve in curves]
-    if all(first) and len(set(first)) == len(first):
+    named = [letter for letter in first if letter]
+    if named and len(set(named)) == len(named):
         return first
     return [ascii_lowercase[index % len(ascii_lowercase)] for index in range(len(curves))]
 

@@ -268,11 +268,7 @@ class FleetScreen(ActsOnRuns):
         if len(paths) < 2:
             self.notify("select two or more runs with space; a group is selected by its head", timeout=4)
             return
-        show = getattr(self.board, "open_together", None)
-        if show is None:
-            self.notify("this version shows one run at a time", timeout=4)
-        else:
-            show(paths)
+        self.board.open_together(paths)
 
     def action_pin(self) -> None:
         """Keep the runs on top of the list; when they are pinned, no more."""

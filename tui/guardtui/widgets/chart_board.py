@@ -48,9 +48,11 @@ class ChartBoard(ChartPointer, Widget):
     class Changed(Message):
         """What ``status`` says may have changed."""
 
-    def __init__(self, glyphs: Glyphs, *, empty: str = "no curves yet") -> None:
-        """``empty``: what is said while there are no charts at all."""
+    def __init__(self, glyphs: Glyphs, *, empty: str = "no curves yet", legend: bool = True) -> None:
+        """``empty``: what is said while there are no charts at all; ``legend``: one chart alone has its
+        values below it."""
         super().__init__()
+        self._has_legend = legend
         self._g = glyphs
         self._empty = ChartModel("", empty_text=empty)
         self._source: ChartSource | None = None
@@ -160,7 +162,7 @@ class ChartBoard(ChartPointer, Widget):
             self._shown = [dressed(each, view.options.axis, view.window, at) for each in self._models]
         empty = [] if self._shown else [self._nothing()]
         self.query_one(ChartGrid).show(self._shown or empty, self.page.grid, self._marked)
-        legend = self._shown[0] if view.full and self._shown else None
+        legend = self._shown[0] if view.full and self._shown and self._has_legend else None
         self.query_one(ChartLegend).show(legend, height - self.typing)
 
     @property
