@@ -29,6 +29,7 @@ from guardtui.keys import keys_for
 from guardtui.panes.charts import ChartsPane
 from guardtui.screens.export import ExportScreen
 from guardtui.screens.run import RunScreen
+from guardtui.settings import SettingsStore
 from guardtui.viewmodel.chart_source import RunSource
 from guardtui.viewmodel.chart_view import ChartView
 from guardtui.viewmodel.x_window import Window
@@ -426,3 +427,30 @@ async def test_one_chart_with_its_legend_looks_like_its_golden():
         await pilot.pause()
 
         assert_golden("charts-one-80x24", layout_text(app))
+
+
+async def test_axis_smoothing_columns_and_output_are_as_they_were_left():
+    store = SettingsStore(None)
+    app = dashboard(example_fleet(), settings=store)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await shows(pilot, "digits")
+        await pilot.press("down", "enter")
+        await shows(pilot, "train")
+        await pilot.press("z", "greater_than_sign", "x", "right_square_bracket", "l")
+        await until(pilot, lambda: store.current.output_strip == 1)
+
+    kept = store.current
+    assert (kept.smooth, kept.weight, kept.axis) == (True, 0.95, "epoch")
+    assert kept.chart_columns
+    again = dashboard(example_fleet(), settings=store)
+    async with again.run_test(size=(140, 40)) as pilot:
+        await shows(pilot, "digits")
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: pane_of(again) and pane_of(again).charts.view.options.smooth)
+        view = pane_of(again).charts.view
+        assert (view.options.weight, view.options.axis, view.columns) == (0.95, "epoch", kept.chart_columns)
+    assert store.current == kept
+
+
+def pane_of(app):
+    return app.screen.pane if isinstance(app.screen, RunScreen) else None

@@ -36,6 +36,7 @@ class ActingApp(App[None]):
     snapshot: Snapshot
     feed: Feed
     readonly: bool
+    _demo_asked = False
 
     class Sent(Message):
         """Something that was done in a thread is done."""
@@ -121,6 +122,21 @@ class ActingApp(App[None]):
         """Start it, as a process that outlives this one; ``answered`` gets "" or the problem."""
         path, attempt = view.path, view.state.attempt
         self._in_background((path,), lambda: resuming.start_resume(path, attempt), answered)
+
+    def start_demo(self, runs_dir: Path) -> None:
+        """A small training, so that there is something to look at."""
+        from guardtui import demo
+
+        if self._demo_asked:
+            return
+        self._demo_asked = True
+
+        def answered(problem: str) -> None:
+            self._demo_asked = not problem
+            self.notify(problem or "the demo trains", severity="error" if problem else "information")
+
+        self.notify("the demo is being prepared: it appears here by itself", timeout=8)
+        self._in_background((), lambda: demo.start_demo(runs_dir), answered)
 
     def send_note(self, views: Iterable[RunView], text: str) -> None:
         """Write the note into every run of these that can be reached."""

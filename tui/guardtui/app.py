@@ -94,6 +94,8 @@ class Dashboard(PreferringApp):
 
     def on_dashboard_settled(self) -> None:
         """Show things as the person likes them, and what is wrong with the file."""
+        if not self.is_running:
+            return
         self.theme = remembered_theme(self.settings.current.theme)
         self.show_snapshot(self.snapshot)
         if self.settings.note:
@@ -102,7 +104,7 @@ class Dashboard(PreferringApp):
     def on_dashboard_arrived(self) -> None:
         """Apply the newest snapshot; older ones that were not taken are skipped."""
         newest = self.feed.take()
-        if newest is not self.snapshot:
+        if newest is not self.snapshot and self.is_running:  # while it is being left, screens are half gone
             self.show_snapshot(newest)
             self.look_out(newest)
 

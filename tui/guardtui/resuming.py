@@ -36,7 +36,7 @@ def plan_resume(path: Path, attempt: int) -> Plan:
     """Ask ``guard run --resume --dry-run``; nothing is started. Takes seconds."""
     code, out, err = _guard(path, attempt, "--dry-run")
     if code:
-        return Plan(problem=_told(err) or f"guard run --resume ended with exit code {code}")
+        return Plan(problem=messages(err) or f"guard run --resume ended with exit code {code}")
     launch = _launch_of(path, attempt)
     told = [each[2:] for each in out.splitlines() if each.startswith("# ")]
     facts = [("from", told[0].removesuffix("; nothing was started").rpartition(", from ")[2])] if told else []
@@ -47,13 +47,13 @@ def plan_resume(path: Path, attempt: int) -> Plan:
         for each in told
         if each.startswith(f"{key}: ")
     ]
-    return Plan(tuple((key, clean(value)) for key, value in facts if value), remarks=_told(err))
+    return Plan(tuple((key, clean(value)) for key, value in facts if value), remarks=messages(err))
 
 
 def start_resume(path: Path, attempt: int) -> str:
     """Start the next attempt, detached. "" once its supervisor runs, or what went wrong."""
     code, _, err = _guard(path, attempt, "--detach")
-    return "" if not code else _told(err) or f"guard run --resume ended with exit code {code}"
+    return "" if not code else messages(err) or f"guard run --resume ended with exit code {code}"
 
 
 def _guard(path: Path, attempt: int, *options: str) -> tuple[int, str, str]:
@@ -64,13 +64,14 @@ def _guard(path: Path, attempt: int, *options: str) -> tuple[int, str, str]:
     for python in _interpreters(launch):
         # -P: a file of the user's project must not stand in for a module of guard's.
         command = [python, "-P", "-m", "guardrun.cli.main", "run", "--resume", str(path.absolute()), *options]
-        result = _run(command, folder if os.path.isdir(folder) else str(path.absolute().parent))
+        result = run_guard(command, folder if os.path.isdir(folder) else str(path.absolute().parent))
         if "No module named 'guardrun'" not in result[2] and "No module named guardrun" not in result[2]:
             break
     return result
 
 
-def _run(command: list[str], folder: str) -> tuple[int, str, str]:
+def run_guard(command: list[str], folder: str) -> tuple[int, str, str]:
+    """Run a command of guard's to its end: exit code, standard output and error. Raises nothing."""
     # A training that is started from a dashboard inside another run must not be taken for a part of it.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GUARDRUN_")}
     # Files, not pipes: a dashboard that is left meanwhile must not break what the command writes to.
@@ -119,7 +120,7 @@ def _config_words(launch: dict[str, Any]) -> str:
     return f"{where}{f' from {source}' if source else ''}{words}"
 
 
-def _told(err: str) -> str:
-    """Messages of the command in one line."""
+def messages(err: str) -> str:
+    """Messages of a command in one line."""
     lines = [clean(each.removeprefix("guard: ")) for each in err.splitlines()]
     return "; ".join(each for each in lines if each)[:_MOST_WORDS]

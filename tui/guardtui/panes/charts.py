@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 
 from guardtui.panes.pane import Pane
 from guardtui.snapshot import Detail, RunView, Snapshot, Wants
 from guardtui.text import Line
+from guardtui.viewmodel.chart_memory import remembered, to_keep
 from guardtui.viewmodel.chart_source import RunSource
+from guardtui.viewmodel.chart_view import ChartView
 from guardtui.viewmodel.console import console_lines
 from guardtui.viewmodel.signal_lines import pane_lines, wanted_height
 from guardtui.widgets.chart_board import ChartBoard
@@ -37,6 +39,8 @@ class ChartsPane(Pane, ChartKeys):
     def __init__(self) -> None:
         super().__init__()
         self._output = 0
+        self._seen: ChartView | None = None
+        """The view at the last look: what a person changed since is kept."""
 
     def wants(self, path: Path) -> Wants:
         """The curves, and as much output as the strip can show."""
@@ -59,7 +63,11 @@ class ChartsPane(Pane, ChartKeys):
         self._show_console(detail, width, height)
         curves = snapshot.curves.get(view.path)
         if curves is not None:
-            self.charts.show(RunSource(view.state, curves))
+            source = RunSource(view.state, curves)
+            if self._seen is None:
+                self.charts.view = remembered(self.charts.view, self.board.settings.current, source.axes)
+                self._seen = self.charts.view
+            self.charts.show(source)
 
     def _show_signals(self, view: RunView, width: int, height: int) -> None:
         wanted = min(wanted_height(view.state, width, self.g), max(2, height // 6))
@@ -90,9 +98,29 @@ class ChartsPane(Pane, ChartKeys):
 
     @on(ChartBoard.Changed)
     def _charts_changed(self) -> None:
+        view = self.charts.view
+        kept = to_keep(self._seen, view) if self._seen is not None else {}
+        if kept:
+            self.board.settings.change(**kept)
+        self._seen = view
         self.changed()
+
+    def on_mount(self) -> None:
+        """As much output as the last time."""
+        self._output = self.board.settings.current.output_strip % len(_CONSOLE_SHARES)
+
+    async def on_click(self, event: events.Click) -> None:
+        """A click on the strip of signals or output shows its pane."""
+        from guardtui.screens.run import RunScreen
+
+        x, y = int(event.screen_x), int(event.screen_y)
+        for strip, title in (("#signals", "signals"), ("#console", "output")):
+            shown = self.query_one(strip, Lines)
+            if shown.display and shown.region.contains(x, y) and isinstance(self.screen, RunScreen):
+                await self.screen.show_pane(title)
 
     def action_console(self) -> None:
         """Some lines of the console, many, none."""
         self._output = (self._output + 1) % len(_CONSOLE_SHARES)
+        self.board.settings.change(output_strip=self._output)
         self.changed()

@@ -116,3 +116,17 @@ class ListedPane(Pane):
         inside = entries.contains(event.screen_x, event.screen_y)
         if inside and line_number >= self._before and row < len(self._keys):
             self.action_choose(row - self.place)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Over the list: the entry below."""
+        self._turn(event, 1)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Over the list: the entry above."""
+        self._turn(event, -1)
+
+    def _turn(self, event: events.MouseEvent, distance: int) -> None:
+        rows = self.query_one("#entries", Lines).region
+        if rows.contains(int(event.screen_x), int(event.screen_y)):
+            event.stop()
+            self.action_choose(distance)

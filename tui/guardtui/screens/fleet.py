@@ -139,7 +139,11 @@ class FleetScreen(ActsOnRuns):
         self.query_one("#title", Lines).show([title])
         self.query_one(Problem).say(snapshot.problem)
         self.set_class(not listed.rows, "-empty")
-        empty = [] if listed.rows else empty_lines(snapshot, listed, self._wish, width - 4)
+        empty = (
+            []
+            if listed.rows
+            else empty_lines(snapshot, listed, self._wish, width - 4, demo=self._demo_place is not None)
+        )
         self.query_one("#empty", Lines).show(empty)
         self.table.show_runs(listed, self._wish, chosen=self._chosen, without=kept.columns_off)
         self._judge_text()
@@ -183,6 +187,20 @@ class FleetScreen(ActsOnRuns):
             self._fold(row, close=not row.closed)
         elif row is not None:
             self.board.open_run(row.path)
+        elif self._demo_place is not None:
+            self.board.start_demo(self._demo_place)
+
+    @property
+    def _demo_place(self) -> Path | None:
+        """Where a demo's run would appear; None where there are runs, or nothing may be started."""
+        snapshot = self.board.snapshot
+        offered = not (snapshot.runs or snapshot.loading or self.board.readonly)
+        return Path(snapshot.roots[0]) if offered and snapshot.roots else None
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on what is said of an empty list does what is offered there."""
+        if self.query_one("#empty", Lines).region.contains(int(event.screen_x), int(event.screen_y)):
+            self.action_open()
 
     def action_sideways(self, direction: int) -> None:
         """Right: open the group or the run; left: close the group, or go to its head."""

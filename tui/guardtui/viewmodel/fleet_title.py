@@ -69,8 +69,10 @@ def verdict_line(typed: Filter, standing: Filter, matches: int, width: int) -> L
     return fit(line((number + by, "good" if matches else "warn")), width)
 
 
-def empty_lines(snapshot: Snapshot, listed: Listed, wish: Wish, width: int) -> list[Line]:
-    """What to do when there is nothing to list."""
+def empty_lines(
+    snapshot: Snapshot, listed: Listed, wish: Wish, width: int, *, demo: bool = False
+) -> list[Line]:
+    """What to do when there is nothing to list; ``demo``: a key starts one."""
     if snapshot.runs:
         text = clean(wish.sought.text)
         said = f"No run matches “{text}”. Press / to change the filter, esc to clear it." if text else ""
@@ -92,6 +94,20 @@ def empty_lines(snapshot: Snapshot, listed: Listed, wish: Wish, width: int) -> l
         line(("Start one in another terminal:", "dim")),
         (),
         *_commands(width),
+        *(_demo_offer(width) if demo else ()),
+    ]
+
+
+def _demo_offer(width: int) -> list[Line]:
+    """The key, and what it does."""
+    words = "start the demo here: it trains in the background, and its run appears by itself"
+    first, *rest = wrapped(words, max(20, width - 9))
+    return [
+        (),
+        line(("or press ", "dim")),
+        (),
+        (Bit("  enter  ", "key"), *first),
+        *((Bit(" " * 9), *each) for each in rest),
     ]
 
 

@@ -40,7 +40,7 @@ def pane_at(shown: Line, x: int) -> int | None:
     """The number of the pane whose digit or word is in cell ``x`` of the status line."""
     found, place = None, 0
     for bit in shown:
-        if bit.tone == "key":
+        if bit.tone == "key" and bit.text.isdecimal():
             found = int(bit.text) - 1
         elif not bit.text.strip():
             found = None
