@@ -11,6 +11,8 @@ from guardtui.glyphs import UNICODE
 from guardtui.snapshot import Detail, RunView
 from guardtui.text import text_of
 from guardtui.viewmodel.columns import name_cell
+from guardtui.viewmodel.filter_facts import Facts
+from guardtui.viewmodel.filtering import parse
 from guardtui.viewmodel.fleet import Marks, Placer, header, row
 from guardtui.viewmodel.origin import page_lines, sections
 from guardtui.viewmodel.reach import barred, checkpoint_fate, resume_fate, stop_fate
@@ -79,3 +81,9 @@ def test_its_origin_names_files_and_what_its_columns_are() -> None:
     assert "\x1b" not in page
     assert "can save" not in page
     assert "supervised" not in page
+
+
+def test_a_filter_finds_logs_by_their_tool() -> None:
+    for text in ("tool:tensorboard", "tensorboard"):
+        chosen = parse(text)
+        assert [chosen.matches(Facts(each)) for each in (view(), run_view())] == [True, False]

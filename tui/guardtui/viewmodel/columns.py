@@ -175,7 +175,7 @@ def _is_elsewhere(view: RunView) -> bool:
 COLUMNS: Final = (
     Column("STATUS", 10, 10, 0, _status),
     Column("RUN", 12, 0, 0, name_cell),
-    Column("TOOL", 8, 12, 6, _tool, useful=_is_log),
+    Column("TOOL", 9, 12, 4, _tool, useful=_is_log),
     Column("TAGS", 6, 18, 6, _tags, useful=_has_tag),
     Column("PROGRESS", 10, 22, 1, _progress),
     Column("ETA", 4, 4, 3, _eta, right=True),

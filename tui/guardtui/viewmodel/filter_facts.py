@@ -28,6 +28,7 @@ TEXTS: Final[Mapping[str, Callable[[RunView], tuple[str, ...]]]] = {
     "reason": lambda view: (view.state.reason,),
     "metric": lambda view: (view.state.monitor.name if view.state.monitor else "",),
     "user": lambda view: (view.owner,),
+    "tool": lambda view: (view.state.source,),
 }
 """Fields of words, behind ``:`` or ``=``."""
 
