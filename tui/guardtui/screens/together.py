@@ -24,15 +24,8 @@ from guardtui.viewmodel.chart_reading import dressed
 from guardtui.viewmodel.comparison import Comparison
 from guardtui.viewmodel.reach import barred
 from guardtui.viewmodel.together import Roster, Row
-from guardtui.viewmodel.together_legend import (
-    Entry,
-    entries,
-    legend_lines,
-    legend_width,
-    mode_of,
-    status_words,
-    title_line,
-)
+from guardtui.viewmodel.together_entries import Entry, entries, mode_of
+from guardtui.viewmodel.together_legend import legend_lines, legend_width, status_words, title_line
 from guardtui.viewmodel.together_source import Drawn, TogetherSource
 from guardtui.widgets.chart_board import ChartBoard
 from guardtui.widgets.chart_keys import ChartKeys
@@ -194,14 +187,13 @@ class TogetherScreen(ActsOnRuns, ChartKeys):
         legend = self.query_one(RunLegend)
         subject = self.charts.page.subject
         if legend.display:
-            lines, told, selected = legend_lines(
+            shown = legend_lines(
                 self._entries(), self._place, legend.content_size.width, legend.content_size.height,
                 self._ink, self.g, metric=subject.title if subject is not None else "",
                 at=self.charts.reading_at is not None,
             )  # fmt: skip
-            keys = [each.row.key if each is not None else None for each in told]
-            roles = [each.row.role if each is not None else "" for each in told]
-            legend.show_rows(lines, keys, roles, selected)
+            keys = [each.row.key if each is not None else None for each in shown.entries]
+            legend.show_rows(shown.lines, keys, _roles(shown.entries), shown.selected)
         self.query_one("#status", Lines).show([self._status(self.size.width - 2)])
 
     def _status(self, width: int) -> Line:
@@ -298,3 +290,10 @@ class TogetherScreen(ActsOnRuns, ChartKeys):
             self.apply(self.board.snapshot)
         else:
             self.dismiss()
+
+
+def _roles(shown: Sequence[Entry | None]) -> list[str]:
+    """The colour of each line's sample: a row has it on its first line."""
+    before = [None, *shown]
+    pairs = zip(shown, before, strict=False)
+    return [each.row.role if each is not None and each is not last else "" for each, last in pairs]

@@ -8,7 +8,7 @@ from typing import Any
 
 from guardtui.snapshot import RunView
 from guardtui.text import clean
-from guardtui.viewmodel.config_apart import differing_words, keys_apart, settings_of
+from guardtui.viewmodel.config_apart import changes_training, differing_words, keys_apart, settings_of
 from guardtui.viewmodel.unfairness import unfair
 
 
@@ -54,9 +54,11 @@ def run_names(views: Sequence[RunView]) -> dict[Path, str]:
 
 
 def differences(views: Sequence[RunView]) -> dict[Path, dict[str, str]]:
-    """Of each run the settings in which not all are the same: key -> ``lr=3e-4``."""
+    """Of each run the settings in which not all are the same: key -> ``lr=3e-4``. Those that change nothing
+    of the training are told only where there are no others."""
     settings = [settings_of(view.state.config) for view in views]
     keys = keys_apart(settings)
+    keys = [key for key in keys if changes_training(key)] or keys
     return {
         view.path: {key: differing_words(setting, (key,)) for key in keys if key in setting}
         for view, setting in zip(views, settings, strict=True)

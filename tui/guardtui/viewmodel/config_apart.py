@@ -31,10 +31,15 @@ def keys_apart(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     return sorted(apart, key=lambda key: (_order(key), key))
 
 
+def changes_training(key: str) -> bool:
+    """Whether a setting does more than change how the training is watched and saved."""
+    return not key.startswith(_NOT_TRAINING)
+
+
 def _order(key: str) -> int:
     if is_seed(key):
         return 2
-    if key.startswith(_NOT_TRAINING):
+    if not changes_training(key):
         return 3
     return 0 if key.startswith("params.") else 1
 

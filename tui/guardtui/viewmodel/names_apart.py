@@ -11,7 +11,8 @@ from guardtui.text import shorten
 
 _LEAST_SHARED: Final = 4
 """Characters that all names begin or end with before they are left out."""
-_BORDERS: Final = "-_/: ="
+BORDERS: Final = "-_/: ="
+"""Between words of a name."""
 
 
 def names_apart(names: Sequence[str], width: int) -> list[str]:
@@ -46,7 +47,7 @@ def shared_start(names: Sequence[str]) -> str:
 
 def _border(shared: str) -> int:
     """How much of what is shared can go: up to its last border between words, so that no word is cut."""
-    end = max((shared.rfind(sign) for sign in _BORDERS), default=-1) + 1
+    end = max((shared.rfind(sign) for sign in BORDERS), default=-1) + 1
     return end if end >= _LEAST_SHARED else 0
 
 

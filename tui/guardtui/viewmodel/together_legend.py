@@ -1,27 +1,23 @@
-"""The legend of several runs: who is who, how they differ, what they reached. Pure."""
+"""The legend of several runs in lines, and what is said above and below their charts. Pure."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-import numpy as np
 from rich.cells import cell_len
 
 from guardtui import formatting
 from guardtui.chart.ink import Ink
-from guardtui.chart.model import Curve
-from guardtui.chart.reading import nearest_index
 from guardtui.chart.titles import curve_symbol
 from guardtui.glyphs import Glyphs
-from guardtui.summaries import better
-from guardtui.text import Bit, Line, Tone, column, fit, line, packed
+from guardtui.text import Bit, Line, Tone, column, fit, line, packed, shorten, spread, width_of
 from guardtui.viewmodel.faces import status_face
-from guardtui.viewmodel.names_apart import in_the_middle, names_apart, shared_start
+from guardtui.viewmodel.names_apart import names_apart
 from guardtui.viewmodel.together import Band, Row
+from guardtui.viewmodel.together_entries import Entry
 
 SAMPLE_AT: Final = 4
 """The cell at which the sample of a row's colour begins: after the cursor and the letter."""
@@ -30,78 +26,21 @@ SAMPLE: Final = 2
 _SIGNS: Final = 9
 """Cells before the name: cursor, letter, sample, status."""
 _NUMBER: Final = 7
+_VALUE: Final = _NUMBER + 2
+_AWAY: Final = _NUMBER + 2
 _LEAST_NAME: Final = 8
 _MOST_NAME: Final = 34
-_LEAST_DIFFERENCE: Final = 8
+_LEAST_DIFFERENCE: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What one row says, before it is fitted."""
+class Legend(NamedTuple):
+    """What is shown of it."""
 
-    row: Row
-    name: str
-    differs: str
-    last: float | None
-    best: float | None
-    here: float | None
-    away: float | None = None
-    """Of a group: the deviation of what is told in the last column."""
-
-
-def entries(
-    rows: Sequence[Row],
-    differs: Mapping[Path, Mapping[str, str]],
-    names: Mapping[Path, str],
-    curve_of: Callable[[Row], Curve | None],
-    mode: str,
-    at: float | None,
-) -> list[Entry]:
-    """Each row with its values on the chart that is looked at. ``mode``: which of its values is best."""
-    made, shared = [], {}
-    for row in rows:
-        mine = dict(differs.get(row.views[0].path, {}))
-        if row.kind == "group":
-            others = [differs.get(view.path, {}) for view in row.views]
-            mine = {key: text for key, text in mine.items() if all(o.get(key) == text for o in others)}
-            shared = mine
-            name = _group_name(row, names)
-        else:
-            name = names[row.views[0].path]
-            if row.kind == "member":
-                mine = {key: text for key, text in mine.items() if key not in shared}
-        made.append(_read(row, name, " ".join(mine.values()), curve_of(row), mode, at))
-    return made
-
-
-def _group_name(row: Row, names: Mapping[Path, str]) -> str:
-    """What its runs' names have in common, where that says anything; else that it is a group."""
-    own = [names[view.path] for view in row.views]
-    shared = shared_start(own)
-    return shared.rstrip("-_ ./=") or f"{len(row.views)} runs"
-
-
-def _read(row: Row, name: str, differs: str, curve: Curve | None, mode: str, at: float | None) -> Entry:
-    if curve is None or not curve.y.size:
-        return Entry(row, name, differs, None, None, None)
-    index = None if at is None else nearest_index(curve.x, at)
-    here = None if index is None else float(curve.y[index])
-    place = curve.y.size - 1 if index is None else index
-    finite = curve.y[np.isfinite(curve.y)]
-    best = None
-    if mode and finite.size:
-        best = float(finite.max() if mode == "max" else finite.min())
-    away = None
-    if curve.spread is not None and curve.spread.count[place] > 1:
-        away = float(curve.spread.high[place]) / 2 - float(curve.spread.low[place]) / 2
-    return Entry(row, name, differs, float(curve.y[-1]), best, here, away)
-
-
-def mode_of(metric: str, monitor: tuple[str, str] | None) -> str:
-    """``min`` or ``max``, as the monitor or the metric's name tells; "" where neither does."""
-    if monitor is not None and monitor[0] == metric:
-        return monitor[1]
-    return better(metric)
+    lines: list[Line]
+    entries: list[Entry | None]
+    """Of each line the row it stands for; None of titles and notes."""
+    selected: int | None
+    """The line of the chosen row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,42 +49,52 @@ class _Widths:
 
     name: int
     differs: int
-    numbers: int
-    """Of each of the values."""
     away: int
     shown: tuple[str, ...]
     """Which values."""
 
+    @property
+    def values(self) -> int:
+        """Cells of all values."""
+        return len(self.shown) * _VALUE + self.away
+
 
 def legend_width(shown: Sequence[Entry], *, at: bool) -> int:
     """Cells in which nothing is cut."""
+    name, differs, away = _longest(shown)
+    return _SIGNS + min(name, _MOST_NAME) + (differs + 2 if differs else 0) + (2 + at) * _VALUE + away
+
+
+def _longest(shown: Sequence[Entry]) -> tuple[int, int, int]:
+    """Cells of the longest name, of the longest difference, and of a deviation where there is one."""
     name = max((cell_len(each.name) + 2 * (each.row.kind == "member") for each in shown), default=0)
     differs = max((cell_len(each.differs) for each in shown), default=0)
-    numbers = (2 + at) * (_NUMBER + 2) + (_NUMBER + 2) * any(each.away is not None for each in shown)
-    return _SIGNS + min(name, _MOST_NAME) + (differs + 2 if differs else 0) + numbers
+    return name, differs, _AWAY if any(each.away is not None for each in shown) else 0
 
 
 def legend_lines(
     shown: Sequence[Entry], chosen: int, width: int, room: int, ink: Ink, g: Glyphs, *, metric: str, at: bool
-) -> tuple[list[Line], list[Entry | None], int | None]:
-    """A line of titles and as many rows as fit, with the chosen one among them; the entry of each line (None
-    for titles and notes); the number of the chosen line."""
-    widths = _widths(shown, width, at=at)
-    head = _head(widths, width, metric)
-    space = max(1, room - 1)
+) -> Legend:
+    """A line of titles and as many rows as fit, with the chosen one among them. Where the width is too small
+    for all on one line and the height allows it, a row has its values on a second line."""
+    two = legend_width(shown, at=at) > width and 2 * len(shown) + 1 <= room
+    widths = _two_line_widths(shown, width, at=at) if two else _widths(shown, width, at=at)
+    legend = Legend([_head(widths, width, metric, two=two)], [None], None)
+    space = max(1, room - 1) // (1 + two)
     noted = len(shown) > space and space > 2
     visible = min(len(shown), space - noted)
     first = min(max(0, chosen - visible // 2), len(shown) - visible)
     names = _names(shown, widths.name)
-    lines: list[Line] = [head]
-    told: list[Entry | None] = [None]
     for number in range(first, first + visible):
-        lines.append(_row(shown[number], names[number], widths, width, ink, g, chosen=number == chosen))
-        told.append(shown[number])
+        here = number == chosen
+        legend = legend._replace(selected=len(legend.lines)) if here else legend
+        rows = _row(shown[number], names[number], widths, width, ink, g, chosen=here, two=two)
+        legend.lines.extend(rows)
+        legend.entries.extend([shown[number]] * len(rows))
     if noted:
-        lines.append(line((f"  {first + 1} to {first + visible} of {len(shown)}", "dim")))
-        told.append(None)
-    return lines, told, chosen - first + 1 if shown else None
+        legend.lines.append(line((f"  {first + 1} to {first + visible} of {len(shown)}", "dim")))
+        legend.entries.append(None)
+    return legend
 
 
 def _names(shown: Sequence[Entry], width: int) -> list[str]:
@@ -156,62 +105,83 @@ def _names(shown: Sequence[Entry], width: int) -> list[str]:
     return [f"  {next(inside)}" if each.row.kind == "member" else next(outer) for each in shown]
 
 
-def _widths(shown: Sequence[Entry], width: int, *, at: bool) -> _Widths:
+def _value_widths(width: int, away: int, *, at: bool) -> tuple[tuple[str, ...], int]:
+    """The values that fit into so many cells, the most needed first, and the cells of the deviation."""
     values = ["here", "last", "best"] if at else ["last", "best"]
-    away = _NUMBER + 2 if any(each.away is not None for each in shown) else 0
-    name = max((cell_len(each.name) + 2 * (each.row.kind == "member") for each in shown), default=0)
-    differs = max((cell_len(each.differs) for each in shown), default=0)
-    least = min(name, _LEAST_NAME)
-    while len(values) > 1 and _SIGNS + least + away + len(values) * (_NUMBER + 2) > width:
+    while len(values) > 1 and away + len(values) * _VALUE > width:
         values.pop()
-    room = width - _SIGNS - len(values) * (_NUMBER + 2) - away
-    if room < least and away:
-        room, away = room + away, 0
-    name = min(name, _MOST_NAME, max(least, room))
-    differs = min(differs, max(0, room - name - 2))
-    if differs < _LEAST_DIFFERENCE:
-        wanted = min(max((cell_len(each.differs) for each in shown), default=0), 2 * _LEAST_DIFFERENCE)
+    return tuple(values), away if away + len(values) * _VALUE <= width else 0
+
+
+def _widths(shown: Sequence[Entry], width: int, *, at: bool) -> _Widths:
+    longest, differs, away = _longest(shown)
+    least = min(longest, _LEAST_NAME)
+    values, away = _value_widths(width - _SIGNS - least, away, at=at)
+    room = max(least, width - _SIGNS - len(values) * _VALUE - away)
+    name = min(longest, _MOST_NAME, room)
+    if room - name - 2 < min(differs, _LEAST_DIFFERENCE):
         # The names give way to the settings, which say more.
-        name = max(least, min(name, room - wanted - 2)) if wanted else name
-        differs = min(wanted, max(0, room - name - 2))
-    return _Widths(name, differs, _NUMBER, away, tuple(values))
+        name = max(least, min(name, room - 2 - min(differs, _LEAST_DIFFERENCE)))
+    return _Widths(name, min(differs, max(0, room - name - 2)), away, values)
 
 
-def _head(widths: _Widths, width: int, metric: str) -> Line:
-    titles = {"here": "here", "last": "last", "best": "best"}
-    parts = [Bit(" " * _SIGNS), Bit(column("run", widths.name), "dim")]
+def _two_line_widths(shown: Sequence[Entry], width: int, *, at: bool) -> _Widths:
+    longest, differs, away = _longest(shown)
+    values, away = _value_widths(width - 2, away, at=at)
+    room = width - _SIGNS
+    name = min(longest, room)
+    if room - name - 2 < min(differs, _LEAST_DIFFERENCE):
+        name = max(min(longest, _LEAST_NAME), min(name, room - 2 - min(differs, _LEAST_DIFFERENCE)))
+    return _Widths(name, min(differs, max(0, room - name - 2)), away, values)
+
+
+def _head(widths: _Widths, width: int, metric: str, *, two: bool) -> Line:
+    titles = [f"  {column(each, _NUMBER, right=True)}" for each in widths.shown]
+    titles[0] += " " * widths.away
+    numbers = line(("".join(titles), "dim"))
+    room = width - widths.values
+    if two:
+        return spread(line((f"  {shorten(metric, room - 4)}", "title")), numbers, width)
+    told = line((column(f"  {shorten(metric, _SIGNS + widths.name - 4)}", _SIGNS + widths.name), "title"))
     if widths.differs:
-        parts.append(Bit("  " + column("differs in", widths.differs), "dim"))
-    numbers = "".join(f"  {column(titles[each], _NUMBER, right=True)}" for each in widths.shown)
-    room = _SIGNS + widths.name - 2
-    if cell_len(metric) <= room:
-        parts = [Bit(column(f"  {metric}", _SIGNS + widths.name), "title"), *parts[2:]]
-    return fit((*parts, Bit(numbers, "dim")), width)
+        told = (*told, Bit("  " + column("differs in", widths.differs), "dim"))
+    return fit((*told, *numbers), width)
 
 
-def _row(each: Entry, name: str, widths: _Widths, width: int, ink: Ink, g: Glyphs, *, chosen: bool) -> Line:
+def _row(
+    each: Entry, name: str, widths: _Widths, width: int, ink: Ink, g: Glyphs, *, chosen: bool, two: bool
+) -> list[Line]:
+    """One line, or two."""
     row = each.row
-    on = bool(row.on)
-    quiet: Tone = "text" if on else "dim"
+    quiet: Tone = "text" if row.on else "dim"
+    loud: Tone = "strong" if row.kind == "group" else "text"
     bits = [Bit(f"{g.cursor} " if chosen else "  ", "accent"), Bit(f"{row.letter or ' '} ", quiet)]
-    bits += [Bit(_sample(row, ink, g), quiet), Bit(" ")]
-    bits += _status(row, g)
-    bits.append(
-        Bit(column(name, widths.name), ("strong" if row.kind == "group" else "text") if on else "dim")
-    )
+    bits += [Bit(_sample(row, ink, g), quiet), Bit(" "), *_status(row, g)]
+    bits.append(Bit(column(name, widths.name), loud if row.on else "dim"))
     if widths.differs:
-        bits.append(Bit("  " + column(in_the_middle(each.differs, widths.differs), widths.differs), "dim"))
+        bits.append(Bit("  " + column(each.differs, widths.differs), "dim"))
+    values = _values(each, widths, g)
+    if not two:
+        return [fit((*bits, *values), width)]
+    return [fit(tuple(bits), width), (Bit(" " * max(0, width - width_of(values))), *values)]
+
+
+def _values(each: Entry, widths: _Widths, g: Glyphs) -> Line:
     values = {"here": each.here, "last": each.last, "best": each.best}
+    bits: list[Bit] = []
     for number, what in enumerate(widths.shown):
         value = values[what]
         broken = value is not None and not math.isfinite(value)
-        tone: Tone = "bad" if broken and on else quiet
+        tone: Tone = "dim" if not each.row.on else "bad" if broken else "text"
         bits.append(Bit(f"  {column(formatting.number(value), _NUMBER, right=True)}", tone))
         if number == 0 and widths.away:
-            pm = "±" if g.spark[0] != "." else "+-"
-            told = f" {pm}{formatting.number(each.away)}" if each.away is not None else ""
+            told = f" {_pm(g)}{formatting.number(each.away)}" if each.away is not None else ""
             bits.append(Bit(column(told, widths.away), "dim"))
-    return fit(tuple(bits), width)
+    return tuple(bits)
+
+
+def _pm(g: Glyphs) -> str:
+    return "±" if g.spark[0] != "." else "~"
 
 
 def _sample(row: Row, ink: Ink, g: Glyphs) -> str:
@@ -253,7 +223,7 @@ def title_line(rows: Sequence[Row], gone: int, unfair: Sequence[str], width: int
     if dim:
         parts.append(line((f"{dim} dim: ten have colours", "dim")))
     if unfair:
-        parts.append(line((f"{g.warn} not the same: {', '.join(unfair)}", "warn"), ("  g", "key")))
+        parts.append(_not_alike(unfair, max(24, width - sum(map(width_of, parts)) - 3 * len(parts)), g))
     separator = Bit(f" {g.dot} ", "dim")
     kept: list[Bit] = []
     for part in parts:
@@ -261,11 +231,21 @@ def title_line(rows: Sequence[Row], gone: int, unfair: Sequence[str], width: int
     return fit(tuple(kept), width)
 
 
+def _not_alike(unfair: Sequence[str], width: int, g: Glyphs) -> Line:
+    """As many as fit, with the number of the others, and the key that tells more."""
+    for shown in range(len(unfair), 0, -1):
+        others = f" +{len(unfair) - shown}" if shown < len(unfair) else ""
+        told = line((f"{g.warn} not alike: {', '.join(unfair[:shown])}{others}", "warn"), ("  g", "key"))
+        if width_of(told) <= width:
+            return told
+    return line((f"{g.warn} {len(unfair)} not alike", "warn"), ("  g", "key"))
+
+
 _BAND_WORDS: Final = {"band": "mean ± std of repeats", "both": "mean ± std, runs behind it", "lines": ""}
 
 
 def status_words(band: Band, charts: Callable[[int], Line], width: int, g: Glyphs) -> Line:
     """How the repeats are drawn, behind what the charts say of themselves."""
-    words = _BAND_WORDS[band] if g.spark[0] != "." else _BAND_WORDS[band].replace("±", "+-")
+    words = _BAND_WORDS[band].replace("±", _pm(g))
     told = charts(width)
     return packed((told, line((words, "dim"))), Bit(f" {g.dot} ", "dim"), width)
