@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from audited_project import audited, kept, runs_of, verdicts
+from compared_runs import finished_run
 from guardrun.cli.main import run
 from guardrun.judging.check_records import config_fingerprint, find_check, save_check
 from run_factory import RunWriter
@@ -74,6 +75,20 @@ def test_one_seed_alone_is_a_no_with_the_command_that_mends_it(
 
     seeds = next(item for item in document["items"] if item["id"] == "seeds")
     assert seeds["next"] == f"guard repeat {first.name} --seeds 1,2,3"
+
+
+def test_a_run_of_the_group_with_other_settings_is_named_where_repeats_are_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed, rate in {1: 0.1, 2: 0.1, 3: 0.3}.items():
+        own = {"params": {"lr": rate}, "group": "g"}
+        finished_run(tmp_path, seed=seed, name=f"s{seed}", group="g", config=own)
+    first, _, odd = sorted(tmp_path.iterdir())
+
+    document = audited(capsys, str(first), code=4)
+    text = json.dumps(next(item for item in document["items"] if item["id"] == "seeds"))
+    assert f"2 seeds of this configuration ended well; {odd.name} of the same group" in text
+    assert "differs by more than its seed: params.lr" in text
 
 
 def test_seeds_whose_curves_are_equal_are_a_finding(

@@ -16,19 +16,21 @@ from guardrun.judging.baselines import kept_check
 from guardrun.judging.checklist_model import Around, Proof, State
 from guardrun.judging.checklist_origin import twins
 from guardrun.judging.checklist_results import sanity_mode
-from guardrun.judging.facts import RunFacts
+from guardrun.judging.facts import RunFacts, flattened
 from guardrun.judging.gathering import gather_facts
+from guardrun.judging.group_settings import change_with_seed, keys_that_vary
 from guardrun.judging.log_seal import read_seal
 from guardrun.provenance.recipes import recipe_of, tells_a_recipe
 from guardrun.provenance.tracked import kept_by_git
 from guardrun.recording.checkpoints.load import NoSuchCheckpoint
 from guardrun.recording.checkpoints.pointers import Pointer, read_pointer
 from guardrun.recording.checkpoints.prove import prove
-from guardrun.state.values import words
+from guardrun.state.values import table, whole, words
 
 AUDIT_FILE: Final = "audit.json"
 _MOST_SIBLINGS: Final = 32
 _NO_LAUNCH: Final[Mapping[str, Any]] = {}
+_NOTHING_UNLIKE: Final[Mapping[str, tuple[str, ...]]] = {}
 
 Known = tuple[RunFacts, Around]
 
@@ -40,7 +42,8 @@ def around_one(facts: RunFacts) -> Around:
     recipe = _recipe(launches[own])
     alike = [path for path in launches if recipe and path != own and _recipe(launches[path]) == recipe]
     siblings = newest_of_each_seed(gather_facts(path, judge=False) for path in alike[-_MOST_SIBLINGS:])
-    return around_of(facts, launches[own], siblings if recipe else None, False)
+    unlike = unlike_in_group(own, launches, {path: _recipe(launch) for path, launch in launches.items()})
+    return around_of(facts, launches[own], siblings if recipe else None, False, unlike)
 
 
 def gather_around(paths: Sequence[Path], *, prove_now: bool = True) -> Iterator[Known]:
@@ -62,13 +65,21 @@ def gather_around(paths: Sequence[Path], *, prove_now: bool = True) -> Iterator[
             if each not in cache:
                 cache[each] = gather_facts(given.get(each, each))
         siblings = newest_of_each_seed(cache[each] for each in alike[-_MOST_SIBLINGS:])
-        yield cache[own], around_of(cache[own], launches[own], siblings if recipe else None, prove_now)
+        unlike = unlike_in_group(own, launches, recipes)
+        yield (
+            cache[own],
+            around_of(cache[own], launches[own], siblings if recipe else None, prove_now, unlike),
+        )
         for other in [each for each in cache if last_use.get(recipes[each], -1) <= number]:
             del cache[other]
 
 
 def around_of(
-    facts: RunFacts, launch: Mapping[str, Any], siblings: Sequence[RunFacts] | None, prove_now: bool
+    facts: RunFacts,
+    launch: Mapping[str, Any],
+    siblings: Sequence[RunFacts] | None,
+    prove_now: bool,
+    unlike: Mapping[str, tuple[str, ...]] = _NOTHING_UNLIKE,
 ) -> Around:
     """What lies on the disk about a run whose siblings are known."""
     paths = RunPaths(facts.path)
@@ -76,6 +87,7 @@ def around_of(
     proof = prove_best(paths) if prove_now else recorded_proof(facts, paths)
     return Around(
         siblings=None if siblings is None else tuple(siblings),
+        unlike=unlike,
         twin=twins([facts, *siblings]).get(facts.run_id) if siblings else None,
         check=kept_check(launch, paths.root),
         proof=proof,
@@ -85,6 +97,26 @@ def around_of(
         audited=kept,
         grown_since_audit=kept is not None and kept.get("events_bytes") != _size(paths.events()),
     )
+
+
+def unlike_in_group(
+    own: Path, launches: Mapping[Path, Mapping[str, Any]], recipes: Mapping[Path, str]
+) -> dict[str, tuple[str, ...]]:
+    """Run id -> differing settings, of the runs of its group, where each configuration has its own seeds."""
+    configs = {path: table(launch.get("config")) for path, launch in launches.items()}
+    group = configs[own].get("group")
+    members = [path for path in configs if group and configs[path].get("group") == group and recipes[path]]
+    if not change_with_seed((recipes[path], whole(configs[path].get("seed"))) for path in members):
+        return {}
+    settings = {
+        path: {key: value for key, value in flattened(configs[path]).items() if key not in ("name", "group")}
+        for path in members
+    }
+    return {
+        path.name: tuple(keys_that_vary([settings[own], settings[path]])) or ("command",)
+        for path in members
+        if recipes[path] != recipes[own]
+    }
 
 
 def newest_of_each_seed(runs: Iterable[RunFacts]) -> list[RunFacts]:

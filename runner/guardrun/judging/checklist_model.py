@@ -55,6 +55,8 @@ class Around:
 
     siblings: tuple[RunFacts, ...] | None = None
     """Runs of the same configuration but for the seed, this one left out."""
+    unlike: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Run id -> differing settings, of the runs of its group with other seeds and another configuration."""
     twin: RunFacts | None = None
     """A run of another seed with the very same curve."""
     check: Check | None = None

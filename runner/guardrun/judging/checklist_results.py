@@ -260,9 +260,20 @@ def repeated(facts: RunFacts, around: Around) -> Answer:
     ]
     if len(known) < ENOUGH_SEEDS:
         seeds = f"{len(known)} {'seed' if len(known) == 1 else 'seeds'}" if known else "no seed"
-        answers.append(failed(f"{seeds} of this configuration ended well", way, "run.json", known))
+        answers.append(
+            failed(f"{seeds} of this configuration ended well{_beside(around)}", way, "run.json", known)
+        )
     names = ", ".join(map(str, known[:8]))
-    return worst(answers, passed(f"{len(known)} seeds: {names}", "run.json", known))
+    return worst(answers, passed(f"{len(known)} seeds: {names}{_beside(around)}", "run.json", known))
+
+
+def _beside(around: Around) -> str:
+    """Of its group, what looks like a repeat and is none."""
+    if not around.unlike:
+        return ""
+    run_id, keys = next(iter(around.unlike.items()))
+    more = f" and {len(around.unlike) - 1} more" if len(around.unlike) > 1 else ""
+    return f"; {run_id}{more} of the same group differs by more than its seed: {', '.join(keys[:3])}"
 
 
 def _unlike(facts: RunFacts, other: RunFacts) -> Answer | None:

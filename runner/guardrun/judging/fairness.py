@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from guardrun.judging.aspects import ASPECTS, MOST_NAMED, SHOULD_BE_KNOWN, Level, by_value, listed, sha_of
 from guardrun.judging.facts import RunFacts
+from guardrun.judging.group_settings import change_with_seed, keys_that_vary
 from guardrun.judging.groups import Group, settings_of
 from guardrun.series.store import Series
 
@@ -195,27 +196,41 @@ def _seeds(groups: Sequence[Group]) -> Iterator[Finding]:
 
 def _configuration(groups: Sequence[Group]) -> Iterator[Finding]:
     for group in groups:
-        keys = _keys_that_vary([settings_of(run) for run in group.runs])
+        keys = keys_that_vary([settings_of(run) for run in group.runs])
         if keys:
-            more = f" and {len(keys) - MOST_NAMED} more" if len(keys) > MOST_NAMED else ""
-            named = ", ".join(keys[:MOST_NAMED])
-            text = f"{group.letter}: its runs differ in more than the seed: {named}{more}"
+            text = f"{group.letter}: its runs differ in more than the seed: {_some(keys)}"
             yield Finding("config", "unfair", text)
     differing = groups[0].differing if groups else {}
     apart = [key for key in differing if len({repr(group.differing.get(key)) for group in groups}) > 1]
+    yield from _with_the_seed(groups)
     if len(apart) > 1:
         text = f"several settings differ at once: {', '.join(apart[:MOST_NAMED])}"
         yield Finding("settings", "note", text)
 
 
-def _keys_that_vary(settings: Sequence[Mapping[str, Any]]) -> list[str]:
-    keys = sorted({key for setting in settings for key in setting})
-    quiet = ("policy.", "cost.", "checkpoint.", "resume.")
-    return [
-        key for key in keys
-        if "seed" not in key and not key.startswith(quiet) and len({repr(s.get(key)) for s in settings}) > 1
-        and not all("seed" in repr(s.get(key)) for s in settings)
-    ]  # fmt: skip
+def _with_the_seed(groups: Sequence[Group]) -> Iterator[Finding]:
+    """Runs that somebody put into one group, as seeds of one configuration, and that have several."""
+    for name in dict.fromkeys(run.group for group in groups for run in group.runs if run.group):
+        parts = {
+            group.letter: [run for run in group.runs if run.group == name and run.seed is not None]
+            for group in groups
+        }
+        if not change_with_seed((letter, run.seed) for letter, runs in parts.items() for run in runs):
+            continue
+        keys = keys_that_vary([settings_of(run) for runs in parts.values() for run in runs])
+        seeds = {
+            " ".join(str(run.seed) for run in runs[:8]): [letter] for letter, runs in parts.items() if runs
+        }
+        text = (
+            f"group {name}: {_some(keys) or 'the command'} {'change' if len(keys) > 1 else 'changes'} with "
+            f"the seed, {listed(seeds)}; guard repeat RUN --seeds 1,2,3 keeps one configuration"
+        )
+        yield Finding("config", "unfair", text)
+
+
+def _some(keys: Sequence[str]) -> str:
+    more = f" and {len(keys) - MOST_NAMED} more" if len(keys) > MOST_NAMED else ""
+    return ", ".join(keys[:MOST_NAMED]) + more
 
 
 def _not_recorded(groups: Sequence[Group]) -> Iterator[Finding]:
