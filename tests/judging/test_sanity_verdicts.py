@@ -95,6 +95,16 @@ def test_an_absolute_error_is_held_against_an_absolute_chance(curves: dict[str, 
     assert (item.verdict, item.numbers["chance"]) == ("pass", chance)
 
 
+@pytest.mark.parametrize(("loss", "verdict"), [(44.5, "pass"), (58.0, "fail")])
+def test_an_absolute_error_needs_not_be_as_far_below_chance_as_a_squared_one(loss: float, verdict: str):
+    train, val = with_labels(LARGE, examples=100)
+    item = learning.judge_baseline(
+        trial({"train/loss": [131.0], "val/loss": [loss]}, train, {**val, "examples": 100}), []
+    )
+
+    assert item.verdict == verdict
+
+
 # -- shuffled labels
 
 

@@ -151,6 +151,7 @@ def _named_absolute(name: str) -> bool:
 def _of_errors(
     name: str, value: float, labels: Mapping[str, Any], examples: int, trials: int, absolute: bool
 ) -> Against:
+    """Three standard errors are allowed: those of a normal deviation, squared or absolute."""
     chance = float(labels["mean_abs" if absolute else "variance"])
-    slack = min(0.9, 3 * math.sqrt(2 / trials))
+    slack = min(0.9, 3 * math.sqrt((math.pi / 2 - 1 if absolute else 2) / trials))
     return Against(name, value, chance, examples, value < chance * (1 - slack), value > 2 * chance, None)
