@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,14 @@ from compared_runs import finished_run, seeded
 from guardrun.cli.main import run
 from guardrun.errors import UserError
 from guardrun.judging.compare import Comparison, Wishes, compare_runs, find_group
-from guardrun.judging.compare_words import claim_sentence, cost_sentence, fixed, pair_sentence, unit_of
+from guardrun.judging.compare_words import (
+    claim_sentence,
+    cost_sentence,
+    fixed,
+    pair_details,
+    pair_sentence,
+    unit_of,
+)
 from guardrun.judging.config_difference import differences
 from guardrun.judging.gathering import gather_facts
 
@@ -382,6 +390,32 @@ def test_quality_for_its_cost(tmp_path: Path) -> None:
     assert cost_sentence(found.pairs[0], unit_of(found)) == (
         "A is 0.21 % better at 5.0 times the cost (2.50 against 0.50 EUR); at B's cost A had reached 2.00000"
     )
+
+
+def test_without_a_price_the_time_is_told_and_a_tiny_p_as_a_bound(tmp_path: Path) -> None:
+    for seed in (1, 2, 3):
+        good, bad = 0.1 + seed * 1e-4, 0.9 + seed**2 * 1e-4
+        finished_run(tmp_path, (2.0, 0.7, 0.6, 0.5, good), seed=seed, params={"w": 64}, seconds=30.0)
+        finished_run(tmp_path, (2.0, 1.7, 1.6, 1.5, bad), seed=seed, params={"w": 8}, seconds=6.0)
+    found = compared(tmp_path)
+
+    assert "; in B's time A had reached 2.0" in cost_sentence(found.pairs[0], unit_of(found))
+    assert re.match(r"paired t-test, p < 0\.001, effect size", pair_details(found.pairs[0]))
+
+
+def test_settings_that_change_with_the_seed_within_a_group_are_told(tmp_path: Path) -> None:
+    for seed, rate in {1: 0.1, 2: 0.1, 3: 0.3}.items():
+        finished_run(tmp_path / "mixed", (2.0, 0.5 + seed / 100), seed=seed, params={"lr": rate}, group="g")
+    for seed in (1, 2):
+        for rate in (0.1, 0.3):
+            finished_run(tmp_path / "swept", (2.0, 0.5 + rate), seed=seed, params={"lr": rate}, group="g")
+
+    told = [each.text for each in compared(tmp_path / "mixed").findings if each.id == "config"]
+    assert told == [
+        "group g: params.lr changes with the seed, 1 2 (A); 3 (B); guard repeat RUN --seeds 1,2,3 keeps one "
+        "configuration"
+    ]
+    assert "config" not in ids(compared(tmp_path / "swept")), "each rate has the same seeds"
 
 
 def test_metrics_that_nobody_has_and_modes_that_no_name_tells(tmp_path: Path) -> None:

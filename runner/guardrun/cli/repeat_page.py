@@ -24,7 +24,8 @@ def code_lines(past: Past, tree: CleanTree, sibling: Sibling) -> list[str]:
     if git.get("diff_bytes"):
         parts.append("its recorded changes")
     if git.get("commit") and git.get("untracked"):
-        parts.append(f"{len(git['untracked'])} untracked sources")
+        many = len(git["untracked"])
+        parts.append(f"{many} untracked {'source' if many == 1 else 'sources'}")
     lines = [_line("repeat of", past.paths.root.name), _line("code", ", ".join(parts))]
     if tree.linked:
         lines.append(_line("linked", f"{_some(tree.linked)} (of {tree.original}, read-only)"))

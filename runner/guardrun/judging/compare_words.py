@@ -145,7 +145,7 @@ def pair_details(pair: Pair) -> str:
     found = pair.difference
     if found.p is None or pair.p is None:
         return ""
-    p = f"p = {_p(pair.p)}"
+    p = f"p {_p(pair.p)}"
     if pair.comparisons > 1:
         p += f" (Holm, {pair.comparisons} comparisons)"
     effect = "" if found.effect is None else f", effect size g = {fixed(found.effect, 1)}"
@@ -153,7 +153,7 @@ def pair_details(pair: Pair) -> str:
 
 
 def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}" if value < 0.1 else f"= {value:.2f}"
 
 
 def cost_sentence(pair: Pair, unit: Unit) -> str:
@@ -164,7 +164,10 @@ def cost_sentence(pair: Pair, unit: Unit) -> str:
     text = f"{_how_good(pair)} {_how_dear(pair)}"
     if pair.at_equal_cost is not None:
         reached = unit.value(pair.at_equal_cost)
-        text += f"; at {pair.b.letter}'s {ratio.kind} {pair.a.letter} had reached {reached}"
+        spent = (
+            f"in {pair.b.letter}'s time" if ratio.kind == "hours" else f"at {pair.b.letter}'s {ratio.kind}"
+        )
+        text += f"; {spent} {pair.a.letter} had reached {reached}"
     return text
 
 
