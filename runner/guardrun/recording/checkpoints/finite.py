@@ -44,7 +44,7 @@ def nonfinite_word(tensor: Any, *, nan_only: bool = False) -> str | None:
     if not (tensor.is_floating_point() or tensor.is_complex()) or tensor.numel() == 0:
         return None
     if tensor.layout is not torch.strided:
-        tensor = tensor.coalesce().values() if tensor.layout is torch.sparse_coo else tensor.to_dense()
+        tensor = tensor.coalesce().values() if tensor.layout is torch.sparse_coo else tensor.values()
     flat = tensor.detach().reshape(-1)
     if flat.is_complex():
         flat = torch.view_as_real(flat.resolve_conj()).reshape(-1)

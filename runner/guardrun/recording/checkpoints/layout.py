@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from guardrun.events.atomic import write_atomic
 from guardrun.events.encode import encode
+from guardrun.events.untrusted import open_regular, read_bounded
 
 if TYPE_CHECKING:
+    from io import FileIO
+
     from guardrun.events.paths import RunPaths
 
 META = "meta.json"
@@ -110,6 +113,11 @@ def is_file_name(name: object) -> bool:
     )
 
 
+def is_folder(path: Path) -> bool:
+    """Whether it is a folder itself, no link to one."""
+    return path.is_dir() and not path.is_symlink()
+
+
 def write_meta(folder: Path, meta: dict[str, Any]) -> str:
     """Rename meta.json into its place, synced: from here on the checkpoint exists. The file's SHA-256."""
     body = json.dumps(json.loads(encode(meta)), indent=1).encode() + b"\n"
@@ -121,8 +129,9 @@ def read_meta(folder: Path) -> Meta | Damage:
     """A folder's metadata, or what is wrong with it."""
     name = f"{folder.name}/{META}"
     try:
-        with open(folder / META, "rb") as file:
-            body = file.read(_MAX_META + 1)
+        if folder.is_symlink():
+            return Damage(folder.name, "is a link, which is not followed")
+        body = read_bounded(folder / META, _MAX_META)
     except FileNotFoundError:
         return Damage(name, "is missing" if folder.is_dir() else "is missing with its whole folder")
     except OSError as error:
@@ -164,7 +173,11 @@ def file_damage(folder: Path, entry: dict[str, Any]) -> Damage | None:
     """Compare one file with its size and hash in the metadata; reads it once, in blocks."""
     name = entry["path"] if entry.get("external") else f"{folder.name}/{entry['path']}"
     try:
-        found, size = hash_file(file_path(folder, entry))
+        fd = open_regular(file_path(folder, entry), follow=bool(entry.get("external")))
+        with open(fd, "rb", buffering=0) as file:
+            # A name that leads to something else, and huge, costs no reading.
+            size = os.fstat(fd).st_size
+            found, size = _digest(file) if size == entry["bytes"] else ("", size)
     except FileNotFoundError:
         return Damage(name, "is missing")
     except OSError as error:
@@ -181,14 +194,16 @@ def hash_file(path: Path, *, sync: bool = False) -> tuple[str, int]:
 
     Raises OSError, also for a folder, a device or a pipe.
     """
-    digest, size = hashlib.sha256(), 0
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0))
+    fd = open_regular(path, follow=True)
     with open(fd, "rb", buffering=0) as file:
-        if not path.is_file():
-            raise OSError(0, "is not a regular file")
         if sync:
             os.fsync(fd)
-        while block := file.read(_BLOCK):
-            digest.update(block)
-            size += len(block)
+        return _digest(file)
+
+
+def _digest(file: FileIO) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    while block := file.read(_BLOCK):
+        digest.update(block)
+        size += len(block)
     return digest.hexdigest(), size

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import pickle
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from guardrun.errors import UserError
+from guardrun.events.untrusted import open_regular
+from guardrun.recording.checkpoints.archive import MORE_THAN_DATA, check_content, inspect
 from guardrun.recording.checkpoints.layout import (
     Damage,
     complete_folders,
     file_damage,
     folders,
     is_file_name,
+    is_folder,
     read_meta,
     relative,
 )
@@ -67,7 +71,7 @@ def find(paths: RunPaths, which: str) -> Found | Damage:
                 f"the run {paths.root.name} has no {which} checkpoint", hint=_offer(paths, ())
             )
         pointer, which = read, read.folder
-    elif not is_file_name(which) or not (paths.checkpoints / which).is_dir():
+    elif not is_file_name(which) or not is_folder(paths.checkpoints / which):
         raise NoSuchCheckpoint(
             f"the run {paths.root.name} has no checkpoint {which!r}", hint=_offer(paths, ())
         )
@@ -124,19 +128,34 @@ def load_part(file: Path, *, mmap: bool = False) -> dict[str, Any]:
 
     Raises ValueError when the file can't be read so: torn, foreign, or asking for anything but data.
     """
-    import torch
-
     try:
-        payload = torch.load(file, map_location="cpu", weights_only=True, mmap=mmap)
-    except pickle.UnpicklingError as error:
-        # torch's own text advises weights_only=False, which would run whatever the file says.
-        raise ValueError("can't be loaded: it holds more than tensors and plain Python data") from error
-    except Exception as error:  # whatever a hostile or torn pickle provokes
-        text = " ".join(str(error).split())
-        raise ValueError(f"can't be loaded: {text[:300] or type(error).__name__}") from error
+        # One descriptor for the look and the load: what was looked at is what is loaded.
+        with open(open_regular(file), "rb") as opened:
+            instructions = inspect(opened)
+            payload = _loaded(opened, file, mmap)
+    except OSError as error:
+        raise ValueError(f"can't be loaded: {error.strerror or error}") from error
+    check_content(payload, instructions)
     if type(payload) is not dict or type(payload.get("objects")) is not dict:
         raise ValueError("is not a checkpoint of guard")
     return payload
+
+
+def _loaded(opened: BinaryIO, file: Path, mmap: bool) -> Any:
+    import torch
+
+    same = f"/proc/self/fd/{opened.fileno()}"
+    source: Any = opened
+    if mmap:  # takes a path only
+        source = same if os.path.exists(same) else str(file)
+    try:
+        return torch.load(source, map_location="cpu", weights_only=True, mmap=mmap)
+    except pickle.UnpicklingError as error:
+        # torch's own text advises weights_only=False, which would run whatever the file says.
+        raise ValueError(f"can't be loaded: {MORE_THAN_DATA}") from error
+    except Exception as error:  # whatever a hostile or torn pickle provokes
+        text = " ".join(str(error).split())
+        raise ValueError(f"can't be loaded: {text[:300] or type(error).__name__}") from error
 
 
 def choose_resume(paths: RunPaths) -> Choice | None:

@@ -8,6 +8,7 @@ import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
 from guardrun.events.atomic import write_atomic
+from guardrun.events.untrusted import read_bounded
 from guardrun.recording.checkpoints.layout import Damage, is_file_name
 
 if TYPE_CHECKING:
@@ -29,8 +30,7 @@ def read_pointer(paths: RunPaths, role: str) -> Pointer | Damage | None:
     """The pointer of a role; None when there is none, Damage when it can't be understood."""
     file = paths.pointer(role)
     try:
-        with open(file, "rb") as opened:
-            body = json.loads(opened.read(64 * 1024))
+        body = json.loads(read_bounded(file, 64 * 1024))
     except FileNotFoundError:
         return None
     except OSError as error:
