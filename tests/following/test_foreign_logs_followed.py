@@ -16,7 +16,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from guardrun.following.fleet import Fleet
-from guardrun.following.foreign_fleet import owned_by
+from guardrun.following.foreign_fleet import claims_of
 from guardrun.following.foreign_follower import ForeignFollower
 from guardrun.following.foreign_status import foreign_status, patience
 from guardrun.following.offline import Choices, foreign_cases, judge_case
@@ -388,8 +388,7 @@ def test_a_log_that_is_shown_as_a_run_already_is_not_shown_twice(tmp_path: Path)
         run.catch_up()
     found = search(tmp_path)
     assert len(found) == 3
-    owned = owned_by(runs, found.values())
-    assert {os.path.basename(key) for key in owned} == {"imported.csv", "translated.csv"}
+    assert {key.name for key in claims_of(runs).of(found.values())} == {"imported.csv", "translated.csv"}
 
     fleet = Fleet([tmp_path])
     while not fleet.caught_up:

@@ -30,14 +30,14 @@ def logs_below(paths: Sequence[Path]) -> Mapping[Path, FoundLog]:
 
 def states_below(paths: Sequence[Path], runs: Iterable[RunFollower]) -> list[RunState]:
     """Those logs as runs, read and judged; without those that are shown as one of ``runs`` already."""
-    from guardrun.following.foreign_fleet import owned_by
+    from guardrun.following.foreign_fleet import claims_of
     from guardrun.following.foreign_follower import ForeignFollower
 
     found = logs_below(paths)
-    owned = owned_by(runs, found.values()) if found else set()
+    owned = claims_of(runs).of(found.values())
     states = []
     for key, log in found.items():
-        if os.fspath(key) not in owned:
+        if key not in owned:
             follower = ForeignFollower(log)
             follower.catch_up()
             states.append(follower.state())

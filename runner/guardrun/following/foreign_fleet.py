@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from guardrun.following.foreign_follower import ForeignFollower
 from guardrun.following.run_follower import RunFollower
@@ -29,7 +29,7 @@ class ForeignLogs:
         self._judge = judge
         self._search = LogSearch(paths)
         self._found: Mapping[Path, FoundLog] | None = None
-        self._owned: frozenset[str] = frozenset()
+        self._claims = Claims()
         self._asked = float("-inf")
 
     @property
@@ -40,14 +40,15 @@ class ForeignLogs:
     def turn(self, runs: Mapping[Path, RunFollower]) -> set[Path]:
         """Search on for a moment; the logs that came, went or changed."""
         self._search.turn(AGAIN_S if self._search.done else FIRST_S, runs)
-        found, owned, now = self._search.found, self._owned, time.monotonic()
-        if found is not self._found or (runs and found and now - self._asked >= _ASK_S):
-            self._asked = now
-            owned = frozenset(owned_by(runs.values(), found.values()))
-        if found is self._found and owned == self._owned:
+        found, now = self._search.found, time.monotonic()
+        claims = self._claims
+        if found is not self._found or (found and now - self._asked >= _ASK_S):
+            self._asked, claims = now, claims_of(runs.values())
+        if found is self._found and claims == self._claims:
             return set()
-        self._found, self._owned = found, owned
-        return self._renew({key: log for key, log in found.items() if os.fspath(key) not in owned})
+        self._found, self._claims = found, claims
+        owned = claims.of(found.values())
+        return self._renew({key: log for key, log in found.items() if key not in owned})
 
     def _renew(self, found: Mapping[Path, FoundLog]) -> set[Path]:
         changed = self.followers.keys() ^ found.keys()
@@ -62,27 +63,37 @@ class ForeignLogs:
         return set(changed)
 
 
-def owned_by(runs: Iterable[RunFollower], logs: Iterable[FoundLog]) -> set[str]:
-    """Keys of the logs that are shown as runs already: imported, or told by ``logs: PATH``."""
+class Claims(NamedTuple):
+    """Which logs are shown as runs already."""
+
+    sources: frozenset[str] = frozenset()
+    """Real paths of what was imported."""
+    patterns: frozenset[str] = frozenset()
+    """Paths, folders and patterns of logs that supervisors translate."""
+
+    def of(self, logs: Iterable[FoundLog]) -> set[Path]:
+        """Keys of those logs that are claimed."""
+        return {log.key for log in logs if self._is_of(log)} if self.sources or self.patterns else set()
+
+    def _is_of(self, log: FoundLog) -> bool:
+        places = [os.path.realpath(path) for path in (log.key, *(path for path, _ in log.files))]
+        if not self.sources.isdisjoint(places):
+            return True
+        return any(
+            place == pattern or place.startswith(pattern + os.sep) or fnmatch(place, pattern)
+            for place in places
+            for pattern in self.patterns
+        )
+
+
+def claims_of(runs: Iterable[RunFollower]) -> Claims:
+    """What these runs were imported from, or tell by ``logs: PATH``."""
     sources: set[str] = set()
-    patterns: list[str] = []
+    patterns: set[str] = set()
     for run in runs:
         sources.update(_imported(run.identity))
-        patterns += _told(run.launch)
-    if not sources and not patterns:
-        return set()
-    return {os.fspath(log.key) for log in logs if _is_owned(log, sources, patterns)}
-
-
-def _is_owned(log: FoundLog, sources: set[str], patterns: Sequence[str]) -> bool:
-    places = [os.path.realpath(path) for path in (log.key, *(path for path, _ in log.files))]
-    if not sources.isdisjoint(places):
-        return True
-    return any(
-        place == pattern or place.startswith(pattern + os.sep) or fnmatch(place, pattern)
-        for place in places
-        for pattern in patterns
-    )
+        patterns.update(_told(run.launch))
+    return Claims(frozenset(sources), frozenset(patterns))
 
 
 def _imported(identity: Mapping[str, Any]) -> list[str]:

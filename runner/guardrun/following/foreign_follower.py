@@ -34,9 +34,6 @@ class ForeignFollower:
     A log that is written anew is read aside, and replaces the former as a whole.
     """
 
-    launched = False
-    """It has no launch, no supervisor and no group of ours."""
-
     def __init__(self, found: FoundLog, judge: bool = True) -> None:
         self.path = found.key
         self.caught_up = False

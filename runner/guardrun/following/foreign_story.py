@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -108,8 +107,3 @@ class Story:
 def same_start(old: Story, new: Story) -> bool:
     """Whether a log that was written anew tells no more than before."""
     return new.rows == old.rows and repr(new.last) == repr(old.last)
-
-
-def soon(seconds: float) -> float:
-    """A deadline for one slice."""
-    return time.monotonic() + seconds
