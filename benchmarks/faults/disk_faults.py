@@ -38,7 +38,8 @@ class Fault(ABC):
         """The disk of the run directory ``run`` fails from now on."""
 
     def heal(self, pid: int, run: Path) -> None:
-        """It works again."""
+        """It works again; where that can't be, nothing."""
+        return
 
     def clear(self) -> None:
         """After the trial."""
@@ -144,23 +145,19 @@ class Vanished(Fault):
         shutil.rmtree(run, ignore_errors=True)
 
 
-class Renamed(Fault):
-    """Somebody moves the run directory elsewhere, and back."""
+class Moved(Fault):
+    """Somebody moves the run directory elsewhere: who holds its files open writes there."""
 
     name = "moved directory"
+    lasting = True
 
     def strike(self, pid: int, run: Path) -> None:
         run.rename(run.with_name("elsewhere"))
 
-    def heal(self, pid: int, run: Path) -> None:
-        if run.exists():
-            shutil.rmtree(run)
-        run.with_name("elsewhere").rename(run)
-
 
 def possible() -> list[type[Fault]]:
     """The faults that this process can make: a layer for some, root for others."""
-    found: list[type[Fault]] = [SizeLimit, Vanished, Renamed]
+    found: list[type[Fault]] = [SizeLimit, Vanished, Moved]
     if "LD_PRELOAD" in os.environ:
         found += [ReadOnly, InputOutputError, ShortWrites]
     if os.geteuid() == 0:

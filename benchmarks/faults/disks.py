@@ -48,7 +48,8 @@ def run(row: Row, trials: Trials) -> None:
         worker = subprocess.Popen(
             command, env=layered(folder, library), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        assert worker.stdin is not None and worker.stdout is not None
+        assert worker.stdin is not None
+        assert worker.stdout is not None
         met: Counter[str] = Counter()
         for number, chance in trials:
             worker.stdin.write(f"{number} {chance.getrandbits(64)}\n")

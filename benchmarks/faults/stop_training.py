@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import random
 import signal
@@ -64,6 +65,7 @@ def launch(paths: RunPaths, kind: Kind) -> None:
 def train(kind: Kind) -> None:
     """One rank."""
     forget_forks()
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a fork of the agent has the agent's handler
     rank = int(os.environ.get("RANK", "0"))
     if kind.ranks > 1:

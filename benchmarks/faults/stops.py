@@ -107,7 +107,10 @@ def one(paths: RunPaths, kind: Kind, chance: random.Random) -> list[str]:
     supervisor.join(PATIENCE_S)
     problems = []
     if supervisor.exitcode is None:
-        problems.append(f"not over after {PATIENCE_S:.0f} s")
+        problems.append(f"not over after {PATIENCE_S:.0f} s, see {paths.root}")
+        for process in psutil.Process().children(recursive=True):
+            process.send_signal(signal.SIGUSR1)
+        time.sleep(1.0)
         supervisor.kill()
         supervisor.join()
     elif supervisor.exitcode != 0:

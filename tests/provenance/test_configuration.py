@@ -40,7 +40,7 @@ def test_one_line_is_enough_and_every_default_is_filled_in(load) -> None:
     assert effective["name"] == "digits"
     assert effective["monitor"] == {"metric": "val/loss", "mode": "min"}
     assert effective["checkpoint"] == {"every_steps": None, "every_epochs": 1, "keep": 2}
-    assert effective["stop"] == {"patience": None, "min_delta": 0.0, "grace": 60.0}
+    assert effective["stop"] == {"patience": None, "min_delta": 0.0, "grace": 60.0, "hang": 300.0}
     assert effective["policy"] == dict(DEFAULT_POLICY)
     assert effective["resume"] == {"skip": "replay"}
     json.dumps(effective, allow_nan=False)

@@ -58,6 +58,15 @@ def test_silence_in_a_step_is_a_hang_after_five_minutes_and_clears_with_the_next
     assert judged.active == ()
 
 
+def test_the_users_own_limit_is_the_least_silence_that_is_a_hang():
+    short, started = EngineSettings(hang=20.0), [phase("train", T), *rows(20, 1.0), evaluation(T + 21, 20)]
+    steps = [phase("train", T + 22), *rows(5, 1.0, t=T + 22, step=20)]
+    assert hangs(judge([*started, *steps, *ticks(T + 27, T + 27 + 20)], short)) == []
+    (signal,) = hangs(judge([*started, *steps, *ticks(T + 27, T + 27 + 25)], short))
+    assert signal.evidence["threshold"] == 20
+    assert hangs(judge([*started, *steps, *ticks(T + 27, T + 1000)], EngineSettings(hang=1200.0))) == []
+
+
 def test_until_a_first_evaluation_came_it_only_warns_because_it_may_be_one():
     started = [phase("train", T), *rows(20, 1.0)]
     judged = judge([*started, *ticks(T + 20, T + 1900)])

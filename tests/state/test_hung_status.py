@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from guardrun.state.model import Facts, Status
-from guardrun.state.status import Evidence, derive_status, hung_after
+from guardrun.state.status import Evidence, derive_status, hung_after, hung_least
 
 NOW = 1_700_000_000.0
 
@@ -33,3 +33,18 @@ def test_the_supervisors_signal_decides_and_the_reader_only_checks_that_it_still
 )
 def test_ten_slow_steps_at_least_300_s_and_1800_s_in_any_case_unless_steps_are_that_slow(slow_step, seconds):
     assert hung_after(slow_step) == seconds
+
+
+def test_the_users_own_limit_takes_the_place_of_300_s():
+    assert status(training_t=NOW - 360, hung_least_s=600) is Status.RUNNING
+    assert status(training_t=NOW - 25, hung_least_s=20) is Status.HUNG
+    assert status(training_t=NOW - 25, hung_least_s=20, hang=True) is Status.HUNG
+    assert [hung_after(slow, 20) for slow in (0.1, 5, 30, 90)] == [20, 50, 120, 270]
+
+
+@pytest.mark.parametrize(
+    "stop", [None, 5, {}, {"hang": "soon"}, {"hang": -1}, {"hang": True}, {"hang": 1e300}]
+)
+def test_a_limit_of_nonsense_counts_as_not_given(stop):
+    assert hung_least({"stop": stop}) == 300
+    assert hung_least({"stop": {"hang": 12}}) == 12

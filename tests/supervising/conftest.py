@@ -34,10 +34,9 @@ sys.exit(run_supervisor(RunPaths({root!r}), {attempt}, attach={attach}, tempo=te
 
 _IMPATIENT = """
 import guardrun.signals.rules.hang as hang
-hang.HUNG_AFTER_S, hang.HUNG_HARD_S = 0.8, 1.2
-hang.hung_after = lambda slow: max(0.8, 10 * slow)
+hang.HUNG_HARD_TIMES = 1.5
 """
-"""Silence of a second is what five minutes are: what is done about a hang, without the wait for it."""
+"""With ``stop.hang`` of a second: what is done about a hang, without the wait for it."""
 
 
 class SupervisedRun:

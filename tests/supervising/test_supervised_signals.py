@@ -70,7 +70,7 @@ def offline(run) -> list[tuple[str, str]]:
 
 
 def test_a_hung_training_is_aborted_when_the_user_wants_that_and_the_run_exits_3(run, is_gone):
-    run.script(HANGS, library=True, policy={"hang": "abort"}, stop={"grace": 0.3})
+    run.script(HANGS, library=True, policy={"hang": "abort"}, stop={"grace": 0.3, "hang": 0.8})
     supervisor = run.supervise(impatient=True)
     pid = run.training_pid()
     assert supervisor.wait(30) == 3
@@ -83,7 +83,7 @@ def test_a_hung_training_is_aborted_when_the_user_wants_that_and_the_run_exits_3
 
 
 def test_by_default_a_hang_only_warns_and_a_person_stops_it(run):
-    run.script(HANGS, library=True)
+    run.script(HANGS, library=True, stop={"hang": 0.8})
     supervisor = run.supervise(impatient=True)
     wait_for(lambda: ("hang", "act") in raised(run), what="the signal")
     assert run.stages() == []
@@ -92,7 +92,7 @@ def test_by_default_a_hang_only_warns_and_a_person_stops_it(run):
 
 
 def test_an_evaluation_that_takes_twice_as_long_is_no_hang(run):
-    run.script(EVALUATES, library=True, policy={"hang": "abort"})
+    run.script(EVALUATES, library=True, policy={"hang": "abort"}, stop={"hang": 0.8})
     assert run.supervise(impatient=True).wait(30) == 0
     assert raised(run) == []
 

@@ -9,7 +9,7 @@ DEFAULTS: dict[str, Any] = {
     "name": "", "group": None, "seed": None, "deterministic": False, "params": {}, "data": {},
     "monitor": {"metric": "val/loss", "mode": "min"},
     "checkpoint": {"every_steps": None, "every_epochs": 1, "keep": 2},
-    "stop": {"patience": None, "min_delta": 0.0, "grace": 60.0},
+    "stop": {"patience": None, "min_delta": 0.0, "grace": 60.0, "hang": 300.0},
     "budget": {"time": None, "steps": None, "epochs": None, "cost": None},
     "policy": {},
     "efficiency": {"flops_per_step": None, "flops_per_token": None, "peak_flops": None},

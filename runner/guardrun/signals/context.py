@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from guardrun.signals.model import Action, Point
+from guardrun.state.status import HUNG_AFTER_S, hung_least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,8 @@ class EngineSettings:
     """Evaluations without a better monitor after which the user wants the run to end."""
     min_delta: float = 0.0
     budget: Budget = Budget()
+    hang: float = HUNG_AFTER_S
+    """Seconds of silence in a training step that are never called a hang."""
     total_steps: int | None = None
     total_epochs: int | None = None
 
@@ -94,6 +97,7 @@ def settings_of(config: Mapping[str, Any], spent_before: float = 0.0) -> EngineS
         policy=policy,
         patience=None if patience is None else int(patience),
         min_delta=_positive(stop.get("min_delta")) or 0.0,
+        hang=hung_least(config),
         budget=Budget(
             time=_positive(budget.get("time")),
             steps=_positive(budget.get("steps")),

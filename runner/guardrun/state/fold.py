@@ -21,7 +21,7 @@ from guardrun.state.model import (
 from guardrun.state.progress import eta_seconds, planned_steps, slow_step_seconds, step_rate
 from guardrun.state.remarks import said_by_people
 from guardrun.state.source import AttemptDraft, SourceFold
-from guardrun.state.status import Evidence, Verdict, derive_status
+from guardrun.state.status import Evidence, Verdict, derive_status, hung_least
 from guardrun.state.stop_stages import offered_rung, stages_of
 from guardrun.state.values import real, table, whole, words
 
@@ -249,6 +249,7 @@ class RunFold:
             last_event_t=max(known) if known else None,
             training_t=self._rank0().last_t,
             hang=any(s.id == "hang" and s.recorded and s.cleared_at is None for s in signals),
+            hung_least_s=hung_least(table(launch.get("config"))),
         )
         return derive_status(evidence, facts, now)
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from guardrun.events.schema import Event
 from guardrun.state.model import Facts, Status
 from guardrun.state.values import whole, words
 
 HUNG_AFTER_S: Final = 300.0
-"""A training step silent for less is never called hung: kernels compile, file systems stall."""
+"""A training step silent for less is never called hung: kernels compile, file systems stall. The user's
+``stop.hang`` takes its place."""
 HUNG_STEPS: Final = 10.0
 """Nor is one silent for less than so many slow steps (99th percentile)."""
-HUNG_HARD_S: Final = 1800.0
-"""So long a silence is a hang whatever steps usually take, unless they take a third of that themselves."""
+HUNG_HARD_TIMES: Final = 6.0
+"""So many times as long a silence is a hang whatever steps usually take, unless they take a third of that
+themselves."""
 LOST_AFTER_S: Final = 600.0
 """Silence after which a run on a host that can't be asked counts as lost."""
 
@@ -53,14 +56,24 @@ class Evidence:
     """The same of rank 0's own file: samples of the machine go on while a training hangs."""
     hang: bool = False
     """The supervisor's signal ``hang`` holds."""
+    hung_least_s: float = HUNG_AFTER_S
+    """The user's ``stop.hang``."""
 
 
-def hung_after(slow_step_s: float) -> float:
-    """Seconds of silence in a training step after which the run counts as hung.
+def hung_after(slow_step_s: float, least_s: float = HUNG_AFTER_S) -> float:
+    """Seconds of silence in a training step after which the run counts as hung, ``least_s`` at least.
 
     ``slow_step_s`` is the 99th percentile of its steps' times.
     """
-    return max(HUNG_AFTER_S, min(HUNG_STEPS * slow_step_s, max(HUNG_HARD_S, 3.0 * slow_step_s)))
+    return max(least_s, min(HUNG_STEPS * slow_step_s, max(HUNG_HARD_TIMES * least_s, 3.0 * slow_step_s)))
+
+
+def hung_least(config: Mapping[str, Any]) -> float:
+    """The configured ``stop.hang`` in seconds; it comes from a run directory and may be anything."""
+    stop = config.get("stop")
+    seconds = stop.get("hang") if isinstance(stop, Mapping) else None
+    given = isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 < seconds < 1e9
+    return float(seconds) if given else HUNG_AFTER_S
 
 
 def derive_status(evidence: Evidence, facts: Facts, now: float) -> Verdict:
@@ -133,9 +146,9 @@ def _of_living(evidence: Evidence, facts: Facts, hung: float | None) -> Verdict:
 def _hangs(evidence: Evidence, silent: float) -> bool:
     if evidence.hang:
         # What the supervisor judged with all it knows; the reader only checks that it still holds.
-        return silent > HUNG_AFTER_S
+        return silent > evidence.hung_least_s
     within_steps = evidence.phase == "train" and evidence.stepped
-    return within_steps and silent > hung_after(evidence.slow_step_s or 0.0)
+    return within_steps and silent > hung_after(evidence.slow_step_s or 0.0, evidence.hung_least_s)
 
 
 def duration_words(seconds: float) -> str:

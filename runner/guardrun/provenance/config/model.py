@@ -49,6 +49,8 @@ class StopConfig(_Section, kw_only=True, frozen=True):
     """Change of the monitored metric that counts as an improvement, in its own unit."""
     grace: Positive = 60.0
     """Seconds (or "2m") without any progress after which a stop may go one rung further."""
+    hang: Positive = 300.0
+    """Seconds (or "10m") without a word in a training step that are never called a hang."""
 
 
 class BudgetConfig(_Section, kw_only=True, frozen=True):

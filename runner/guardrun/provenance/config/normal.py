@@ -11,7 +11,7 @@ from guardrun.events.names import canonical_metric
 from guardrun.provenance.config.durations import parse_duration
 from guardrun.provenance.config.places import Places
 
-_DURATIONS = (("budget", "time"), ("stop", "grace"), ("check", "time"))
+_DURATIONS = (("budget", "time"), ("stop", "grace"), ("stop", "hang"), ("check", "time"))
 _WHOLE = (
     ("checkpoint", "every_steps"), ("checkpoint", "every_epochs"), ("checkpoint", "keep"),
     ("check", "steps"), ("check", "tokens"), ("stop", "patience"), ("budget", "steps"), ("budget", "epochs"),

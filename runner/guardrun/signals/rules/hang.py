@@ -11,7 +11,7 @@ from guardrun.signals.block import Block
 from guardrun.signals.context import Context
 from guardrun.signals.model import About, Finding, Point
 from guardrun.signals.words import seconds_words
-from guardrun.state.status import HUNG_AFTER_S, HUNG_HARD_S, hung_after
+from guardrun.state.status import HUNG_HARD_TIMES, hung_after
 
 WINDOW: Final = 600
 """Steps whose times tell what is usual."""
@@ -29,13 +29,13 @@ class Hang:
     """The training is alive and makes no progress: neither a step nor a word for far longer than usual.
 
     Definition: within a stretch of training steps, after the first one, no event comes for ten times the
-    slow step (99th percentile of the last 600), at least 300 s. 1,800 s are enough in any case, unless the
-    slow step takes a third of that. Setup, compilation before the first step, evaluation and checkpoints are
+    slow step (99th percentile of the last 600), at least 300 s (``stop.hang``). Six times that (1,800 s) are
+    enough in any case, unless the slow step takes a third of it. Setup, compilation before the first step, evaluation and checkpoints are
     no hangs, nor is an evaluation that a loop makes without saying so, of up to three times the longest one
     before. Time is what the supervisor saw pass, and a suspended machine counts for nothing. In a log without
     a supervisor's samples, a gap between two rows of training tells the same when it is over, as a warning.
 
-    Defaults: max(10 slow steps, 300 s); warns. Until a first evaluation has come the signal is a warning
+    Defaults: max(10 slow steps, ``stop.hang``: 300 s); warns. Until a first evaluation has come the signal is a warning
     only (what hangs may be that evaluation), and one to act on after 1,800 s.
 
     Source: Amazon SageMaker's StalledTrainingRule (1,800 s without a tensor); 300 s and ten slow steps are
@@ -52,6 +52,7 @@ class Hang:
     def __init__(self, context: Context) -> None:
         self._longest_evaluation = 0.0
         self._evaluated = False
+        self._least = context.settings.hang
         self.reset()
 
     def reset(self) -> None:
@@ -76,7 +77,7 @@ class Hang:
         t = point.t
         if 0 < t < LAST_T:
             gap = t - self._last
-            if gap > HUNG_AFTER_S and self._last and not self._watched:
+            if gap > self._least and self._last and not self._watched:
                 self._look_back(point, gap)
             if kind == "metrics":
                 if self._step is not None and gap >= 0:
@@ -101,7 +102,7 @@ class Hang:
         if not ((times > 0) & (times < LAST_T)).all():
             return False
         gaps = np.diff(times, prepend=self._last)
-        if not self._last or self._step is None or (gaps > HUNG_AFTER_S).any():
+        if not self._last or self._step is None or (gaps > self._least).any():
             return False
         self._gaps.extend(gaps[gaps >= 0][-WINDOW:].tolist())
         self._last = float(times[-1])
@@ -117,7 +118,7 @@ class Hang:
         self._silent += min(t - self._clock, LONGEST_TICK_S) if self._watched else 0.0
         self._clock = t
         self._watched = True
-        if self._silent <= HUNG_AFTER_S or not self._in_steps() or self._silent <= self._limit():
+        if self._silent <= self._least or not self._in_steps() or self._silent <= self._limit():
             return False
         self._finding = self._told(self._silent, over=False)
         return True
@@ -137,11 +138,11 @@ class Hang:
         return float(np.percentile(self._gaps, 99)) if self._gaps else 0.0
 
     def _limit(self) -> float:
-        return max(hung_after(self._slow_step()), EVALUATIONS * self._longest_evaluation)
+        return max(hung_after(self._slow_step(), self._least), EVALUATIONS * self._longest_evaluation)
 
     def _told(self, silent: float, *, over: bool) -> Finding:
         slow, limit = self._slow_step(), self._limit()
-        sure = not over and (self._evaluated or silent > HUNG_HARD_S)
+        sure = not over and (self._evaluated or silent > HUNG_HARD_TIMES * self._least)
         usual = f"; a slow step takes {seconds_words(slow)}" if slow else ""
         ago = "had been" if over else "has been"
         evidence = {
