@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import multiprocessing
 import os
+import pkgutil
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from multiprocessing.process import BaseProcess
@@ -13,6 +16,7 @@ from typing import Any
 
 import torch
 
+from guardrun import recording
 from guardrun.events.decode import decode
 from guardrun.events.paths import RunPaths
 from guardrun.events.run_ids import create_run
@@ -24,6 +28,8 @@ _FORK = multiprocessing.get_context("fork")
 
 def warm() -> None:
     """What a training would import or set up at its first step: once, not in every fork."""
+    for module in pkgutil.walk_packages(recording.__path__, "guardrun.recording."):
+        importlib.import_module(module.name)
     torch.set_num_threads(1)
     parameter = torch.nn.Parameter(torch.zeros(1))
     torch.optim.Adam([parameter]).step()
@@ -57,12 +63,15 @@ def forked(function: Callable[..., Any], *arguments: Any) -> BaseProcess:
 
 
 def _begin(function: Callable[..., Any], *arguments: Any) -> None:
-    forget_forks()
+    as_a_new_process()
     function(*arguments)
 
 
-def forget_forks() -> None:
-    """A process begins as a new interpreter would, whatever the one that it was forked from did."""
+def as_a_new_process() -> None:
+    """Begin as a new interpreter would, whatever the one that this was forked from did (torchrun's agent has
+    handlers of its own)."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     starting._process = starting._Process()
     forget_generators()
 

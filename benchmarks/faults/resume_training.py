@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 import guardrun
-from benchmarks.faults.forking import forget_forks, join_run, quietly
+from benchmarks.faults.forking import as_a_new_process, join_run, quietly
 from guardrun.events.paths import RunPaths
 
 EPOCHS: Final = 4
@@ -70,8 +69,7 @@ def launch(paths: RunPaths, attempt: int, kind: Kind) -> None:
 
 def train(root: Path, kind: Kind) -> None:
     """One rank, from its beginning or from where a checkpoint says, to its end."""
-    forget_forks()
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    as_a_new_process()
     rank = int(os.environ.get("RANK", "0"))
     if kind.ranks > 1:
         dist.init_process_group("gloo")

@@ -17,7 +17,7 @@ import torch.distributed as dist
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 import guardrun
-from benchmarks.faults.forking import forget_forks, join_run
+from benchmarks.faults.forking import as_a_new_process, join_run
 from guardrun.events.paths import RunPaths
 
 STUBBORN = "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; time.sleep(600)"
@@ -64,9 +64,8 @@ def launch(paths: RunPaths, kind: Kind) -> None:
 
 def train(kind: Kind) -> None:
     """One rank."""
-    forget_forks()
     faulthandler.register(signal.SIGUSR1, all_threads=True)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a fork of the agent has the agent's handler
+    as_a_new_process()
     rank = int(os.environ.get("RANK", "0"))
     if kind.ranks > 1:
         dist.init_process_group("gloo")
