@@ -32,8 +32,9 @@ class Hang:
     slow step (99th percentile of the last 600), at least 300 s (``stop.hang``). Six times that (1,800 s) are
     enough in any case, unless the slow step takes a third of it. Setup, compilation before the first step,
     evaluation and checkpoints are no hangs, nor is an evaluation that a loop makes without saying so, of up
-    to three times the longest one before. Time is what the supervisor saw pass, and a suspended machine counts for nothing. In a log without
-    a supervisor's samples, a gap between two rows of training tells the same when it is over, as a warning.
+    to three times the longest one before. Time is what the supervisor saw pass, and a suspended machine
+    counts for nothing. In a log without a supervisor's samples, a gap between two rows of training tells the
+    same when it is over, as a warning.
 
     Defaults: max(10 slow steps, ``stop.hang``: 300 s); warns. Until a first evaluation has come the signal
     is a warning only (what hangs may be that evaluation), and one to act on after 1,800 s.
