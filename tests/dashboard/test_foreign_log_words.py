@@ -87,3 +87,15 @@ def test_a_filter_finds_logs_by_their_tool() -> None:
     for text in ("tool:tensorboard", "tensorboard"):
         chosen = parse(text)
         assert [chosen.matches(Facts(each)) for each in (view(), run_view())] == [True, False]
+
+
+def test_on_a_small_screen_the_header_still_says_that_it_is_only_watched() -> None:
+    log = view(
+        name="a/very/long/path/of/folders/trial_7", status=Status.QUIET, reason="not growing; tells no end"
+    )
+    first = text_of(header_lines(log, 80, UNICODE)[0])
+    assert "TensorBoard log: watched only" in first
+    assert "trial_7" in first
+    wide = text_of(header_lines(log, 120, UNICODE)[0])
+    assert "not started by guard" in wide
+    assert "not growing; tells no end" in wide

@@ -11,7 +11,7 @@ from guardrun.state.money import money_words
 from guardtui import formatting
 from guardtui.glyphs import Glyphs
 from guardtui.snapshot import RunView
-from guardtui.text import Bit, Line, clean, line, packed, spread, width_of
+from guardtui.text import Bit, Line, clean, line, packed, shorten_start, spread, width_of
 from guardtui.viewmodel.faces import status_face
 from guardtui.viewmodel.progress import bar, epoch_words, eta_words, fraction, steps_words
 from guardtui.viewmodel.stages import stage_words
@@ -30,6 +30,13 @@ _REASONS: Final = {
 _REASON_KINDS: Final = {"abort": "because of {}", "budget": "{} budget used up", "stop": "by {}"}
 
 
+_WIDE: Final = 100
+"""Cells from which on there is room to say of a log who did not start it."""
+_LOG_WORDS: Final = 90
+"""Cells that the status of a log, its reason and its tool may take."""
+_SHORT_NAME: Final = 14
+
+
 def header_lines(view: RunView, width: int, g: Glyphs) -> list[Line]:
     """Three or four lines of at most ``width`` cells."""
     separator = Bit(f" {g.dot} ", "dim")
@@ -46,17 +53,20 @@ def identity_line(view: RunView, width: int, g: Glyphs) -> Line:
     """Status and reason, name, group, attempt; the age at the right."""
     state = view.state
     face = status_face(state.status, g)
-    reason = reason_words(state)
+    reason, unknown_end = reason_words(state), ""
+    if state.source:
+        reason, unknown_end = "", reason  # that nobody can act on it comes before what is not known of it
     left = packed(
         (
             line((f"{face.shape} {face.word}", face.tone), (f" {reason}" if reason else "", "dim")),
-            line((clean(state.name) or clean(view.path.name), "title")),
+            line((_name(view, width), "title")),
             line((f"group {clean(state.group)}" if state.group else "", "dim")),
             line(("  ".join(f"#{clean(tag)}" for tag in state.tags[:4]), "accent")),
             line((f"attempt {state.attempt}" if state.attempt > 1 else "", "dim")),
             line((f"{state.ranks} ranks" if state.ranks > 1 else "", "dim")),
             line((f"on {clean(state.host)}" if view.elsewhere and state.status.live else "", "dim")),
-            line((_barred_words(view), "dim" if state.source else "warn")),
+            line((_barred_words(view, width), "dim" if state.source else "warn")),
+            line((unknown_end, "dim")),
             line(
                 (
                     "unsupervised" if state.status.live and not (state.supervised or state.source) else "",
@@ -71,10 +81,17 @@ def identity_line(view: RunView, width: int, g: Glyphs) -> Line:
     return spread(left, right, width)
 
 
-def _barred_words(view: RunView) -> str:
+def _name(view: RunView, width: int) -> str:
+    """A log's name is a path: as much of its end as leaves room for what is said of it."""
+    name = clean(view.state.name) or clean(view.path.name)
+    return shorten_start(name, max(_SHORT_NAME, width - _LOG_WORDS)) if view.state.source else name
+
+
+def _barred_words(view: RunView, width: int) -> str:
     """Why no key acts on this run, before one is pressed."""
     if view.state.source:
-        return f"{clean(log_words(view.state.source))}, not started by guard: watched only"
+        started = ", not started by guard" if width >= _WIDE else ""
+        return f"{clean(log_words(view.state.source))}{started}: watched only"
     if view.owner:
         return f"{clean(view.owner)}'s run: only to look at"
     return "only to look at: its folder " + clean(view.unwritable) if view.unwritable else ""
