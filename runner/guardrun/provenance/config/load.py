@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from guardrun.errors import UserError
+from guardrun.provenance.config.expansion import MOST, too_long
 from guardrun.provenance.config.model import SECTIONS, Config
 from guardrun.provenance.config.normal import normalise
 from guardrun.provenance.config.places import Places, split_key
@@ -114,6 +115,9 @@ def _plain(container: Any) -> dict[str, Any]:
 def _resolve(raw: dict[str, Any], places: Places) -> dict[str, Any]:
     """Defaults below, then every ``${…}`` replaced. Defaults can be referred to as well."""
     merged: DictConfig | None = None
+    grown = too_long(raw)
+    if grown is not None:
+        raise places.error(grown, f"grows to more than {MOST >> 20} MiB of text by its references")
     try:
         merged = OmegaConf.create(_over_defaults(raw))
         for key in ("command", "args"):

@@ -21,9 +21,12 @@ _KEY = re.compile(r"[A-Za-z_][\w/-]*(?:\.[\w/-]+|\[\d+\])*")
 def read_text(path: Path) -> str:
     """The text of a configuration file. Raises UserError: missing, a folder, unreadable, not UTF-8."""
     try:
-        if path.stat().st_size > _MAX_BYTES:
+        # Bounded, as a pipe (`<(generate)`) or a device tells no size.
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
             raise UserError(f"{path} is too large to be a configuration (over {_MAX_BYTES >> 20} MiB)")
-        return path.read_text(encoding="utf-8")
+        return content.decode("utf-8")
     except FileNotFoundError:
         raise UserError(
             f"there is no configuration file {path}",
@@ -54,7 +57,9 @@ def parse_text(text: str, file: str) -> DictConfig:
         mark = error.problem_mark
         where = f"{file}, line {mark.line + 1}, column {mark.column + 1}" if mark else file
         raise UserError(f"{where}: not valid YAML: {error.problem}", hint=_yaml_hint(error)) from None
-    except (yaml.YAMLError, OmegaConfBaseException, ValueError, RecursionError) as error:
+    except RecursionError:
+        raise UserError(f"{file} is nested too deeply to be a configuration") from None
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
         raise UserError(f"{file}: not valid YAML: {first_line(error)}") from None
     assert isinstance(parsed, DictConfig)
     return parsed
