@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from guardrun.events.paths import RunPaths
+from guardrun.events.untrusted import read_object
 from guardtui.text import clean
 
 _MOST_BYTES: Final = 8 * 1024 * 1024
@@ -104,11 +104,9 @@ def _interpreters(launch: dict[str, Any]) -> list[str]:
 def _launch_of(path: Path, attempt: int) -> dict[str, Any]:
     """attempts/<n>.json; empty when there is none."""
     try:
-        with open(RunPaths(path).attempt(attempt), "rb") as file:
-            facts = json.loads(file.read(_MOST_BYTES))
-    except (OSError, ValueError, RecursionError):
+        return read_object(RunPaths(path).attempt(attempt))
+    except (OSError, ValueError):
         return {}
-    return facts if isinstance(facts, dict) else {}
 
 
 def _config_words(launch: dict[str, Any]) -> str:

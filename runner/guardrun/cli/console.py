@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from guardrun.cli.terminal import safe_console, wants_colour
+from guardrun.events.untrusted import open_regular
 
 _BATCH = 256 * 1024
 _MAX_HELD = 4096
@@ -56,7 +57,7 @@ class ConsoleTail:
 
     def _read(self) -> bytes:
         try:
-            fd = os.open(self._path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+            fd = open_regular(self._path)
         except OSError:
             return b""
         try:

@@ -19,6 +19,7 @@ from guardrun.cli.terminal import styled
 from guardrun.errors import UserError
 from guardrun.events.commands import STOP, send_command
 from guardrun.events.paths import RunPaths
+from guardrun.events.untrusted import read_tail
 from guardrun.provenance.host import process_start
 from guardrun.reading.plain_text import plain
 
@@ -196,9 +197,7 @@ class Front:
 def _last_words(paths: RunPaths) -> str:
     """The end of what the supervisor complained about."""
     try:
-        with open(paths.root / "supervisor.log", "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - 2000))
-            lines = file.read().decode("utf-8", "replace").splitlines()
+        lines = read_tail(paths.root / "supervisor.log", 2000).decode("utf-8", "replace").splitlines()
     except OSError:
         return ""
     return "\n".join(lines[-5:])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
 import shutil
 import time
@@ -24,6 +23,7 @@ from guardrun.events.atomic import sync_folder, write_atomic
 from guardrun.events.encode import encode
 from guardrun.events.paths import RunPaths
 from guardrun.events.run_ids import new_run_id
+from guardrun.events.untrusted import read_object
 from guardrun.reading.discovery import find_runs
 from guardrun.reading.foreign.events import End, event_lines
 from guardrun.reading.foreign.model import ForeignLog, ForeignRow
@@ -255,10 +255,10 @@ def _imported_before(runs_dir: Path) -> dict[str, _Held]:
     found: dict[str, _Held] = {}
     for path in find_runs([runs_dir]):
         try:
-            identity = json.loads((path / "run.json").read_bytes())
-        except (OSError, ValueError, RecursionError):
+            identity = read_object(path / "run.json")
+        except (OSError, ValueError):
             continue
-        facts = identity.get("imported") if isinstance(identity, dict) else None
+        facts = identity.get("imported")
         if isinstance(facts, dict) and isinstance(facts.get("source"), str):
             found[_key(Path(facts["source"]))] = _Held(path, identity, facts)
     return found

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from guardrun.errors import UserError
 from guardrun.events.atomic import write_atomic
 from guardrun.events.paths import RunPaths
+from guardrun.events.untrusted import read_object
 from guardrun.provenance.config import config_yaml
 from guardrun.provenance.environment import environment
 from guardrun.provenance.git import GitFacts, git_facts
@@ -225,9 +226,6 @@ def read_attempt(paths: RunPaths, number: int) -> dict[str, Any]:
     """attempts/<number>.json. Raises UserError when it can't be read."""
     path = paths.attempt(number)
     try:
-        facts = json.loads(path.read_bytes())
+        return read_object(path)
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
-    if not isinstance(facts, dict):
-        raise UserError(f"{path} holds no attempt")
-    return facts

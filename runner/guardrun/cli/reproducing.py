@@ -13,6 +13,7 @@ from guardrun.cli.sibling_runs import Ended, GroupRun, Sibling
 from guardrun.errors import UserError
 from guardrun.events.paths import RunPaths
 from guardrun.events.schema import SEEDS
+from guardrun.events.untrusted import open_regular
 from guardrun.following.run_follower import RunFollower
 from guardrun.provenance.clean_tree import CleanTree, build_tree
 from guardrun.provenance.environment_changes import environment_changes
@@ -75,6 +76,9 @@ def look_back(path: Path) -> Past:
     return Past(paths, attempt, state, curves, machine, seed, bool(seeds), joined)
 
 
+_LONGEST_LINE = 64 * 1024 * 1024
+
+
 def curves_of(follower: RunFollower) -> tuple[Curves, tuple[str, ...]]:
     """Rank 0's curves, and the names of those that are of the machine."""
     names = follower.series.names()
@@ -87,8 +91,8 @@ def _seeds(paths: RunPaths) -> Iterator[int]:
 
     mark = f'"{SEEDS}"'.encode()
     try:
-        with open(paths.events(), "rb") as file:
-            for line in file:
+        with open(open_regular(paths.events()), "rb") as file:
+            while line := file.readline(_LONGEST_LINE):
                 event = decode(line) if mark in line[:200] else None
                 if event is not None and event["kind"] == SEEDS and isinstance(event.get("seed"), int):
                     yield event["seed"]

@@ -158,6 +158,7 @@ def _show_config(path: Path, as_json: bool, json_file: Path | None) -> None:
 def _config_lines(path: Path, config: dict[str, Any]) -> list[str]:
     """The merged result as YAML, with the origin of each value where it was recorded."""
     from guardrun.events.paths import RunPaths
+    from guardrun.events.untrusted import read_bounded
     from guardrun.judging.gathering import gather_facts
 
     facts = gather_facts(path, judge=False)
@@ -166,7 +167,7 @@ def _config_lines(path: Path, config: dict[str, Any]) -> list[str]:
 
         return origin_lines(facts)
     try:
-        return RunPaths(path).config_yaml.read_text("utf-8", "replace").splitlines()
+        return read_bounded(RunPaths(path).config_yaml).decode("utf-8", "replace").splitlines()
     except OSError:
         return _as_yaml(config).splitlines()
 

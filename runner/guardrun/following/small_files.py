@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -11,27 +10,17 @@ from typing import Any, Final
 import orjson
 
 from guardrun.events.paths import RunPaths
+from guardrun.events.untrusted import read_bounded
 
-_MOST_BYTES: Final = 8 * 1024 * 1024
-_FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _ROLES: Final = ("best", "last")
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
     """A JSON object from a regular file of moderate size; None for anything else."""
     try:
-        descriptor = os.open(path, _FLAGS)
-    except OSError:
-        return None
-    try:
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size > _MOST_BYTES:
-            return None
-        body = orjson.loads(os.read(descriptor, _MOST_BYTES))
+        body = orjson.loads(read_bounded(path))
     except (OSError, ValueError):
         return None
-    finally:
-        os.close(descriptor)
     return body if type(body) is dict else None
 
 

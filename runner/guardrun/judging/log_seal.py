@@ -17,6 +17,7 @@ import orjson
 
 from guardrun.events.paths import RunPaths
 from guardrun.events.schema import CHECKPOINT
+from guardrun.events.untrusted import read_bounded
 
 _SEQUENCE: Final = re.compile(rb'^\{[^{}\[\]\n]{0,64}?"seq":\s?(\d{1,15})[,}]', re.MULTILINE)
 _LARGEST: Final = 1 << 30
@@ -70,7 +71,7 @@ def _logs(root: Path) -> list[Path]:
 
 def _content(path: Path) -> bytes | None:
     try:
-        return path.read_bytes() if path.stat().st_size <= _LARGEST else None
+        return read_bounded(path, _LARGEST)
     except OSError:
         return None
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from guardrun.events.untrusted import read_tail
 from guardrun.judging.checklist_origin import findings_of
 from guardrun.judging.facts import RunFacts
 from guardrun.judging.gathering import gather_facts
@@ -42,10 +43,7 @@ def _curves(facts: RunFacts) -> Mapping[str, Curve]:
 
 def _console(path: Path) -> list[str]:
     try:
-        with open(path / "console.log", "rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - 16_384))
-            text = file.read().decode("utf-8", "replace")
+        text = read_tail(path / "console.log", 16_384).decode("utf-8", "replace")
     except OSError:
         return []
     return [plain(line) for line in text.splitlines()[-_CONSOLE_LINES:]]

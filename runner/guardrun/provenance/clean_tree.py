@@ -126,7 +126,7 @@ def _check_out(original: Path, root: Path, commit: str) -> None:
 
 
 def _apply(root: Path, diff: Path, submodules: list[str]) -> None:
-    if not diff.is_file() or not diff.stat().st_size:
+    if not diff.is_file() or diff.is_symlink() or not diff.stat().st_size:
         return
     excluded = [f"--exclude={name}" for name in submodules]  # their commits are checked out already
     try:

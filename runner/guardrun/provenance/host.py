@@ -13,6 +13,8 @@ import weakref
 from pathlib import Path
 from typing import Any, Literal
 
+from guardrun.events.untrusted import open_regular
+
 fcntl: Any
 try:
     import fcntl
@@ -86,7 +88,7 @@ def is_same_process(pid: int, pid_start: int | None) -> bool:
 def read_lease(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     """What the holder wrote (``released`` is there once it let go), or None: never taken, or unreadable."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0))
+        fd = open_regular(os.fspath(path))
     except OSError:
         return None
     try:

@@ -11,6 +11,7 @@ from typing import Final
 
 from guardrun.errors import UserError
 from guardrun.events.paths import is_run_directory
+from guardrun.events.untrusted import read_bounded
 
 MAX_DEPTH: Final = 4
 """Folders below a given path that are searched: runs/, and a few levels of grouping above it."""
@@ -161,8 +162,7 @@ def _identity_word(run: Path, key: str) -> str:
     import orjson
 
     try:
-        with open(run / "run.json", "rb") as file:
-            word = orjson.loads(file.read(64 * 1024))[key]
+        word = orjson.loads(read_bounded(run / "run.json"))[key]
     except (OSError, ValueError, KeyError, TypeError):
         return ""
     return word if isinstance(word, str) else ""

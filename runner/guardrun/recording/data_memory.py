@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
+
+from guardrun.events.untrusted import read_bounded, read_object
 
 if TYPE_CHECKING:
     from guardrun.events.paths import RunPaths
@@ -57,11 +58,9 @@ def earlier(paths: RunPaths, name: str, attempt: int, parent: str | None) -> Ear
 def read_record(folder: Path, name: str) -> dict[str, Any] | None:
     """The record as it was kept; None for one that is damaged."""
     try:
-        with (folder / (_file(name) + ".json")).open("rb") as opened:
-            found = json.loads(opened.read(RECORD_BYTES))
-    except (OSError, ValueError, RecursionError):
+        return read_object(folder / (_file(name) + ".json"), RECORD_BYTES)
+    except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
 
 
 def read_examples(folder: Path) -> dict[str, Any]:
@@ -71,18 +70,19 @@ def read_examples(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for file in sorted(folder.glob("*.u64")):
         record = _name_in(file.with_suffix(".json"))
-        if record is not None and file.stat().st_size <= 8 * EXAMPLES_KEPT:
-            data = file.read_bytes()
+        try:
+            data = b"" if record is None else read_bounded(file, 8 * EXAMPLES_KEPT)
+        except OSError:
+            continue
+        if record is not None:
             found[record] = np.frombuffer(data[: len(data) // 8 * 8], dtype=np.uint64)
     return found
 
 
 def _name_in(file: Path) -> str | None:
     try:
-        with file.open("rb") as opened:
-            found = json.loads(opened.read(RECORD_BYTES))
-        return str(found["name"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return str(read_object(file, RECORD_BYTES)["name"])
+    except (OSError, ValueError, KeyError):
         return None
 
 

@@ -6,7 +6,6 @@ whatever fails is told in a note.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from guardrun.errors import UserError
 from guardrun.events.schema import DATA, FIT, PREPROCESSING, SPLIT
+from guardrun.events.untrusted import read_object
 from guardrun.recording.data import fingerprint, undisturbed
 from guardrun.recording.data_memory import earlier, keep, read_examples, read_record
 from guardrun.recording.sealed_test import TestUses, under_check
@@ -135,8 +135,8 @@ class DataRecords:
         if self._session.paths is None:
             return None
         try:
-            found = json.loads(self._session.paths.run_json.read_bytes()).get("parent")
-        except (OSError, ValueError, AttributeError):
+            found = read_object(self._session.paths.run_json).get("parent")
+        except (OSError, ValueError):
             return None
         return os.path.basename(found) if isinstance(found, str) and found else None
 

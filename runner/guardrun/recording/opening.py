@@ -25,9 +25,8 @@ from guardrun.recording.config_view import DEFAULTS, ConfigView, from_script, me
 from guardrun.recording.ranks import RankIdentity, identify
 from guardrun.recording.session import Session, brief, say
 from guardrun.recording.slow_disks import BATCH_DELAY_S, file_system_type, is_slow
+from guardrun.recording.stack_dumps import offer_stacks
 from guardrun.recording.writer import EventWriter
-
-_MOST_LAUNCH = 64 * 1024 * 1024
 
 
 class Asked(NamedTuple):
@@ -169,7 +168,7 @@ def _join(rank: RankIdentity) -> Target | None:
     number = os.environ.get("GUARDRUN_ATTEMPT", "1")
     attempt = int(number) if number.isdigit() else 1
     try:
-        launch = read_object(paths.attempt(attempt), _MOST_LAUNCH)
+        launch = read_object(paths.attempt(attempt))
     except (OSError, ValueError) as error:
         if not paths.root.is_dir():
             say(f"GUARDRUN_DIR names {folder}, which is no folder; this training is recorded by itself")
@@ -254,7 +253,7 @@ def _wait_s() -> float:
 
 def _read_launch(paths: RunPaths) -> dict[str, Any]:
     try:
-        return read_object(paths.attempt(1), _MOST_LAUNCH)
+        return read_object(paths.attempt(1))
     except (OSError, ValueError):
         return {}
 
@@ -328,6 +327,7 @@ def _writer(paths: RunPaths | None, attempt: int, rank: RankIdentity) -> EventWr
         "writer": f"rank{rank.rank}", "run_id": paths.root.name if paths else "", "attempt": attempt,
         "rank": rank.rank, "world_size": rank.world_size, "guardrun": __version__, "pid": pid,
         "pid_start": process_start(pid), "host": host_name(), "boot_id": boot_id(),
+        **offer_stacks(paths, rank.rank),
     }  # fmt: skip
     if paths is None:
         return EventWriter(None, header)

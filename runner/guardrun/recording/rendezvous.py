@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from guardrun.events.atomic import write_atomic
+from guardrun.events.untrusted import read_object
 from guardrun.provenance.host import host_name, is_same_process, process_start
 
 WAIT_S = 30.0
@@ -77,7 +78,7 @@ def _read(file: Path) -> Path | None:
     try:
         if file.stat().st_uid != os.getuid():
             return None
-        body: dict[str, Any] = json.loads(file.read_bytes())
+        body: dict[str, Any] = read_object(file)
         if body["host"] == host_name():
             current = is_same_process(body["pid"], body["pid_start"])
         else:

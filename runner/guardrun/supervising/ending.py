@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from guardrun.events.schema import CHECKPOINT, NOTE
+from guardrun.events.untrusted import read_tail
 from guardrun.supervising.event_log import EventLog
 from guardrun.supervising.ladder import Stage
 from guardrun.supervising.outcome import exit_words
@@ -61,9 +61,7 @@ def end_words(exit_code: int, memory: str, console: Path) -> str:
 
 def _last_output(console: Path) -> str:
     try:
-        with open(console, "rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_OUTPUT))
-            return file.read(_LAST_OUTPUT).decode("utf-8", "replace")
+        return read_tail(console, _LAST_OUTPUT).decode("utf-8", "replace")
     except OSError:
         return ""
 

@@ -37,7 +37,7 @@ def _locked(paths: RunPaths, holder: str) -> bool:
     except ImportError:  # not POSIX: the facts in the file decide
         return False
     try:
-        fd = os.open(paths.lease(holder), os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        fd = os.open(paths.lease(holder), os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0))
     except OSError:
         return False
     try:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from guardrun.events.decode import decode
 from guardrun.events.schema import RESUME, RUN_START, Event
+from guardrun.events.untrusted import read_head
 from guardrun.signals.context import EngineSettings, settings_of
 from guardrun.signals.engine import Engine
 from guardrun.signals.from_events import point_of
@@ -125,8 +126,7 @@ def _key(signal: Signal) -> tuple[str, str, int, bool]:
 def first_points(events: Path, attempt: int) -> list[Point]:
     """The run's first points with a training loss, if they are of an attempt before this one."""
     try:
-        with open(events, "rb") as file:
-            lines = file.read(_HEAD_BYTES).split(b"\n")[:-1]
+        lines = read_head(events, _HEAD_BYTES).split(b"\n")[:-1]
     except OSError:
         return []
     found: list[Point] = []

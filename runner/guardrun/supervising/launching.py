@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from guardrun.errors import UserError
 from guardrun.events.paths import RunPaths
+from guardrun.events.untrusted import read_object
 from guardrun.provenance.secrets import PLACEHOLDER, from_environment, reveal
 from guardrun.supervising import sealing
 from guardrun.supervising.process_tree import Identity, alive, identify
@@ -41,12 +41,9 @@ def read_launch(paths: RunPaths, attempt: int) -> dict[str, Any]:
     """attempts/<n>.json. Raises UserError when it is missing or no JSON object."""
     path = paths.attempt(attempt)
     try:
-        launch = json.loads(path.read_bytes())
+        return read_object(path)
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read {path}: {error}", hint="`guard run` writes it at launch") from error
-    if type(launch) is not dict:
-        raise UserError(f"{path} holds no JSON object")
-    return launch
 
 
 def argv_of(launch: Mapping[str, Any]) -> list[str]:

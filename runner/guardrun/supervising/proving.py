@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from guardrun.events.paths import RunPaths
+from guardrun.events.untrusted import read_bounded
 
 _MODULE: Final = "guardrun.recording.checkpoints.prove"
 _ABSENT: Final = 2
@@ -60,7 +61,7 @@ class Prover:
         known: dict[bytes, Proof] = {}
         for role in ROLES:
             try:
-                named = _folder(self._paths.pointer(role).read_bytes())
+                named = _folder(read_bounded(self._paths.pointer(role)))
             except OSError:
                 continue
             proof = known.get(named) or self._prove(role)

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from guardrun.events.atomic import sync_folder, write_atomic
+from guardrun.events.untrusted import read_object
 from guardrun.recording.checkpoints.housekeeping import folder_bytes
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def announce_part(folder: Path, rank: int, save: int, part: Part | None, problem
 def announced_part(folder: Path, rank: int, save: int) -> Part | None:
     """Rank k's part of save number ``save`` once it is announced. Raises CheckpointFailed if it failed."""
     try:
-        body = json.loads((folder / f"rank{rank}.json").read_bytes())
+        body = read_object(folder / f"rank{rank}.json")
     except (OSError, ValueError):
         return None
     if body.get("save") != save:
@@ -139,7 +140,7 @@ def gather_parts(folder: Path, world_size: int, save: int, wait: float) -> list[
 def written_part(folder: Path, rank: int) -> Part | None:
     """Rank k's part that an earlier save announced here, when it is still as announced in size."""
     try:
-        body = json.loads((folder / f"rank{rank}.json").read_bytes())
+        body = read_object(folder / f"rank{rank}.json")
         if body["problem"] or (folder / body["path"]).stat().st_size != body["bytes"]:
             return None
         return Part(body["path"], body["sha256"], body["bytes"])
