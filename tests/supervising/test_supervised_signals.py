@@ -161,3 +161,82 @@ def test_what_earlier_attempts_spent_is_known_before_the_first_sign_of_life(run)
     run.attempt(command, number=2, budget={"time": 0.5}, stop={"grace": 0.3})
     assert run.supervise(number=2).wait(30) == 0
     assert run.events("run_end")[-1]["reason"] == "budget:time"
+
+
+DEADLOCK = """
+    import sys
+    import threading
+    import torch
+    import torch.distributed as dist
+    import guardrun
+
+    dist.init_process_group("gloo")
+    with guardrun.start() as run:
+        for step in run.steps(range(1000)):
+            run.log(loss=1.0)
+            if step == 5 and dist.get_rank() == 1:
+                def forgets_the_collective():
+                    threading.Event().wait()
+                forgets_the_collective()
+            dist.all_reduce(torch.zeros(1))
+"""
+
+STUCK_WORKER = """
+    import time
+    import torch
+    from torch.utils.data import DataLoader
+    import guardrun
+
+    class Data(torch.utils.data.Dataset):
+        def __len__(self):
+            return 100
+
+        def __getitem__(self, index):
+            return self.reads_a_dead_disk(index) if index == 40 else index
+
+        def reads_a_dead_disk(self, index):
+            time.sleep(600)
+
+    with guardrun.start() as run:
+        for batch in run.steps(DataLoader(Data(), batch_size=2, num_workers=1)):
+            run.log(loss=1.0)
+"""
+
+
+def stacks_of(run, where: str) -> dict[str, str]:
+    return {path.name.split(".", 1)[1]: path.read_text() for path in sorted(run.paths.root.glob(where))}
+
+
+@pytest.mark.torch
+def test_a_collective_that_one_rank_never_joins_is_a_hang_and_the_stacks_tell_which(run, is_gone):
+    run.script(DEADLOCK, library=True, launcher="torchrun", nproc_per_node=2, policy={"hang": "abort"},
+               stop={"grace": 0.3, "hang": 1.0})  # fmt: skip
+    supervisor = run.supervise(impatient=True)
+    assert supervisor.wait(60) == 3
+    (signal,) = [one for one in run.events("signal") if one["id"] == "hang" and one["severity"] == "act"]
+    stacks = stacks_of(run, signal["evidence"]["stacks"])
+    assert list(stacks) == ["rank0.txt", "rank1.txt"]
+    assert "all_reduce" in stacks["rank0.txt"]
+    assert "forgets_the_collective" not in stacks["rank0.txt"]
+    assert "forgets_the_collective" in stacks["rank1.txt"]
+    assert "rank 1, pid" in stacks["rank1.txt"]
+    before = [note for note in run.events("note") if "stacks were saved" in note["text"]]
+    assert [note["text"].split()[1] for note in before] == ["SIGINT", "SIGTERM", "SIGKILL"][: len(before)]
+    assert before[-1]["stacks"] == run.end()["stacks"]
+    assert is_gone(run.training_pid())
+
+
+@pytest.mark.torch
+def test_a_loader_whose_worker_hangs_is_told_with_the_workers_stack_and_leaves_no_orphan(run, is_gone):
+    run.script(STUCK_WORKER, library=True, stop={"hang": 0.8})
+    supervisor = run.supervise(impatient=True)
+    wait_for(lambda: ("hang", "act") in raised(run), what="the signal")
+    (signal,) = [one for one in run.events("signal") if one["id"] == "hang" and one["severity"] == "act"]
+    told = "".join(stacks_of(run, signal["evidence"]["stacks"]).values())
+    assert "reads_a_dead_disk" in told
+    pids = [int(words.split()[0].rstrip(",")) for words in told.split("== rank 0, pid ")[1:]]
+    assert len(pids) == 2
+    assert set(pids) > {run.training_pid()}
+    run.stop(now=True, grace=0.2)
+    assert supervisor.wait(30) == 5
+    assert all(is_gone(pid) for pid in pids)

@@ -72,6 +72,15 @@ class RunPaths:
         return self.root / "data"
 
     @property
+    def stacks(self) -> Path:
+        """Python stacks of ranks that hung or were to be ended, as their supervisor saved them."""
+        return self.root / "stacks"
+
+    def raw_stacks(self, rank: int) -> Path:
+        """What a rank's processes write by themselves when they are asked for their stacks."""
+        return self.stacks / f"raw.rank{rank}.txt"
+
+    @property
     def leases(self) -> Path:
         return self.root / "leases"
 

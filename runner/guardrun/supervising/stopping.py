@@ -30,7 +30,8 @@ Record = Callable[[Stage, Request], None]
 
 class Stopper:
     """Drives one ladder. ``record`` writes a stage; ``targets`` are the processes that a rung below SIGKILL
-    is for; ``kill_all`` sends SIGKILL to the whole tree."""
+    is for; ``kill_all`` sends SIGKILL to the whole tree. ``before`` is called when a training that reads
+    commands does not obey, and before SIGKILL: what can be learnt of it must be learnt now."""
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Stopper:
         record: Record,
         targets: Callable[[Rung], Iterable[Identity]],
         kill_all: Callable[[], None],
+        before: Callable[[Rung], None] = lambda rung: None,
     ) -> None:
         self.ladder = ladder
         self.gave_up = False
@@ -49,6 +51,7 @@ class Stopper:
         self._record = record
         self._targets = targets
         self._kill_all = kill_all
+        self._before = before
         self._evaluating = False
         """Whether an evaluation runs that SIGINT would discard."""
         self._size = -1
@@ -118,6 +121,8 @@ class Stopper:
 
     def _send(self, send: Send) -> None:
         self.signalled = True
+        if send.rung == "SIGKILL" or (self.ladder.library and not self._evaluating):
+            self._before(send.rung)
         if send.rung == "SIGKILL":
             self._kill_all()
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -22,6 +23,7 @@ from guardrun.supervising.ladder import Request, Stage
 from guardrun.supervising.launching import grace_of
 from guardrun.supervising.past import PastAttempts
 from guardrun.supervising.siblings import SiblingWatch
+from guardrun.supervising.stacks import StackSaver
 from guardrun.supervising.stopping import Stopper, bad_command_text
 from guardrun.supervising.training_log import TrainingLog
 
@@ -41,6 +43,7 @@ class Supervision:
         faults: Faults,
         attached: bool,
         tick: float,
+        stacks: StackSaver,
     ) -> None:
         config = launch.get("config") or {}
         self.step = 0
@@ -70,6 +73,9 @@ class Supervision:
         self._clock = Clock(tick)
         self._asker = Asker(paths, attempt, log, self._ask_directly)
         self._stopper: Stopper | None = None
+        self._stacks = stacks
+        self._stuck: dict[str, Any] = {}
+        """Where the stacks of the present hang are, for its evidence."""
         self._acted = False
         self._pending: list[Signal] = []
         self._history = attached
@@ -179,9 +185,21 @@ class Supervision:
 
     def _record(self, transitions: Sequence[Signal]) -> None:
         for signal in transitions:
+            if signal.id == "hang":
+                signal = self._with_stacks(signal)
             self._log.write(SIGNAL, **signal_fields(signal))
             if signal.cleared_at is None:
                 self._pending.append(signal)
+
+    def _with_stacks(self, signal: Signal) -> Signal:
+        """A hang with the place of its stacks, saved while it lasts and before anything is done about it."""
+        if signal.cleared_at is None and self.caught_up and not self._history:
+            self._faults.guard("saving stacks", self._save_stacks)
+        return replace(signal, evidence={**signal.evidence, **self._stuck})
+
+    def _save_stacks(self) -> None:
+        where = self._stacks.save()
+        self._stuck = {"stacks": where} if where else {}
 
     def _meet_library(self) -> None:
         self.has_library = True

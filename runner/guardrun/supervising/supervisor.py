@@ -45,6 +45,7 @@ from guardrun.supervising.process_tree import (
 )
 from guardrun.supervising.proving import Prover
 from guardrun.supervising.samplers.thread import SystemSampler
+from guardrun.supervising.stacks import StackSaver
 from guardrun.supervising.stopping import Stopper, targets_in
 from guardrun.supervising.supervision import Supervision
 from guardrun.supervising.tempo import Tempo
@@ -67,10 +68,11 @@ class Supervisor:
         self._log = EventLog(paths.supervisor, writer="supervisor", run_id=paths.root.name, attempt=attempt)
         self._faults = Faults(self._log)
         self._events = TrainingLog(paths, attempt)
+        self._stacks = StackSaver(paths, lambda: self._events.ranks, self._events.stack_signals)
         self._oom = OomWatch()
         self._supervision = Supervision(
             paths, attempt, self._launch, log=self._log, past=self._past, events=self._events,
-            faults=self._faults, attached=attach, tick=tempo.tick,
+            faults=self._faults, attached=attach, tick=tempo.tick, stacks=self._stacks,
         )  # fmt: skip
         python = str(self._launch.get("python") or sys.executable)
         self._prover = Prover(paths, python, timeout=tempo.proof, hurried=self._is_hurried)
@@ -170,7 +172,16 @@ class Supervisor:
             record=self._supervision.record_stage,
             targets=lambda rung: self._targets(training, rung),
             kill_all=self._kill_all,
+            before=lambda rung: self._faults.guard("saving stacks", lambda: self._save_stacks(rung)),
         )
+
+    def _save_stacks(self, rung: Rung) -> None:
+        """What the training was doing when it had to be ended."""
+        self._events.look_again()
+        self._supervision.take_events()
+        where = self._stacks.save()
+        if where:
+            self._log.write(NOTE, text=f"before {rung} the Python stacks were saved: {where}", stacks=where)
 
     def _targets(self, training: Training, rung: Rung) -> Iterable[Identity]:
         """The ranks by their own words; else what the first process runs. Never a group, never an agent."""
@@ -234,6 +245,8 @@ class Supervisor:
         extra: dict[str, Any] = {"error": outcome.error} if outcome.error else {}
         if facts.exit_code not in (0, None):
             extra["last_words"] = self._last_words
+        if self._stacks.last:
+            extra["stacks"] = self._stacks.last
         if self._log.dropped:
             extra["dropped"] = self._log.dropped
         self._log.write(

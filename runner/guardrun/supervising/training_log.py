@@ -26,6 +26,8 @@ class TrainingLog:
     def __init__(self, paths: RunPaths, attempt: int) -> None:
         self.ranks: dict[int, Identity] = {}
         """The process of each rank, as its newest header on this host and boot says."""
+        self.stack_signals: dict[int, int] = {}
+        """The signal by which each rank writes its Python stacks, where it has one."""
         self.caught_up = False
         """Whether the last poll read all there was."""
         self._paths = paths
@@ -85,3 +87,6 @@ class TrainingLog:
         here = header.get("host") == host_name() and header.get("boot_id") == boot_id()
         if self._ours[rank] and here and isinstance(pid, int) and isinstance(start, int):
             self.ranks[rank] = Identity(pid, start)
+            number = header.get("stack_signal")
+            if isinstance(number, int) and 0 < number < 65:
+                self.stack_signals[rank] = number
