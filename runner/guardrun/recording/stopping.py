@@ -21,14 +21,12 @@ from guardrun.events.commands import (
 )
 from guardrun.events.remarks import said_fields
 from guardrun.events.schema import ACK
+from guardrun.recording.mailbox import Mailbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from guardrun.recording.session import Session
-
-POLL_S = 0.1
-"""The control folder is listed at most this often."""
 
 _CODES = ("", "stop:other rank", "stop:sigint", "stop:sigterm", "stop:cli", "stop:watch", "patience",
           "budget:time", "budget:steps", "budget:epochs", "budget:cost", "stop:scheduler", "stop:policy",
@@ -113,8 +111,7 @@ class Control:
     def __init__(self, session: Session, wish: StopWish) -> None:
         self._session = session
         self._wish = wish
-        self._inbox = CommandInbox(session.paths, session.attempt) if session.paths else None
-        self._next = 0.0
+        self._mailbox = Mailbox(session) if session.paths else None
         self.save_wanted = False
         """A ``checkpoint`` command came in."""
         self._saves: list[str] = []
@@ -122,15 +119,15 @@ class Control:
 
     def deaf(self) -> None:
         """Look for commands no more: the run is over, or another process's."""
-        self._inbox = None
+        if self._mailbox is not None:
+            self._mailbox.close()
+        self._mailbox = None
 
     def poll(self, *, at_once: bool = False) -> None:
-        """Look for commands, at most every POLL_S seconds unless ``at_once``, and acknowledge them."""
-        now = time.monotonic()
-        if self._inbox is None or (now < self._next and not at_once):
+        """Acknowledge commands that came in; those of the last moment too if ``at_once``."""
+        if self._mailbox is None:
             return
-        self._next = now + POLL_S
-        for found in self._inbox.poll(time.time()):
+        for found in self._mailbox.take(at_once=at_once):
             if isinstance(found, BadCommand):
                 self._session.note(f"control file {found.name} ignored: it {found.problem}")
             else:

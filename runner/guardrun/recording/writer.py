@@ -7,11 +7,13 @@ import os
 import threading
 import time
 from os import write
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from guardrun.events.encode import encode
 from guardrun.events.schema import HEADER, NOTE, SCHEMA_VERSION
 from guardrun.recording.session import say
+from guardrun.recording.slow_disks import BATCH_DELAY_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +22,14 @@ if TYPE_CHECKING:
     from guardrun.events.schema import Event
 
 _REOPEN_S = 1.0
+_SLOW_WRITE_S = 0.05
+_SLOW_WRITES = 5
+"""So many writes that took so long, within ``_SLOW_WITHIN_S``, and events are gathered from then on."""
+_SLOW_WITHIN_S = 30.0
+_MOST_GATHERED = 200_000
+"""Events that wait for a file system that does not answer; those beyond are dropped."""
+_PATIENCE_S = 30.0
+"""At the end of a run: how long it waits for a file system that does not answer."""
 _NEWLINE = 1 << 10
 """orjson.OPT_APPEND_NEWLINE, which is part of its public interface, without importing it at start."""
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -30,7 +40,8 @@ class EventWriter:
 
     An event that can't be written (full disk, lost mount) is dropped and counted; a note tells how many as
     soon as the disk works again. With ``delay_s`` events are gathered and written by a thread that often:
-    for network file systems, where each write costs a round trip. ``path`` None records nothing.
+    for network file systems, where each write costs a round trip, and for a disk that has become as slow.
+    That thread alone touches the disk then: one that hangs holds up nobody. ``path`` None records nothing.
     """
 
     def __init__(self, path: Path | None, header: Event, *, delay_s: float = 0.0) -> None:
@@ -55,7 +66,15 @@ class EventWriter:
         """Taken before ``_lock`` by whoever writes gathered lines."""
         self._batch: list[bytes] = []
         self._batcher: threading.Thread | None = None
-        self._ending = threading.Event()
+        self._ending = False
+        self._wake = threading.Event()
+        self._rounds = 0
+        """Times that the thread has written what was gathered and synced it."""
+        self._patience = _PATIENCE_S
+        self._on_the_way = 0
+        """Events that the thread is writing right now."""
+        self._slow: list[float] = []
+        self._complained = False
         self._header = header
         if path is not None:
             self._open()
@@ -91,46 +110,85 @@ class EventWriter:
             except TypeError:
                 line = encode(event)
             if self._smooth:
+                begun = monotonic()
                 try:
                     written = write(self._fd, line)
                     if written != len(line):
                         self._short(line, written)
                 except OSError as error:
                     self._failed(1, error)
+                if monotonic() - begun > _SLOW_WRITE_S:
+                    self._was_slow()
             else:
                 self._put(line)
 
     def sync(self) -> None:
         """Have the file system keep everything written so far (fsync). Never raises."""
-        with self._disk:
-            self._flush()
-            try:
-                if self._fd >= 0:
-                    os.fsync(self._fd)
-            except OSError:
-                pass
+        if self._batcher is not None:
+            self._wait_for_round()
+            return
+        self._sync_now()
 
     def close(self) -> None:
         """Write what is gathered and close; later events are dropped in silence."""
-        self._ending.set()
-        if not self.inert:
-            self._flush()
-        with self._disk, self._lock:
+        batcher, was_inert = self._batcher, self.inert
+        self._ending = True
+        if batcher is not None and not was_inert:
+            self._wake.set()
+            batcher.join(self._patience)
+        with self._lock:
             self.inert = self._warned = True
+            unwritten = len(self._batch) + self._on_the_way
+            if unwritten:
+                self._lost(unwritten, "the file system does not answer")
+            if not was_inert and self.dropped != self._told:
+                say(f"{_events(self.dropped)} could not be written: {self._why}")
+            if batcher is None or not batcher.is_alive():
+                self._shut()
+
+    def gone(self) -> bool:
+        """Whether the file that is written into is no longer the one at ``path``: moved or deleted."""
+        fd = self._fd
+        if fd < 0 or self.path is None:
+            return False
+        try:
+            there, ours = os.stat(self.path), os.fstat(fd)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino)
+
+    def go_back(self, lost: int, why: str) -> None:
+        """Write into a new file at ``path``; ``lost`` events went into one that nobody can read."""
+        with self._disk, self._lock:
             self._shut()
+            self._tried = float("-inf")
+            if lost:
+                self._lost(lost, why)
+            self._smooth = False
+
+    @property
+    def emitted(self) -> int:
+        """Events so far, dropped ones included."""
+        return self._seq
 
     def abandon(self) -> None:
         """In a forked child: let go of the file without writing; the parent goes on."""
         self.inert = True
         self._batch = []
         self._lock, self._disk = threading.RLock(), threading.RLock()  # a thread may have held the old ones
+        self._batcher = None
         self._shut()
 
     # -- one line to the disk
 
     def _put(self, line: bytes) -> None:
         if self._batcher is not None:
-            self._batch.append(line)
+            if len(self._batch) < _MOST_GATHERED:
+                self._batch.append(line)
+            else:
+                self._lost(1, "the file system does not answer")
         elif self._smooth:
             self._write(line, 1)
         else:
@@ -169,9 +227,10 @@ class EventWriter:
             return
         if self.dropped != self._told:
             lost, self._told = self.dropped - self._told, self.dropped
-            text = f"{lost} event{'s' * (lost != 1)} could not be written: {self._why}"
+            text = f"{_events(lost)} could not be written: {self._why}"
             with self._lock:
                 seq, self._seq = self._seq, self._seq + 1
+            self._complained = False
             note = {"t": time.time(), "seq": seq, "kind": NOTE, "text": text, "dropped": self.dropped}
             self._smooth = self._write(encode(note), 1) and self._batcher is None
         else:
@@ -181,6 +240,20 @@ class EventWriter:
         self.dropped += events
         self._why = why
         self._smooth = False
+        if events and not self._complained:
+            self._complained = True
+            say(f"events can't be written to {self.path}: {why}; the training goes on")
+
+    def _was_slow(self) -> None:
+        """A write took long. When that is the rule, the training is not to wait for each."""
+        now = monotonic()
+        self._slow = [one for one in self._slow if now - one < _SLOW_WITHIN_S] + [now]
+        if len(self._slow) < _SLOW_WRITES or self._batcher is not None:
+            return
+        self.delay_s = self.delay_s or BATCH_DELAY_S
+        self._start_batching()
+        text = f"writes have become slow: events may reach the disk {self.delay_s:g} s late"
+        self.emit(NOTE, {"text": text})
 
     # -- the descriptor
 
@@ -228,16 +301,47 @@ class EventWriter:
         self._batcher.start()
 
     def _flush_often(self) -> None:
-        while not self._ending.wait(self.delay_s):
+        while not self._ending:
+            asked = self._wake.wait(self.delay_s)
+            self._wake.clear()
             self._flush()
+            if asked:
+                self._sync_now()
+                self._rounds += 1
+        self._sync_now()
+
+    def _wait_for_round(self) -> None:
+        """Until the thread has written and synced, or the file system has not answered for too long."""
+        target, until = self._rounds + 2, monotonic() + self._patience  # a round may be half over
+        while self._rounds < target and not self.inert:
+            if monotonic() > until:
+                self._patience = 1.0  # it has been waited for once
+                return
+            self._wake.set()
+            time.sleep(0.005)
+
+    def _sync_now(self) -> None:
+        with self._disk:
+            self._flush()
+            try:
+                if self._fd >= 0:
+                    os.fsync(self._fd)
+            except OSError:
+                pass
 
     def _flush(self) -> None:
         """Write what is gathered; a slow write holds up nobody who only adds to the next batch."""
         with self._disk:
             with self._lock:
                 lines, self._batch = self._batch, []
+                self._on_the_way = len(lines)
             if lines:
                 self._put_in_trouble(b"".join(lines), len(lines))
+            self._on_the_way = 0
+
+
+def _events(count: int) -> str:
+    return f"{count} event{'s' * (count != 1)}"
 
 
 def _orjson_dumps() -> Callable[..., bytes]:
