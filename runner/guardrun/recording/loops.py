@@ -97,6 +97,8 @@ class Loops:
         progress.count_by_loops()
         self._boundaries.before_steps()
         length = self._announce(loader, accumulate, total)
+        if self._meter.sanity is not None:
+            self._meter.sanity.takes_from(loader)
         self._meter.begin()
         begun = perf_counter()
         iterator = self._saver.begin_epoch(progress.epoch, loader)

@@ -37,7 +37,9 @@ _PARAMETERS_NAMED: Final = 200
 class Sanity:
     """What ``run.sanity`` is under ``guard check``; a run of its own has None there."""
 
-    __slots__ = ("_autocast", "_batch", "_begun", "_models", "_session", "_start", "mode", "options")
+    __slots__ = (
+        "_autocast", "_batch", "_begun", "_changed", "_models", "_session", "_start", "mode", "options",
+    )  # fmt: skip
 
     def __init__(self, session: Session, mode: str, options: Mapping[str, Any]) -> None:
         self.mode = mode
@@ -49,6 +51,8 @@ class Sanity:
         self._models: dict[str, Any] = {}
         self._start: dict[str, tuple[float, float]] = {}
         self._batch = 0
+        self._changed: dict[str, tuple[Any, Any]] = {}
+        """Of each training data set that was changed: as it was handed over, and as it was returned."""
 
     def __repr__(self) -> str:
         return f"<sanity mode {self.mode}>"
@@ -81,6 +85,8 @@ class Sanity:
             self._answer(self.mode not in _OF_THE_DATA, name=name, why=why)
             return obj
         self._answer(True, name=name, **found.facts)
+        if found.data is not obj and self.mode in _OF_THE_DATA and name.lower().startswith("train"):
+            self._changed[name] = (obj, found.data)
         return found.data
 
     def watch(self, objects: Mapping[str, Any]) -> None:
@@ -102,6 +108,26 @@ class Sanity:
             self._start = {name: _sums(one) for name, one in self._parameters()}
         except Exception as error:
             self._session.trouble("the sanity mode could not begin", error)
+
+    def takes_from(self, loader: Any) -> None:
+        """Where the batches of an epoch come from: a mode that the script passes by is not acknowledged."""
+        from guardrun.recording.sanity_loader import passes_by
+
+        try:
+            by = [
+                name
+                for name, (handed, returned) in self._changed.items()
+                if passes_by(loader, handed, returned)
+            ]
+        except Exception as error:  # what a loader holds may do anything when it is looked at
+            self._session.trouble("where the batches come from could not be told", error)
+            by = []
+        self._changed = {}
+        for name in by:
+            why = (
+                f'the batches come from the script\'s own data, not from what run.data("{name}", …) returned'
+            )
+            self._answer(False, name=name, why=why)
 
     def saw_batch(self, samples: int) -> None:
         """A batch of so many examples came in."""
