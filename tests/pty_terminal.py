@@ -60,7 +60,12 @@ class PtyTerminal:
     def shows(self, *texts: str, after: int = 0) -> bytes:
         """Wait until these texts were sent after byte ``after``; everything since then."""
         wanted = [text.encode() for text in texts]
-        wait_for(lambda: all(text in self.sent[after:] for text in wanted), 30, what=str(texts))
+        wait_for(
+            lambda: self.code is not None or all(text in self.sent[after:] for text in wanted),
+            30,
+            what=f"{texts} in {bytes(self.sent[-300:])!r}",
+        )
+        assert all(text in self.sent[after:] for text in wanted), bytes(self.sent[-2000:]).decode()
         return bytes(self.sent[after:])
 
     def settled(self, quiet_s: float = 0.7) -> int:

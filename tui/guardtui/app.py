@@ -23,7 +23,7 @@ from guardtui.snapshot import Snapshot
 from guardtui.text import clean
 from guardtui.theme import THEMES, remembered_theme
 from guardtui.viewmodel.help import help_lines
-from guardtui.widgets import partial_updates
+from guardtui.widgets import partial_updates, repertoire
 
 
 class Dashboard(PreferringApp):
@@ -57,6 +57,8 @@ class Dashboard(PreferringApp):
         self.theme = look
         self.animation_level = "none"
         self.glyphs = glyphs.choose()
+        replaced = repertoire.needed(letters_alone=self.glyphs is glyphs.ASCII)
+        self._filters += [replaced] if replaced else []  # the toolkit has no other way to add one
         self.readonly = readonly
         self.snapshot = Snapshot(roots=tuple(str(path) for path in paths))
         self._paths = tuple(paths)
