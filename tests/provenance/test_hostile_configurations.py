@@ -56,8 +56,7 @@ def test_a_device_is_not_read_to_its_end() -> None:
 
 def test_references_that_stay_small_are_replaced(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
-    file.write_text(
-        "entry: t.py\nparams:\n  lr: 0.1\n  same: [${params.lr}, 'at ${params.lr} ${oc.env:HOME}']\n"
-    )
+    text = "entry: t.py\nparams:\n  lr: 0.1\n  same:\n  - ${params.lr}\n  - at ${params.lr} ${oc.env:HOME}\n"
+    file.write_text(text)
 
     assert load_config(file).effective["params"]["same"] == [0.1, f"at 0.1 {os.environ['HOME']}"]
