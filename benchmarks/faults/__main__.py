@@ -17,6 +17,7 @@ CAMPAIGNS = {
     "stop": "benchmarks.faults.stops",
     "resume": "benchmarks.faults.resumes",
     "disks": "benchmarks.faults.disks",
+    "mutations": "benchmarks.faults.mutations",
 }
 """Each module has a ``CAMPAIGN``."""
 

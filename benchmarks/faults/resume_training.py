@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,11 @@ from typing import Any, Final
 import numpy as np
 import torch
 import torch.distributed as dist
-from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 import guardrun
 from benchmarks.faults.forking import as_a_new_process, join_run, quietly
+from benchmarks.faults.ranks import run_ranks
 from guardrun.events.paths import RunPaths
 
 EPOCHS: Final = 4
@@ -52,19 +53,14 @@ class Augmented(Dataset[tuple[torch.Tensor, torch.Tensor]]):
 
 
 def launch(paths: RunPaths, attempt: int, kind: Kind) -> None:
-    """One attempt: a process of its own, or torchrun's agent with its ranks."""
+    """One attempt: a process of its own, or an agent with its ranks."""
     os.setsid()
     quietly(paths.console)
     join_run(paths, attempt)
     if kind.ranks == 1:
         train(paths.root, kind)
         return
-    config = LaunchConfig(
-        min_nodes=1, max_nodes=1, nproc_per_node=kind.ranks, run_id=f"{paths.root.name}-{attempt}",
-        rdzv_backend="c10d", rdzv_endpoint="localhost:0", start_method="fork", monitor_interval=0.05,
-        max_restarts=0,
-    )  # fmt: skip
-    elastic_launch(config, train)(paths.root, kind)
+    sys.exit(run_ranks(kind.ranks, train, paths.root, kind))
 
 
 def train(root: Path, kind: Kind) -> None:

@@ -142,15 +142,22 @@ def values_of(paths: RunPaths, rank: int) -> dict[tuple[str, int, int], list[str
         [*events(paths, "metrics", rank), *events(paths, "eval", rank), *events(paths, "resume", rank),
          *events(paths, "header", rank)], key=lambda event: (event["t"], event["seq"]),
     )  # fmt: skip
+    since: int | None = None
     for event in lines:
-        if event["kind"] in ("resume", "header"):
-            since = event["step"] if event["kind"] == "resume" else 0
-            found = {key: values for key, values in found.items() if key[1] <= since}
+        if event["kind"] == "header":
+            since = 0
             continue
+        if event["kind"] == "resume":
+            since = event["step"]
+        if since is not None:
+            found = {key: values for key, values in found.items() if key[1] <= since}
+            since = None
         for name in COMPARED:
             if name in event:
                 key = (name, event["step"], event.get("epoch", 0))
-                found.setdefault(key, []).append(repr(event[name]))
+                # An epoch's evaluation may come twice: the checkpoint was made before it.
+                before = [] if event["kind"] == "eval" else found.get(key, [])
+                found[key] = [*before, repr(event[name])]
     return found
 
 

@@ -1,4 +1,4 @@
-"""The training that is stopped: DDP on a real small model, as the ranks of torchrun's own agent."""
+"""The training that is stopped: DDP on a real small model, in one process or several."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 import guardrun
 from benchmarks.faults.forking import as_a_new_process, join_run
+from benchmarks.faults.ranks import run_ranks
 from guardrun.events.paths import RunPaths
 
 STUBBORN = "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; time.sleep(600)"
@@ -50,16 +50,12 @@ def kind_of(chance: random.Random, ranks: int) -> Kind:
 
 
 def launch(paths: RunPaths, kind: Kind) -> None:
-    """The training's first process: one rank, or torchrun's agent with several."""
+    """The training's first process: one rank, or an agent with several."""
     join_run(paths, 1)
     if kind.ranks == 1:
         train(kind)
         return
-    config = LaunchConfig(
-        min_nodes=1, max_nodes=1, nproc_per_node=kind.ranks, run_id=paths.root.name, rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0", start_method="fork", monitor_interval=0.05, max_restarts=0,
-    )  # fmt: skip
-    elastic_launch(config, train)(kind)
+    sys.exit(run_ranks(kind.ranks, train, kind))
 
 
 def train(kind: Kind) -> None:

@@ -66,6 +66,8 @@ def supervise(paths: RunPaths, kind: Kind) -> None:
                 quietly(paths.console)
                 launch(paths, kind)
                 code = 0
+            except SystemExit as error:
+                code = error.code if isinstance(error.code, int) else 1
             finally:
                 os._exit(code)
         return OwnTraining(_Fork(pid), own_session=True)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""This process writes the Python stacks of its threads when its supervisor asks: nobody else can read them."""
+"""This process writes the Python stacks of its threads when its supervisor asks for them by a signal."""
 
 from __future__ import annotations
 

@@ -72,8 +72,9 @@ def hung_least(config: Mapping[str, Any]) -> float:
     """The configured ``stop.hang`` in seconds; it comes from a run directory and may be anything."""
     stop = config.get("stop")
     seconds = stop.get("hang") if isinstance(stop, Mapping) else None
-    given = isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 < seconds < 1e9
-    return float(seconds) if given else HUNG_AFTER_S
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < 1e9:
+        return HUNG_AFTER_S
+    return float(seconds)
 
 
 def derive_status(evidence: Evidence, facts: Facts, now: float) -> Verdict:

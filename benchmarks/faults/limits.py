@@ -1,0 +1,73 @@
+"""One trial in its limits: no exception but a refusal in words, not beyond five seconds, not beyond 500 MB."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from guardrun.cli.main import run as run_command
+from guardrun.errors import UserError
+
+LONGEST_S: Final = 5.0
+MOST_MB: Final = 500
+
+
+class Hang(BaseException):
+    """A trial did not end in time; no ``except Exception`` holds it."""
+
+
+def peak_mb() -> int:
+    """The most memory that this process ever had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def within_limits(trial: Callable[[], object], *, memory_before: int) -> str:
+    """What was violated; "" when the trial ended, in a refusal in words or well."""
+    try:
+        with _alarm(LONGEST_S):
+            trial()
+    except UserError as error:
+        return "" if error.message.strip() else "a refusal without words"
+    except Hang:
+        return f"no end within {LONGEST_S:g} s: {_where()}"
+    except Exception as error:
+        return f"{type(error).__name__}: {str(error)[:200]!r} {_where()}"
+    grown = peak_mb() - memory_before
+    return f"{grown} MB of memory" if grown > MOST_MB else ""
+
+
+def _where() -> str:
+    frames = traceback.extract_tb(sys.exc_info()[2])[-4:]
+    return " < ".join(f"{os.path.basename(one.filename)}:{one.lineno}" for one in reversed(frames))
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    def ring(number: int, frame: object) -> None:
+        raise Hang
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def command(*words: str) -> str:
+    """What `guard` prints, both streams together; an exception that it lets through is raised."""
+    printed = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="surrogateescape", write_through=True)
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        run_command(list(words))
+    printed.flush()
+    buffer = printed.buffer
+    assert isinstance(buffer, io.BytesIO)
+    return buffer.getvalue().decode("utf-8", "surrogateescape")
