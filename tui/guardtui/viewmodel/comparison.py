@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from guardrun.provenance.recipes import is_seed
 from guardtui.snapshot import RunView
 from guardtui.text import clean
 from guardtui.viewmodel.config_apart import changes_training, differing_words, keys_apart, settings_of
@@ -59,6 +60,9 @@ def differences(views: Sequence[RunView]) -> dict[Path, dict[str, str]]:
     settings = [settings_of(view.state.config) for view in views]
     keys = keys_apart(settings)
     keys = [key for key in keys if changes_training(key)] or keys
+    # What has most values tells most.
+    values = {key: len({repr(each.get(key)) for each in settings}) for key in keys}
+    keys.sort(key=lambda key: (is_seed(key), not key.startswith("params."), -values[key]))
     return {
         view.path: {key: differing_words(setting, (key,)) for key in keys if key in setting}
         for view, setting in zip(views, settings, strict=True)

@@ -53,6 +53,10 @@ class Roster:
         self.wished: Band | None = None
         """What the person chose; None: by itself."""
         self._slots: dict[Hashable, int] = {}
+        """Of the lines that were drawn last."""
+        self._others: dict[Hashable, int] = {}
+        """Those of groups while each run is a line, and the other way round."""
+        self._grouped = False
         self._recipes: dict[Path, tuple[object, str]] = {}
 
     def views(self, by_path: Mapping[Path, RunView]) -> tuple[RunView, ...]:
@@ -82,6 +86,9 @@ class Roster:
         else:
             groups = self.groups(views)
             parts = [(key if len(group) > 1 else group[0].path, group) for key, group in groups.items()]
+        grouped = any(len(part) > 1 for _, part in parts)
+        if grouped != self._grouped:
+            self._grouped, self._slots, self._others = grouped, self._others, self._slots
         self._hand_out([key for key, part in parts if self._on(part)])
         return tuple(row for key, part in parts for row in self._rows_of(key, part))
 

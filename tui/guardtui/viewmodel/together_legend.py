@@ -31,6 +31,7 @@ _AWAY: Final = _NUMBER + 2
 _LEAST_NAME: Final = 8
 _MOST_NAME: Final = 34
 _LEAST_DIFFERENCE: Final = 16
+_FEWEST_CELLS: Final = 7
 
 
 class Legend(NamedTuple):
@@ -99,10 +100,26 @@ def legend_lines(
 
 def _names(shown: Sequence[Entry], width: int) -> list[str]:
     """Shortened against each other; the runs of groups stand in a little."""
-    heads = names_apart([each.name for each in shown if each.row.kind != "member"], width)
-    inner = names_apart([each.name for each in shown if each.row.kind == "member"], width - 2)
-    outer, inside = iter(heads), iter(inner)
-    return [f"  {next(inside)}" if each.row.kind == "member" else next(outer) for each in shown]
+    made: dict[int, str] = {}
+    for part in _parts(shown):
+        inside = 2 * (shown[part[0]].row.kind == "member")
+        names = names_apart([shown[number].name for number in part], width - inside)
+        made.update(zip(part, (" " * inside + name for name in names), strict=True))
+    return [made[number] for number in range(len(shown))]
+
+
+def _parts(shown: Sequence[Entry]) -> list[list[int]]:
+    """Numbers of the rows that stand beside each other: runs and groups, and the runs of each group."""
+    outer: list[int] = []
+    parts = [outer]
+    for number, each in enumerate(shown):
+        if each.row.kind == "member":
+            parts[-1].append(number)
+        else:
+            outer.append(number)
+        if each.row.kind == "group":
+            parts.append([])
+    return [part for part in parts if part]
 
 
 def _value_widths(width: int, away: int, *, at: bool) -> tuple[tuple[str, ...], int]:
@@ -122,7 +139,17 @@ def _widths(shown: Sequence[Entry], width: int, *, at: bool) -> _Widths:
     if room - name - 2 < min(differs, _LEAST_DIFFERENCE):
         # The names give way to the settings, which say more.
         name = max(least, min(name, room - 2 - min(differs, _LEAST_DIFFERENCE)))
-    return _Widths(name, min(differs, max(0, room - name - 2)), away, values)
+    return _shared_out(longest, name, differs, room, away, values)
+
+
+def _shared_out(
+    longest: int, name: int, differs: int, room: int, away: int, values: tuple[str, ...]
+) -> _Widths:
+    """Names and settings beside each other; few cells of settings would say nothing."""
+    left = min(differs, max(0, room - name - 2))
+    if left < min(differs, _FEWEST_CELLS):
+        return _Widths(min(longest, room), 0, away, values)
+    return _Widths(name, left, away, values)
 
 
 def _two_line_widths(shown: Sequence[Entry], width: int, *, at: bool) -> _Widths:
@@ -132,7 +159,7 @@ def _two_line_widths(shown: Sequence[Entry], width: int, *, at: bool) -> _Widths
     name = min(longest, room)
     if room - name - 2 < min(differs, _LEAST_DIFFERENCE):
         name = max(min(longest, _LEAST_NAME), min(name, room - 2 - min(differs, _LEAST_DIFFERENCE)))
-    return _Widths(name, min(differs, max(0, room - name - 2)), away, values)
+    return _shared_out(longest, name, differs, room, away, values)
 
 
 def _head(widths: _Widths, width: int, metric: str, *, two: bool) -> Line:
@@ -144,7 +171,10 @@ def _head(widths: _Widths, width: int, metric: str, *, two: bool) -> Line:
         return spread(line((f"  {shorten(metric, room - 4)}", "title")), numbers, width)
     told = line((column(f"  {shorten(metric, _SIGNS + widths.name - 4)}", _SIGNS + widths.name), "title"))
     if widths.differs:
-        told = (*told, Bit("  " + column("differs in", widths.differs), "dim"))
+        told = (
+            *told,
+            Bit("  " + column("differs in" if widths.differs >= 10 else "differs", widths.differs), "dim"),
+        )
     return fit((*told, *numbers), width)
 
 
