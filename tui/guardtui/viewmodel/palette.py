@@ -28,6 +28,7 @@ class Entry(NamedTuple):
     words: str = ""
     """More words by which it is found."""
     shape: Bit | None = None
+    is_key: bool = False
 
 
 class Setting(NamedTuple):
@@ -51,7 +52,7 @@ def entries(
 ) -> list[Entry]:
     """Keys of these places, then settings, then runs."""
     found = [
-        Entry(key.help, key.shown, OWNERS.get(place, "focused.") + key.action, words=key.label)
+        Entry(key.help, key.shown, OWNERS.get(place, "focused.") + key.action, words=key.label, is_key=True)
         for place in (*places, "everywhere")
         for key in keys_for(place, readonly=readonly)
         if key.action.partition("(")[0] not in _UNTOLD or key.label
@@ -103,7 +104,7 @@ def palette_lines(found: Sequence[Entry], width: int) -> list[Line]:
 
 
 def _entry_line(entry: Entry, width: int) -> Line:
-    shown = line((entry.shown, "dim" if entry.run or not entry.shown.isascii() else "key"))
+    shown = line((entry.shown, "key" if entry.is_key else "dim"))
     room = max(1, width - sum(len(bit.text) for bit in shown) - 2)
     shape = line(entry.shape, " ") if entry.shape else ()
     left = fit((*shape, Bit(entry.name)), room)
