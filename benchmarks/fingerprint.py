@@ -60,15 +60,17 @@ def _start_up(generator: np.random.Generator) -> Result:
     images = generator.integers(0, 256, (IMAGES, 28, 28), dtype=np.uint8)
     labels = generator.integers(0, 10, IMAGES)
     cuts = {"train": slice(0, 16_000), "val": slice(16_000, 18_000), "test": slice(18_000, IMAGES)}
-    taken = []
+    taken, by_the_clock = [], []
     for _ in range(STARTS):
         with tempfile.TemporaryDirectory() as folder, guardrun.start("cost", runs_dir=folder) as run:
-            begun = time.perf_counter()
+            begun, clock = time.process_time(), time.perf_counter()
             for name, rows in cuts.items():
                 run.data(name, (images[rows], labels[rows]))
-            taken.append(time.perf_counter() - begun)
-    size = f"{IMAGES:,} images, three splits"
-    return Result("run.data at the start", statistics.median(taken), 3.0, f"s for {size}")
+            taken.append(time.process_time() - begun)
+            by_the_clock.append(time.perf_counter() - clock)
+    clock = statistics.median(by_the_clock)
+    what = f"s of processor time ({clock:.2g} by the clock) for {IMAGES:,} images, three splits"
+    return Result("run.data at the start", statistics.median(taken), 3.0, what)
 
 
 if __name__ == "__main__":
