@@ -42,7 +42,8 @@ CHECKS = {"baseline": 5, "shuffled-labels": 6, "overfit": 7, "precision": 12, "b
 
 
 def runs_of(project: Path) -> list[Path]:
-    return sorted((project / "runs").iterdir())
+    """By seed: the trainings begin together, and their ids tell no order within a second."""
+    return sorted((project / "runs").iterdir(), key=lambda run: (launch_of(run)["config"]["seed"], run.name))
 
 
 def kept(project: Path, **verdicts: str) -> Path:
