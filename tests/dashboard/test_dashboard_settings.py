@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -192,3 +193,10 @@ def test_ids_are_not_remembered_for_ever():
 )
 def test_the_file_is_where_the_platform_keeps_such_files(environ, platform, folder):
     assert settings_file(environ, platform) == Path(folder) / "guardrun" / "dashboard.json"
+
+
+def test_every_setting_is_told_in_the_documentation():
+    page = (Path(__file__).parents[2] / "docs" / "dashboard.md").read_text(encoding="utf-8")
+    table = page[page.index("## What is kept") :]
+
+    assert [each.name for each in fields(Settings) if f"`{each.name}`" not in table] == []

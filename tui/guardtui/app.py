@@ -96,8 +96,6 @@ class Dashboard(PreferringApp):
 
     def on_dashboard_settled(self) -> None:
         """Show things as the person likes them, and what is wrong with the file."""
-        if not self.is_running:
-            return
         self.theme = remembered_theme(self.settings.current.theme)
         self.show_snapshot(self.snapshot)
         if self.settings.note:
@@ -106,13 +104,15 @@ class Dashboard(PreferringApp):
     def on_dashboard_arrived(self) -> None:
         """Apply the newest snapshot; older ones that were not taken are skipped."""
         newest = self.feed.take()
-        if newest is not self.snapshot and self.is_running:  # while it is being left, screens are half gone
+        if newest is not self.snapshot:
             self.show_snapshot(newest)
             self.look_out(newest)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Hand a snapshot to what is seen, in one update of the terminal."""
         self.snapshot = snapshot
+        if not self.is_running:  # it is being left: screens are half gone
+            return
         with self.batch_update():
             for screen in self._visible():
                 screen.apply(snapshot)

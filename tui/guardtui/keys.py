@@ -65,7 +65,7 @@ TABLE: Final = (
         _RUNS, rank=5, acting=True),
     Key("m", "m", "note", "note", "write a note about the run", _RUNS, rank=6, acting=True),
     Key("number_sign", "#", "tags", "tag", "add and remove tags", _RUNS, rank=6, acting=True),
-    Key("slash", "/", "filter", "filter", "list only some runs; its words are under Filter", ("fleet",), rank=3),
+    Key("slash", "/", "filter", "filter", "list only some runs; words: under Filter", ("fleet",), rank=3),
     Key("o", "o", "order", "order",
         "order: worst signal, newest, best metric, name, age, ETA, progress; or click on a column's head",
         ("fleet",), rank=3),

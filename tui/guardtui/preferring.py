@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from textual.timer import Timer
 
-from guardtui import alarm, glyphs, theme
+from guardtui import glyphs, theme
 from guardtui.acting import ActingApp
 from guardtui.glyphs import Glyphs
 from guardtui.keys import Where
@@ -50,6 +50,8 @@ class PreferringApp(ActingApp):
             self._alarm()
 
     def _alarm(self) -> None:
+        from guardtui import alarm  # not before the first frame
+
         told, self._alerts, self._alarmed = self._alerts, [], None
         if not told:
             return
