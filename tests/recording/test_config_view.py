@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardrun.recording.config_view import ConfigView, from_script, merge
+from guardrun.recording.config_view import DEFAULTS, ConfigView, from_script, merge
 
 plain = st.recursive(
     st.none() | st.integers() | st.text(max_size=3),
@@ -68,3 +68,11 @@ def test_keys_that_name_no_section_are_parameters() -> None:
         "seed": 3,
         "params": {"width": 8, "lr": 0.1},
     }
+
+
+def test_checkpoints_by_epochs_are_switched_off_by_none() -> None:
+    """It is the one value that is on by default: null in a config has to win."""
+    merged = merge(DEFAULTS, {"checkpoint": {"every_epochs": None, "keep": None}})
+
+    assert merged["checkpoint"]["every_epochs"] is None
+    assert merged["checkpoint"]["keep"] == DEFAULTS["checkpoint"]["keep"]

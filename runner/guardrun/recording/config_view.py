@@ -28,11 +28,18 @@ _LAUNCHER_ONLY = frozenset(
         "env",
         "launcher",
         "nproc_per_node",
+        "nnodes",
+        "rendezvous",
+        "max_restarts",
         "logs",
         "cost",
         "on_dirty",
     )
 )
+
+
+_OFF_BY_NONE = frozenset(("every_epochs",))
+"""On by default, so that None is an answer of its own."""
 
 
 class ConfigView(Mapping[str, Any]):
@@ -82,13 +89,14 @@ class ConfigView(Mapping[str, Any]):
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """``below`` with the values of ``above`` over it, section by section; None gives way to a value."""
+    """``below`` with the values of ``above`` over it, section by section; None gives way to a value, except
+    where it says that something is off."""
     merged = dict(below)
     for key, value in above.items():
         old = merged.get(key)
         if isinstance(value, Mapping) and isinstance(old, Mapping):
             merged[key] = merge(old, value)
-        elif value is not None or key not in merged:
+        elif value is not None or key not in merged or key in _OFF_BY_NONE:
             merged[key] = merge({}, value) if isinstance(value, Mapping) else value
     return merged
 
