@@ -9,17 +9,20 @@ from dashboard_pilot import dashboard, example_fleet, shows, until
 from guardtui.glyphs import UNICODE
 from guardtui.keys import TABLE, keys_for
 from guardtui.panes.order import PANES
+from guardtui.screens.differences import DifferencesScreen
 from guardtui.screens.fleet import FleetScreen
 from guardtui.screens.run import RunScreen
 from guardtui.screens.stop import StopScreen
 from guardtui.screens.text import TextScreen
+from guardtui.screens.together import TogetherScreen
 from guardtui.screens.words import TagScreen
 from guardtui.text import text_of, width_of
 from guardtui.viewmodel.help import help_lines
 from guardtui.widgets.key_bar import bar_items
 
 PLACES = {
-    "fleet": FleetScreen, "run": RunScreen, "stop": StopScreen, "words": TagScreen, "text": TextScreen,
+    "fleet": FleetScreen, "run": RunScreen, "together": TogetherScreen, "differences": DifferencesScreen,
+    "stop": StopScreen, "words": TagScreen, "text": TextScreen,
     **{pane.where: pane for pane in PANES},
 }  # fmt: skip
 
@@ -52,11 +55,12 @@ def test_the_help_page_shows_each_key(readonly):
         assert (f"  {key.shown:<12} {key.help}" in page) == wanted, key
 
 
-def test_the_help_page_fits_eighty_columns():
-    assert all(width_of(each) <= 76 for each in help_lines(76, UNICODE, readonly=False))
+@pytest.mark.parametrize("width", [54, 74])
+def test_the_help_page_fits_sixty_and_eighty_columns(width):
+    assert all(width_of(each) <= width for each in help_lines(width, UNICODE, readonly=False))
 
 
-BARS = [("fleet",), ("charts", "run"), ("output", "run"), ("text",)]
+BARS = [("fleet",), ("together",), ("charts", "run"), ("output", "run"), ("text",)]
 
 
 @pytest.mark.parametrize("places", BARS)

@@ -92,7 +92,7 @@ def test_a_fault_is_noted_a_few_times_and_never_raised(tmp_path):
 def test_torchrun_is_put_in_front_once_with_a_port_of_its_own():
     config = {"launcher": "torchrun", "nproc_per_node": 4}
     launch = {"command": ["python3", "train.py", "--lr", "1"], "config": config}
-    front = ["python3", "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "4"]
+    front = ["python3", "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "4", "--"]
     assert argv_of(launch) == [*front, "train.py", "--lr", "1"]
     assert argv_of({**launch, "command": argv_of(launch)}) == argv_of(launch)
     assert argv_of({**launch, "config": {"launcher": "none"}}) == launch["command"]

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
 from guardrun.errors import UserError
 from guardrun.events.atomic import write_atomic
 from guardrun.events.paths import RunPaths
@@ -24,6 +26,7 @@ from guardrun.provenance.git import GitFacts, git_facts
 from guardrun.provenance.host import host_name
 from guardrun.provenance.keeping import keep_code
 from guardrun.provenance.secrets import Secrets
+from guardrun.provenance.torchrun import MODULE, torchrun_words
 from guardrun.reading.plain_text import plain
 
 if TYPE_CHECKING:
@@ -76,17 +79,13 @@ def plan(config: Config, base: Path) -> Launch:
             _check_script(workdir / script_word, workdir, "the command")
         return Launch([python, *rest], workdir, python, workdir / script_word if script_word else None)
     if program == "torchrun":
-        return Launch([python, "-m", "torch.distributed.run", *rest], workdir, python, None)
+        return Launch([python, "-m", MODULE, *rest], workdir, python, None)
     _check_program(program, workdir, config.env.get("PATH"))
     return Launch(list(config.command), workdir, python, None)
 
 
 def _torchrun(config: Config) -> list[str]:
-    """A rendezvous port of its own for each run (--standalone), so that two on one host never meet."""
-    if config.launcher != "torchrun":
-        return []
-    ranks = str(config.nproc_per_node)
-    return ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", ranks]
+    return torchrun_words(msgspec.structs.asdict(config)) if config.launcher == "torchrun" else []
 
 
 def _interpreter(config: Config, base: Path) -> str:

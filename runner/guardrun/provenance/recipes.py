@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-_PARTS: Final = ("params", "data", "env", "launcher", "nproc_per_node")
+_PARTS: Final = ("params", "data", "env", "launcher", "nproc_per_node", "nnodes")
 
 
 def tells_a_recipe(launch: Mapping[str, Any]) -> bool:

@@ -78,13 +78,32 @@ def open_session(asked: Asked, *, ordinal: int, parent: str | None, join: bool) 
         attempt=target.attempt,
         rank=rank,
         config=ConfigView(config),
-        resume_from=target.launch.get("resume_from") if target.supervised else None,
+        resume_from=_resume_from(target),
         supervised=target.supervised,
         ordinal=ordinal,
     )
     session.facts = _facts(target.launch, config)
     seed = target.launch.get("config", {}).get("seed") if target.supervised else None
     return Opened(session, target.lease, target.announced, seed)
+
+
+def _resume_from(target: Target) -> str | None:
+    """The checkpoint that the attempt begins with; ranks that torchrun starts anew within it go on from the
+    newest whole one instead.
+    """
+    if not target.supervised or target.paths is None:
+        return None
+    given = target.launch.get("resume_from")
+    if os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") in ("", "0"):
+        return given
+    from guardrun.recording.checkpoints.load import choose_resume
+
+    try:
+        choice = choose_resume(target.paths)
+    except UserError as error:
+        say(f"the ranks were started anew, from the beginning: {error.message}")
+        return given
+    return given if choice is None else f"checkpoints/{choice.folder}"
 
 
 # -- the configuration

@@ -83,6 +83,8 @@ class Ladder:
         self.rung: Rung | None = None
         self.over = False
         self.library = library
+        self.ranks: set[int] = set()
+        """Those of which something is known."""
         self._grace = grace
         self._unkillable = unkillable
         self._unasked = False
@@ -181,13 +183,23 @@ class Ladder:
         rung = self.next_rung
         if rung is None or now - self._moved < self._grace:
             return []
-        quiet = f"no progress for {now - self._moved:.0f} s"
+        quiet = f"no progress for {now - self._moved:.0f} s{self._silent_ranks()}"
         if self._unasked:
             return self._climb(now, quiet)
         if rung in self._offered:
             return []
         self._offered.add(rung)
         return [Stage("offer", f"{quiet}; ask again for {rung}")]
+
+    def _silent_ranks(self) -> str:
+        """Which of several ranks have not seen the request yet: the others may wait for them."""
+        silent = sorted(rank for rank in self.ranks if ("acknowledged", rank) not in self._once)
+        if len(self.ranks) < 2 or not silent:
+            return ""
+        names = ", ".join(map(str, silent))
+        return f"; rank {names} has not acknowledged" if len(silent) == 1 else (
+            f"; ranks {names} have not acknowledged"
+        )  # fmt: skip
 
     def _climb(self, now: float, why: str) -> list[Effect]:
         rung = self.next_rung

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,14 +14,12 @@ from guardrun.errors import UserError
 from guardrun.events.paths import RunPaths
 from guardrun.events.untrusted import read_object
 from guardrun.provenance.secrets import PLACEHOLDER, from_environment, reveal
+from guardrun.provenance.torchrun import MODULE, torchrun_words
 from guardrun.supervising import sealing
 from guardrun.supervising.process_tree import Identity, alive, identify
 
 UNKNOWN_EXIT: Final = 10_000
 """Stands for the exit code of a process that was not our child: only its end can be seen."""
-
-_TORCHRUN_MODULE: Final = "torch.distributed.run"
-
 
 class CannotStart(Exception):
     """The training's command can't be started; the text says why, in words for the user."""
@@ -47,10 +46,7 @@ def read_launch(paths: RunPaths, attempt: int) -> dict[str, Any]:
 
 
 def argv_of(launch: Mapping[str, Any]) -> list[str]:
-    """The words to execute; torchrun is put in front when the config asks for it and it is not there yet.
-
-    ``--standalone`` gives each run a rendezvous port of its own, so that two runs on one host never meet.
-    """
+    """The words to execute; torchrun is put in front when the config asks for it and it is not there yet."""
     command = [str(word) for word in launch.get("command") or []]
     config = launch.get("config") or {}
     if not command or config.get("launcher") != "torchrun" or _has_torchrun(command):
@@ -58,12 +54,25 @@ def argv_of(launch: Mapping[str, Any]) -> list[str]:
     python = str(launch.get("python") or sys.executable)
     if Path(command[0]).name.startswith("python") or command[0] == python:
         python, command = command[0], command[1:]
-    ranks = str(config.get("nproc_per_node") or 1)
-    return [python, "-m", _TORCHRUN_MODULE, "--standalone", "--nproc_per_node", ranks, *command]
+    return [python, *torchrun_words(config), *command]
 
 
 def _has_torchrun(command: list[str]) -> bool:
-    return Path(command[0]).name == "torchrun" or _TORCHRUN_MODULE in command[:4]
+    return Path(command[0]).name == "torchrun" or MODULE in command[:4]
+
+
+def words_for_other_hosts(launch: Mapping[str, Any], paths: RunPaths, attempt: int) -> str:
+    """What has to be said on each of the other hosts of a training on several; "" for one on this alone.
+
+    The run directory must be on a disk that they share; their ranks write into it as those of this host do.
+    """
+    config = launch.get("config") or {}
+    nodes = config.get("nnodes")
+    if config.get("launcher") != "torchrun" or not isinstance(nodes, int) or nodes < 2:
+        return ""
+    marks = [f"{key}={value}" for key, value in marks_of(paths, attempt).items()]
+    words = shlex.join(["env", *marks, *argv_of(launch)])
+    return f"cd {shlex.quote(str(launch.get('workdir') or '.'))} && {words}"
 
 
 def environment_of(launch: Mapping[str, Any], paths: RunPaths, attempt: int) -> dict[str, str]:

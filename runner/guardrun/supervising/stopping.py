@@ -77,6 +77,7 @@ class Stopper:
     def event(self, rank: int, event: Event, now: float) -> None:
         """An event of the training: a stage of the stop, or at least a sign of life."""
         kind = event["kind"]
+        self.ladder.ranks.add(rank)
         if rank == 0 and kind in (PHASE, EVAL):
             self._evaluating = event.get("discardable") is True
         if not self.ladder.active:

@@ -32,6 +32,7 @@ from guardrun.supervising.launching import (
     marks_of,
     read_launch,
     start_training,
+    words_for_other_hosts,
 )
 from guardrun.supervising.memory_facts import OomWatch
 from guardrun.supervising.outcome import EndFacts, Outcome, outcome_of
@@ -141,6 +142,7 @@ class Supervisor:
             self._log.write(NOTE, text=f"supervision taken up again for pid {found.pid}")
             training: Training = found
         else:
+            self._invite_other_hosts()
             training = start_training(self._launch, self._paths, self._attempt, foreground=self._foreground)
         if training.identity is not None:
             self._tree.roots.add(training.identity)
@@ -148,6 +150,14 @@ class Supervisor:
         if self._past.started is None:
             self._announce(training)
         return training
+
+    def _invite_other_hosts(self) -> None:
+        """Say what has to be started there, at the head of the output and in the log."""
+        words = words_for_other_hosts(self._launch, self._paths, self._attempt)
+        if words:
+            self._log.write(NOTE, text=f"on each of the other hosts: {words}")
+            with open(self._paths.console, "a", encoding="utf-8") as console:
+                console.write(f"guard: on each of the other hosts: {words}\n")
 
     def _announce(self, training: Training) -> None:
         config = self._launch.get("config") or {}

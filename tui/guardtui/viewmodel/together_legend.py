@@ -31,7 +31,7 @@ _AWAY: Final = _NUMBER + 2
 _LEAST_NAME: Final = 8
 _MOST_NAME: Final = 34
 _LEAST_DIFFERENCE: Final = 16
-_FEWEST_CELLS: Final = 7
+_FEWEST_CELLS: Final = len("differs")
 
 
 class Legend(NamedTuple):
@@ -70,6 +70,7 @@ def _longest(shown: Sequence[Entry]) -> tuple[int, int, int]:
     """Cells of the longest name, of the longest difference, and of a deviation where there is one."""
     name = max((cell_len(each.name) + 2 * (each.row.kind == "member") for each in shown), default=0)
     differs = max((cell_len(each.differs) for each in shown), default=0)
+    differs = max(differs, _FEWEST_CELLS) if differs else 0
     return name, differs, _AWAY if any(each.away is not None for each in shown) else 0
 
 

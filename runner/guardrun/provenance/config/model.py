@@ -200,7 +200,13 @@ class Config(_Section, kw_only=True, frozen=True):
     launcher: Literal["none", "torchrun"] = "none"
     """torchrun starts ``nproc_per_node`` ranks of ``entry``."""
     nproc_per_node: Count = 1
-    """Ranks on this host, with ``launcher: torchrun``."""
+    """Ranks on each host, with ``launcher: torchrun``."""
+    nnodes: Count = 1
+    """Hosts, with ``launcher: torchrun``; the others are given the command that guard prints."""
+    rendezvous: str | None = None
+    """HOST:PORT where the hosts meet, on one of them."""
+    max_restarts: Natural = 0
+    """How often torchrun starts all ranks anew when one has failed; they go on from ``last``."""
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)] | None = None
     """Seed for ``run.seed()``; null: the script's own."""
     deterministic: bool = False

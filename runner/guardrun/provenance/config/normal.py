@@ -15,7 +15,7 @@ _DURATIONS = (("budget", "time"), ("stop", "grace"), ("stop", "hang"), ("check",
 _WHOLE = (
     ("checkpoint", "every_steps"), ("checkpoint", "every_epochs"), ("checkpoint", "keep"),
     ("check", "steps"), ("check", "tokens"), ("stop", "patience"), ("budget", "steps"), ("budget", "epochs"),
-    ("", "seed"), ("", "nproc_per_node"),
+    ("", "seed"), ("", "nproc_per_node"), ("", "nnodes"), ("", "max_restarts"),
 )  # fmt: skip
 _SHELL = frozenset(("|", "||", "&", "&&", ";", ">", ">>", "<", "2>&1"))
 _MAX_WORDS = ("acc", "f1", "auc", "bleu", "rouge", "precision", "recall", "map", "iou", "r2", "dice", "psnr",

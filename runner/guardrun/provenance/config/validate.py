@@ -81,6 +81,19 @@ def _choices(kind: Any) -> list[Any]:
     return [choice for inner in arguments for choice in _choices(inner)]
 
 
+def _check_hosts(config: Config, places: Places) -> None:
+    """Several hosts, and ranks that are started anew, are torchrun's business."""
+    for key, given in (("nnodes", config.nnodes > 1), ("max_restarts", config.max_restarts > 0)):
+        if given and config.launcher == "none":
+            raise places.error(key, "needs `launcher: torchrun`")
+    if config.nnodes > 1 and config.rendezvous is None:
+        raise places.error("nnodes", "several hosts need `rendezvous: HOST:PORT`, a port of one of them")
+    if config.rendezvous is not None and not re.fullmatch(r"[^\s:]+:\d{1,5}", config.rendezvous):
+        raise places.error("rendezvous", "is no HOST:PORT")
+    if config.rendezvous is not None and config.nnodes == 1:
+        raise places.error("rendezvous", "is for several hosts; say how many with `nnodes`")
+
+
 def check_together(config: Config, places: Places) -> None:
     """Keys that need, or exclude, one another."""
     if (config.command is None) == (config.entry is None):
@@ -96,5 +109,6 @@ def check_together(config: Config, places: Places) -> None:
         raise places.error("launcher", "torchrun starts an `entry`, not a `command`")
     if config.nproc_per_node > 1 and config.launcher == "none":
         raise places.error("nproc_per_node", "several ranks need `launcher: torchrun`")
+    _check_hosts(config, places)
     if config.budget.cost is not None and not config.cost.per_hour:
         raise places.error("budget.cost", "a budget of money needs `cost: {per_hour: …}`")
