@@ -7,12 +7,15 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from dashboard_pilot import MONITOR, NAN, OVERFIT, FakeFleet, FakeFollower, curves, dashboard, shows, until
 from guardrun.state.model import Status
 from guardtui.alarm import desktop_sequence, run_command, words_of
 from guardtui.snapshot import RunView, Snapshot
 from guardtui.viewmodel.alerting import Alert, Lookout
-from run_factory import run_state
+from pty_terminal import PtyTerminal, watch_command
+from run_factory import RunWriter, run_state
 from waiting import wait_for
 
 ALERT = Alert(Path("/runs/a"), "digits", "nan", "nan: train/loss became NaN at step 480")
@@ -133,3 +136,29 @@ async def test_the_dashboard_runs_the_command_once_for_a_burst_and_only_when_it_
         fleet.change(0, run_id="a", status=Status.ABORTED, reason="abort:nan", signals=(NAN,))
         await shows(pilot, "aborted")
         assert out.read_text() == "digits nan 1\n"
+
+
+@pytest.mark.terminal
+def test_a_real_signal_rings_notifies_through_tmux_and_runs_the_command(tmp_path):
+    settings = tmp_path / "config" / "guardrun" / "dashboard.json"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('{"bell": true, "desktop": true}')
+    run = RunWriter(tmp_path / "runs", "digits", suffix="0001", t=time.time() - 20)
+    run.start()
+    run.supervise()
+    run.train(100)
+    out = tmp_path / "out"
+    command = watch_command("--on-act", f'echo "$GUARD_NAME $GUARD_SIGNAL" >> {out}', str(tmp_path / "runs"))
+    screen = PtyTerminal(command, XDG_CONFIG_HOME=str(tmp_path / "config"), TMUX="/tmp/x,1,0")
+    try:
+        screen.shows("digits")
+        before = screen.settled()
+        run.t = time.time()
+        run.signal("nan", severity="act", action="abort", message="train/loss became NaN")
+        sent = screen.shows(
+            "\x1bPtmux;\x1b\x1b]9;guard: digits: nan: train/loss became NaN\x07\x1b\\", after=before
+        )
+        assert sent.count(b"\x07") == 2, "the bell, and the end of the notification"
+        wait_for(lambda: out.exists() and out.read_text() == "digits nan\n", what="the command")
+    finally:
+        screen.close()

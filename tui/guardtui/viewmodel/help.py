@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from guardrun.state.model import Status
-from guardtui.glyphs import Glyphs
+from guardtui.glyphs import ASCII, Glyphs
 from guardtui.keys import SECTIONS, Where, keys_for
 from guardtui.text import Bit, Line, column, line, wrapped
 from guardtui.viewmodel.faces import status_face
@@ -31,7 +31,7 @@ def help_lines(width: int, g: Glyphs, *, readonly: bool, places: Sequence[Where]
             rows = wrapped(key.help, max(20, width - _KEYS - 2))
             for number, row in enumerate(rows):
                 lines.append((Bit(f"  {column(key.shown if number == 0 else '', _KEYS - 1)} ", "key"), *row))
-    return [*lines, *_filter(width), (), line(("Shapes", "accent")), *_shapes(g)]
+    return [*lines, *_filter(width), (), line(("Shapes", "accent")), *_shapes(width, g), *_marks(width, g)]
 
 
 def _order(where: Where, places: Sequence[Where]) -> int:
@@ -47,11 +47,13 @@ def _filter(width: int) -> list[Line]:
     return lines
 
 
-def _shapes(g: Glyphs) -> list[Line]:
+def _shapes(width: int, g: Glyphs) -> list[Line]:
     lines = []
     for status in Status:
         face = status_face(status, g)
-        lines.append(line((f"  {face.shape} {column(face.word, _KEYS - 4)}", face.tone), _MEANINGS[status]))
+        for number, row in enumerate(wrapped(_MEANINGS[status], max(20, width - _KEYS))):
+            words = f"  {face.shape} {column(face.word, _KEYS - 4)}" if number == 0 else " " * _KEYS
+            lines.append((Bit(words, face.tone), *row))
     marks = line(
         (f"  {g.act}", "bad"),
         " severe  ",
@@ -65,6 +67,24 @@ def _shapes(g: Glyphs) -> list[Line]:
     return [*lines, (), line(("Signals", "accent")), marks]
 
 
+def _marks(width: int, g: Glyphs) -> list[Line]:
+    """What stands on the charts."""
+    from guardtui.chart.ink import ASCII as LETTERS
+    from guardtui.chart.ink import BRAILLE  # numpy: not before the first frame
+
+    shapes = (LETTERS if g is ASCII else BRAILLE).marks
+    lines = [(), line(("On charts", "accent"))]
+    for name, meaning in _ON_CHARTS:
+        for number, row in enumerate(wrapped(meaning, max(20, width - 4))):
+            lines.append((Bit(f"  {shapes[name]} " if number == 0 else " " * 4, "key"), *row))
+    return lines
+
+
+_ON_CHARTS = (
+    ("best", "the best checkpoint"), ("last", "the last checkpoint"), ("signal", "a severe signal"),
+    ("warning", "a warning"), ("notice", "a remark"), ("nonfinite", "values that were NaN or infinite"),
+    ("stop", "a stop"), ("resume", "a resume"), ("lr", "a jump of the learning rate"),
+)  # fmt: skip
 _MEANINGS = {
     Status.STARTING: "no step yet",
     Status.RUNNING: "training",
