@@ -219,6 +219,9 @@ def test_the_fingerprint_of_a_configuration_forgets_seed_and_name_but_no_setting
     )
     assert config_fingerprint(base) != config_fingerprint({**base, "params": {"lr": 2}})
     assert config_fingerprint(base) != config_fingerprint({**base, "monitor": {"metric": "val/acc"}})
+    assert config_fingerprint(base) == config_fingerprint({**base, "nnodes": 1}), (
+        "a default of a later version"
+    )
 
 
 def test_the_log_of_another_tool_gets_its_one_way_out(

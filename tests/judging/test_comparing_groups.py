@@ -418,6 +418,13 @@ def test_settings_that_change_with_the_seed_within_a_group_are_told(tmp_path: Pa
     assert "config" not in ids(compared(tmp_path / "swept")), "each rate has the same seeds"
 
 
+def test_a_setting_that_only_a_later_version_tells_makes_no_difference(tmp_path: Path) -> None:
+    finished_run(tmp_path, seed=1, params={"lr": 0.1})
+    finished_run(tmp_path, seed=2, params={"lr": 0.1}, config={"restarts": {"most": 0}})
+
+    assert "config" not in ids(compared(tmp_path))
+
+
 def test_metrics_that_nobody_has_and_modes_that_no_name_tells(tmp_path: Path) -> None:
     finished_run(tmp_path, more=[{"val/zeal": 1.0}])
     with pytest.raises(UserError, match="no run has a metric"):

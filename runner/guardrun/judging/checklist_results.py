@@ -21,6 +21,7 @@ from guardrun.judging.checklist_model import (
     worst,
 )
 from guardrun.judging.facts import RunFacts, flattened
+from guardrun.judging.group_settings import unlike
 from guardrun.state.model import Status
 from guardrun.state.money import money_words
 
@@ -285,7 +286,7 @@ def _unlike(facts: RunFacts, other: RunFacts) -> Answer | None:
         if key not in _MAY_DIFFER
         and "seed" not in key
         and not key.startswith(("args", "command"))
-        and mine.get(key) != theirs.get(key)
+        and unlike(key, (mine, theirs))
     ]
     if keys:
         values: dict[str, Any] = {key: [mine.get(key), theirs.get(key)] for key in keys[:10]}

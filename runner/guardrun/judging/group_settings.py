@@ -7,6 +7,8 @@ from typing import Any
 
 _QUIET = ("policy.", "cost.", "checkpoint.", "resume.")
 """What changes no result."""
+_OF_THE_TRAINING = ("params.", "data.", "env.")
+"""Keys of the user's own; all others have a default, which a run of an earlier version may not tell."""
 
 
 def change_with_seed(members: Iterable[tuple[Hashable, int | None]]) -> bool:
@@ -26,7 +28,16 @@ def keys_that_vary(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     """The dotted keys, seeds and what changes no result left out, that are not alike in all."""
     keys = sorted({key for setting in settings for key in setting})
     return [
-        key for key in keys
-        if "seed" not in key and not key.startswith(_QUIET) and len({repr(s.get(key)) for s in settings}) > 1
+        key
+        for key in keys
+        if "seed" not in key
+        and not key.startswith(_QUIET)
+        and unlike(key, settings)
         and not all("seed" in repr(s.get(key)) for s in settings)
-    ]  # fmt: skip
+    ]
+
+
+def unlike(key: str, settings: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the settings have several values of that key."""
+    telling = [one for one in settings if key in one or key.startswith(_OF_THE_TRAINING)]
+    return len({repr(one.get(key)) for one in telling}) > 1

@@ -6,7 +6,10 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-_PARTS: Final = ("params", "data", "env", "launcher", "nproc_per_node", "nnodes")
+_PARTS: Final = ("params", "data", "env", "launcher", "nproc_per_node")
+_LATER: Final[Mapping[str, Any]] = {"nnodes": 1}
+"""Parts with their defaults that runs of earlier versions do not tell: a default changes no recipe, so that
+what was kept before is still found."""
 
 
 def tells_a_recipe(launch: Mapping[str, Any]) -> bool:
@@ -26,6 +29,7 @@ def recipe_of(launch: Mapping[str, Any]) -> str:
     config = launch.get("config")
     settings = config if isinstance(config, Mapping) else {}
     parts: dict[str, Any] = {part: _without_seeds(settings.get(part)) for part in _PARTS}
+    parts |= {part: settings[part] for part, usual in _LATER.items() if settings.get(part, usual) != usual}
     command = launch.get("command")
     if isinstance(command, list):
         parts["command"] = list(_arguments(str(word) for word in command))
