@@ -93,7 +93,8 @@ def test_three_seeds_give_numbers_bands_signals_audit_and_provenance() -> None:
     words = " ".join(page.words)
 
     harmless(page)
-    for expected in ("best val/loss", "3 seeds, mean ± std", "majority class", "val/loss, mean ± std of 3",
+    for expected in ("best val/loss", "3 seeds, mean ± std", "val/loss; majority class: 1.2",
+                     "val/loss, mean ± std of 3",
                      "signal overfit", "validation worsens", "why: best 0.3", "do: stop here",
                      "configuration complete", "hash checked now", "params.lr = 0.1", "c" * 12, "1" * 16,
                      "run-3"):  # fmt: skip

@@ -87,7 +87,8 @@ def _result_cards(groups: Sequence[Repeats], comparison: Comparison | None) -> I
         if run.baseline is not None and by is not None:
             sign = "+" if by > 0 else ""
             model = text(run.baseline.model or "baseline", 40)
-            yield "over the baseline", f"{sign}{number(by)}", f"{model}: {number(run.baseline.value)}"
+            below = f"{text(run.baseline.metric, 40)}; {model}: {number(run.baseline.value)}"
+            yield "over the baseline", f"{sign}{number(by)}", below
 
 
 def _cost_cards(audits: Sequence[Audit]) -> Iterator[tuple[str, str, str]]:
