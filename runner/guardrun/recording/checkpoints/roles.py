@@ -12,10 +12,10 @@ from guardrun.recording.checkpoints.ranking import is_better, rank_best
 from guardrun.recording.checkpoints.writing import CheckpointFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from guardrun.events.paths import RunPaths
-    from guardrun.recording.checkpoints.tracked import Tracked
 
 
 class Granted(NamedTuple):
@@ -34,7 +34,7 @@ def give_roles(
     monitor: str | None,
     claim: bool,
     last: bool,
-    tracked: Tracked | None,
+    nonfinite: Callable[[], str | None] | None,
 ) -> Granted:
     """Move ``best`` (if claimed, better, and the weights are finite) and ``last`` to a complete folder.
 
@@ -44,7 +44,7 @@ def give_roles(
     if isinstance(meta, Damage):
         raise CheckpointFailed(str(meta))
     pointer = Pointer(folder.name, meta.sha256, meta.body["step"], meta.body["metric"])
-    problem = _claim_best(paths, pointer, mode, monitor, tracked) if claim else ""
+    problem = _claim_best(paths, pointer, mode, monitor, nonfinite) if claim else ""
     problem = problem or _after_overwriting(paths, meta.body, mode)
     roles = []
     best = read_pointer(paths, "best")
@@ -78,7 +78,11 @@ def mend_best(paths: RunPaths, mode: str) -> list[str]:
 
 
 def _claim_best(
-    paths: RunPaths, pointer: Pointer, mode: str, monitor: str | None, tracked: Tracked | None
+    paths: RunPaths,
+    pointer: Pointer,
+    mode: str,
+    monitor: str | None,
+    nonfinite: Callable[[], str | None] | None,
 ) -> str:
     """Move ``best`` if the claim holds; otherwise why not ("" when it is just not better)."""
     if pointer.metric is None:
@@ -86,9 +90,9 @@ def _claim_best(
     best = read_pointer(paths, "best")
     if not is_better(pointer.metric, best.metric if isinstance(best, Pointer) else None, mode):
         return ""
-    nonfinite = tracked.nonfinite() if tracked is not None else None
-    if nonfinite:
-        return f"not best: {nonfinite}"
+    damage = nonfinite() if nonfinite is not None else None
+    if damage:
+        return f"not best: {damage}"
     write_pointer(paths, "best", pointer)
     return ""
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from guardrun.recording.checkpoints import external, housekeeping
 from guardrun.recording.checkpoints.layout import META, SCHEMA, FolderName, Turns, relative, write_meta
@@ -14,6 +14,7 @@ from guardrun.recording.checkpoints.pointers import Pointer, read_pointer
 from guardrun.recording.checkpoints.ranking import is_better, only_finite
 from guardrun.recording.checkpoints.reduction import reduce_state
 from guardrun.recording.checkpoints.roles import give_roles, mend_best
+from guardrun.recording.checkpoints.saves import Planned, Saved
 from guardrun.recording.checkpoints.tracked import state_bytes
 from guardrun.recording.checkpoints.writing import (
     CheckpointFailed,
@@ -26,49 +27,17 @@ from guardrun.recording.checkpoints.writing import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from guardrun.events.paths import RunPaths
     from guardrun.recording.checkpoints.tracked import Tracked
 
-__all__ = ["CheckpointFailed", "CheckpointStore", "Saved"]
+__all__ = ["CheckpointFailed", "CheckpointStore", "Planned", "Saved"]
 
 PAYLOAD_FORMAT = 1
 """Version of the dictionary in ``rank<k>.pt``: step, epoch, position, objects (name -> state), kinds, ..."""
 _MARGIN = 1024 * 1024
-
-
-class Saved(NamedTuple):
-    """A checkpoint that exists; the fields of the ``checkpoint`` event.
-
-    On ranks above 0, which only write their part, ``roles`` is empty and ``meta_sha256`` is "".
-    """
-
-    path: str
-    """Relative to the run directory: ``checkpoints/step-120-a1``."""
-    roles: tuple[str, ...]
-    """Which pointers now name it: "best", "last"."""
-    step: int
-    epoch: int
-    metrics: dict[str, float]
-    metric: float | None
-    meta_sha256: str
-    bytes: int
-    seconds: float
-    external: bool = False
-    reused: bool = False
-    """This very state had been saved already; nothing was written but pointers."""
-    problem: str = ""
-    """What a person should know: why it did not become best, or that an older best was overwritten."""
-
-    def event(self) -> dict[str, Any]:
-        fields = self._asdict()
-        fields["roles"] = list(self.roles)
-        del fields["reused"]
-        if not self.problem:
-            del fields["problem"]
-        return fields
 
 
 class CheckpointStore:
@@ -167,29 +136,65 @@ class CheckpointStore:
         rank that does not answer, ...) with the previous checkpoint untouched, and UserError for state that
         can't be kept.
         """
+        planned = self.plan(
+            tracked, step=step, epoch=epoch, position=position, metrics=metrics, claim_best=claim_best,
+            last=last, alone=alone, extra=extra,
+        )  # fmt: skip
+        return self.write(planned, tracked.nonfinite)
+
+    def plan(
+        self,
+        tracked: Tracked,
+        *,
+        step: int,
+        epoch: int,
+        position: Mapping[str, Any],
+        metrics: Mapping[str, Any] | None = None,
+        claim_best: bool = False,
+        last: bool = True,
+        alone: bool = False,
+        extra: Any = None,
+    ) -> Planned:
+        """The first half of ``save``, in the training's own thread: the state, which shares its tensors.
+
+        Raises UserError for state that can't be kept.
+        """
         begun = time.monotonic()
         solo = alone and self._world_size > 1
         self._saves += not solo
         turn, known = self._turns[solo].of(step, _place(position), claim_best)
         name = FolderName(self._attempt, step, solo, turn)
-        folder = self._paths.checkpoints / str(name)
-        if self._rank == 0 and known and (folder / META).is_file():
-            with self._failing(step, folder):
-                return self._finish(name, tracked, claim_best, last, begun, reused=True)
-        payload = self._payload(tracked, step, epoch, position, extra)
+        complete = (self._paths.checkpoints / str(name) / META).is_file()
+        reuse = self._rank == 0 and known and complete
+        payload = None if reuse else self._payload(tracked, step, epoch, position, extra)
+        brief = {"epoch": epoch, "batch": 0, "step": step, **_brief_position(position)}
+        return Planned(
+            name, self._saves, epoch, brief, dict(metrics or {}), claim_best, last, alone, known, payload,
+            begun,
+        )  # fmt: skip
+
+    def write(self, planned: Planned, nonfinite: Callable[[], str | None]) -> Saved:
+        """The second half, in any thread, one at a time: parts, metadata, roles. Raises CheckpointFailed."""
+        step, epoch = planned.name.step, planned.epoch
+        folder = self._paths.checkpoints / str(planned.name)
         with self._failing(step, folder):
+            if planned.payload is None:
+                return self._give(planned, nonfinite, reused=True)
             os.makedirs(folder, exist_ok=True)
-            part = self._own_part(folder, payload, known)
+            part = self._own_part(folder, planned)
             if self._rank != 0:
                 return Saved(
-                    relative(folder), (), step, epoch, only_finite(metrics), None, "", part.bytes,
-                    time.monotonic() - begun,
+                    relative(folder), (), step, epoch, only_finite(planned.metrics), None, "", part.bytes,
+                    time.monotonic() - planned.begun,
                 )  # fmt: skip
-            others = [] if alone else gather_parts(folder, self._world_size, self._saves, self._wait)
-            meta = self._meta(step, epoch, metrics, [one.entry() for one in (part, *others)])
-            meta["position"] = {"epoch": epoch, "batch": 0, "step": step, **_brief_position(position)}
-            write_meta(folder, meta)
-            return self._finish(name, tracked, claim_best, last, begun)
+            alone = planned.alone
+            others = [] if alone else gather_parts(folder, self._world_size, planned.number, self._wait)
+            meta = self._meta(step, epoch, planned.metrics, [one.entry() for one in (part, *others)])
+            write_meta(folder, {**meta, "position": planned.position})
+            return self._give(planned, nonfinite)
+
+    def _give(self, planned: Planned, nonfinite: Callable[[], str | None], *, reused: bool = False) -> Saved:
+        return self._finish(planned.name, nonfinite, planned.claim_best, planned.last, planned.begun, reused)
 
     def register(
         self,
@@ -220,6 +225,13 @@ class CheckpointStore:
             claim = self.monitor is not None and self.monitor in (metrics or {})
             return self._finish(name, None, claim, last, begun)
 
+    def drop_vanished(self) -> list[str]:
+        """Let go of checkpoints whose files their owner has deleted; what a person should know of each.
+
+        Rank 0 only. Raises OSError when a pointer can't be moved.
+        """
+        return external.drop_vanished(self._paths, self.mode)
+
     @contextmanager
     def _failing(self, step: int, folder: Path) -> Iterator[None]:
         """One kind of error for all that goes wrong outside; what was written in vain goes."""
@@ -247,19 +259,22 @@ class CheckpointStore:
             "extra": reduce_state(extra, ("extra",)),
         }
 
-    def _own_part(self, folder: Path, payload: dict[str, Any], known: bool) -> Part:
+    def _own_part(self, folder: Path, planned: Planned) -> Part:
+        payload = planned.payload
         if self._rank == 0:
             return self._write_own(folder, payload)
         try:
             # A part that rank 0 may have in a complete checkpoint already is announced anew, never rewritten.
-            part = (written_part(folder, self._rank) if known else None) or self._write_own(folder, payload)
+            part = (written_part(folder, self._rank) if planned.known else None) or self._write_own(
+                folder, payload
+            )
         except (OSError, CheckpointFailed) as error:
-            self._announce_failure(folder, error)
+            self._announce_failure(folder, planned.number, error)
             raise
-        announce_part(folder, self._rank, self._saves, part)
+        announce_part(folder, self._rank, planned.number, part)
         return part
 
-    def _write_own(self, folder: Path, payload: dict[str, Any]) -> Part:
+    def _write_own(self, folder: Path, payload: dict[str, Any] | None) -> Part:
         need, free = state_bytes(payload) + _MARGIN, shutil.disk_usage(folder).free
         if free < need:
             raise CheckpointFailed(f"it needs {_size(need)}, and {_size(free)} are free in {folder.parent}")
@@ -269,9 +284,9 @@ class CheckpointStore:
             self._read_back_done = True
         return part
 
-    def _announce_failure(self, folder: Path, error: Exception) -> None:
+    def _announce_failure(self, folder: Path, number: int, error: Exception) -> None:
         try:
-            announce_part(folder, self._rank, self._saves, None, str(error))
+            announce_part(folder, self._rank, number, None, str(error))
         except OSError:
             pass  # rank 0 stops waiting by itself
 
@@ -302,7 +317,7 @@ class CheckpointStore:
     def _finish(
         self,
         name: FolderName,
-        tracked: Tracked | None,
+        nonfinite: Callable[[], str | None] | None,
         claim: bool,
         last: bool,
         begun: float,
@@ -311,7 +326,13 @@ class CheckpointStore:
         """Give a complete folder its roles, and let go of what is now of no use."""
         folder = self._paths.checkpoints / str(name)
         granted = give_roles(
-            self._paths, folder, mode=self.mode, monitor=self.monitor, claim=claim, last=last, tracked=tracked
+            self._paths,
+            folder,
+            mode=self.mode,
+            monitor=self.monitor,
+            claim=claim,
+            last=last,
+            nonfinite=nonfinite,
         )
         housekeeping.prune(self._paths, self._keep, spared=name)
         meta = granted.meta.body

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from guardrun.events.atomic import sync_folder, write_atomic
 from guardrun.events.untrusted import read_object
 from guardrun.recording.checkpoints.housekeeping import folder_bytes
+from guardrun.recording.checkpoints.layout import hash_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +70,11 @@ class _HashingFile:
 
 
 def write_part(folder: Path, name: str, payload: Any) -> Part:
-    """torch.save ``payload`` as ``folder/name``. Raises OSError; nothing of that name changes then."""
+    """torch.save ``payload`` as ``folder/name``, and read it again from the disk before it gets that name.
+
+    So whatever a newer checkpoint makes superfluous goes only once the newer one is known to be there.
+    Raises OSError, and CheckpointFailed where other bytes come back; nothing of that name changes then.
+    """
     import torch
 
     aside = folder / f".{name}.{os.getpid()}.tmp"
@@ -81,6 +86,7 @@ def write_part(folder: Path, name: str, payload: Any) -> Part:
             sha256, size = file.finish()
         finally:
             os.close(fd)
+        _compare(aside, sha256, size)
         os.replace(aside, folder / name)
     except BaseException:
         try:
@@ -90,6 +96,21 @@ def write_part(folder: Path, name: str, payload: Any) -> Part:
         raise
     sync_folder(folder)
     return Part(name, sha256, size)
+
+
+def _compare(file: Path, sha256: str, size: int) -> None:
+    """Read what was written, from the disk where the system can be asked to forget its copy in memory."""
+    forget = getattr(os, "posix_fadvise", None)
+    if forget is not None:
+        fd = os.open(file, os.O_RDONLY)
+        try:
+            forget(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        except OSError:
+            pass  # a file system without it
+        finally:
+            os.close(fd)
+    if hash_file(file) != (sha256, size):
+        raise CheckpointFailed("the disk does not give back what was written to it")
 
 
 def announce_part(folder: Path, rank: int, save: int, part: Part | None, problem: str = "") -> None:
