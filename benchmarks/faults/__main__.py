@@ -18,6 +18,7 @@ CAMPAIGNS = {
     "resume": "benchmarks.faults.resumes",
     "disks": "benchmarks.faults.disks",
     "mutations": "benchmarks.faults.mutations",
+    "hostile": "benchmarks.faults.hostile",
 }
 """Each module has a ``CAMPAIGN``."""
 

@@ -12,9 +12,9 @@ _TEXTS: Final[dict[str, str]] = {
     + "".join(f"{at // 4},{at},{1 / (at + 1):.4f},{0.5 if at % 4 == 3 else ''},1e-3\n" for at in _ROWS),
     "results.csv": "epoch,train/box_loss,metrics/mAP50(B),lr/pg0\n"
     + "".join(f"{at},{2 / (at + 1)},0.{at}5,0.01\n" for at in _ROWS),
-    "lines.jsonl": "".join(json.dumps({"step": at, "loss": 1 / (at + 1), "lr": 0.001}) + "\n" for at in _ROWS),
+    "lines.jsonl": "".join(f'{{"step": {at}, "loss": {1 / (at + 1)}, "lr": 0.001}}\n' for at in _ROWS),
     "mmengine.json": "".join(
-        json.dumps({"mode": "train", "epoch": 1, "iter": 50 * at, "loss": 0.5, "time": 0.2, "memory": 100}) + "\n"
+        json.dumps({"mode": "train", "epoch": 1, "iter": 50 * at, "loss": 0.5, "memory": 100}) + "\n"
         for at in _ROWS
     ),
     "trainer_state.json": json.dumps(
@@ -40,11 +40,11 @@ _TEXTS: Final[dict[str, str]] = {
     "mnist.log": "".join(f"Train Epoch: 1 [{at * 640}/60000 ({at}%)]\tLoss: 2.{at}\n" for at in _ROWS)
     + "Test set: Average loss: 0.1, Accuracy: 9000/10000 (90%)\n",
     "fairseq.log": "".join(
-        f'2024-01-01 00:00:0{at % 10} | INFO | train_inner | {{"epoch": 1, "update": 0.{at}, "loss": "9.{at}", '
+        f'2024-01-01 00:00:0{at % 10} | INFO | train_inner | {{"epoch": 1, "loss": "9.{at}", '
         f'"num_updates": "{at * 100}", "lr": "1e-05"}}\n' for at in _ROWS
     ),
     "deepspeed.log": "".join(
-        f"[2023-04-18 01:46:{at:02d},142] [INFO] [logging.py:96:log_dist] [Rank 0] step={at * 10}, skipped=0, "
+        f"[2023-04-18 01:46:{at:02d},142] [INFO] [logging.py:96] [Rank 0] step={at * 10}, skipped=0, "
         f"lr=[9.6e-06], mom=[(0.9, 0.95)]\nModel Parameters: 1.3B, Loss: 2.{at}\n" for at in _ROWS
     ),
 }  # fmt: skip

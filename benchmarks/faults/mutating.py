@@ -8,15 +8,19 @@ from collections.abc import Callable
 from typing import Any, Final
 
 NASTY: Final[tuple[Any, ...]] = (
-    None, True, False, 0, -1, 1, 2**31, 2**53, 2**63, 2**64, -(2**63), 10**400, 0.5, -0.0, 1e308, -1e308, 1e-320,
-    "", "NaN", "Infinity", "-Infinity", "1e999", "x" * 5000, "\x1b]0;owned\x07", "\u202egnp", "<script>", "[red]",
-    "../../etc/passwd", "/etc/passwd", "/dev/zero", "a\0b", "\ud800", "9" * 5000, "true", " ", "\n", "%s%n", "{0}",
+    None, True, False, 0, -1, 1,
+    2**31, 2**53, 2**63, 2**64, -(2**63), 10**400, 0.5, -0.0, 1e308, -1e308, 1e-320,
+    "", "NaN", "Infinity", "-Infinity",
+    "1e999", "x" * 5000, "\x1b]0;owned\x07", "\u202egnp", "<script>", "[red]",
+    "../../etc/passwd", "/etc/passwd", "/dev/zero", "a\0b", "\ud800", "9" * 5000, "true", " ", "\n", "%s%n",
+    "{0}",
     [], {}, [[]], [None], {"": ""}, [1, "2", None], {"a": {"b": {"c": []}}}, [{}] * 100,
 )  # fmt: skip
 """Values that a reader does not expect where it finds them."""
 _TOKENS: Final = (
-    b"null", b"NaN", b"-Infinity", b"1e999", b"9" * 400, b'"', b"{", b"}", b"[", b"]", b",", b":", b"\n", b"\r",
-    b"\0", b"\xff\xfe", b"\xed\xa0\x80", b"\x1b[2J", b"\xe2\x80\xae", b"\\u0000", b"\\ud800", b"- ", b"*a", b"&a ",
+    b"null", b"NaN", b"-Infinity", b"1e999", b"9" * 400, b'"', b"{", b"}", b"[", b"]", b",", b":",
+    b"\n", b"\r", b"\0", b"\xff\xfe",
+    b"\xed\xa0\x80", b"\x1b[2J", b"\xe2\x80\xae", b"\\u0000", b"\\ud800", b"- ", b"*a", b"&a ",
     b"!!python/object/apply:os.system ", b"${", b"<<: ", b"? ", b"|\n", b"\t", b"PK\3\4", b"\x80\x02c", b"R.",
     b"[" * 200, b"{" * 200, b'{"a":' * 300,
 )  # fmt: skip

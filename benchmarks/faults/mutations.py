@@ -1,4 +1,4 @@
-"""Mutated event files, control files, configurations, checkpoints and foreign logs: no crash, hang or bloat."""
+"""Mutated event files, commands, configurations, checkpoints, foreign logs: no crash, no hang, no bloat."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from benchmarks.faults.campaign import Campaign, Row, Trials
 from benchmarks.faults.foreign_samples import write_samples
-from benchmarks.faults.limits import command, peak_mb, within_limits
+from benchmarks.faults.limits import command, in_memory, peak_mb, within_limits
 from benchmarks.faults.mutated_run import make_run
 from benchmarks.faults.mutating import mutate
 from guardrun.errors import UserError
@@ -47,7 +47,7 @@ class Mutants:
         self.logs = write_samples(folder / "logs")
         self.configs = [path.read_bytes() for path in sorted(ROOT.glob("sample_runs/*/config.yaml"))]
 
-    def run_with(self, chance: random.Random, fits: Callable[[Path], bool], number: int) -> RunPaths:
+    def run_with(self, chance: random.Random, fits: Callable[[Path], bool]) -> RunPaths:
         """A fresh copy in which one or more of the files that fit are mutated, or are no files at all."""
         target = self.folder / f"copy-{os.getpid()}" / self.original.name
         shutil.rmtree(target.parent, ignore_errors=True)
@@ -73,12 +73,14 @@ def _disguise(path: Path, chance: random.Random) -> None:
         path.symlink_to(("/dev/zero", "/etc/passwd", path.name)[kind - 2])
 
 
+def _of_events(path: Path) -> bool:
+    names = (".jsonl", "run.json", "console.log", "config.yaml")
+    return path.name.endswith(names) or path.parts[0] == "attempts"
+
+
 def look_at_events(mutants: Mutants, chance: random.Random, number: int) -> None:
     """Logs, identity and attempts: followed and judged, and by turns through every command."""
-    names = (".jsonl", "run.json", "console.log", "config.yaml")
-    paths = mutants.run_with(
-        chance, lambda path: path.name.endswith(names) or path.parts[0] == "attempts", number
-    )
+    paths = mutants.run_with(chance, _of_events)
     if number % FULL_EVERY:
         follower = RunFollower(paths.root)
         for _ in range(3):
@@ -90,7 +92,7 @@ def look_at_events(mutants: Mutants, chance: random.Random, number: int) -> None
 
 def look_at_control(mutants: Mutants, chance: random.Random, number: int) -> None:
     """Commands to a run, as its training and a viewer read them."""
-    paths = mutants.run_with(chance, lambda path: path.parts[0] in ("control", "leases"), number)
+    paths = mutants.run_with(chance, lambda path: path.parts[0] in ("control", "leases"))
     for name in os.listdir(paths.control):
         read_command(paths.control / name)
     CommandInbox(paths, 1).poll(0.0)
@@ -107,7 +109,7 @@ def look_at_config(mutants: Mutants, chance: random.Random, number: int) -> None
 
 def look_at_checkpoints(mutants: Mutants, chance: random.Random, number: int) -> None:
     """Pointers, metadata and parts: proved, chosen for a resume, loaded, told."""
-    paths = mutants.run_with(chance, lambda path: path.parts[0] == "checkpoints", number)
+    paths = mutants.run_with(chance, lambda path: path.parts[0] == "checkpoints")
     tries: list[Callable[[], Any]] = [
         lambda: prove(paths, "best", "full"), lambda: prove(paths, "last", "hash"),
         lambda: choose_resume(paths), lambda: load_checkpoint(paths, "last"),
@@ -144,26 +146,28 @@ def look_at_foreign_logs(mutants: Mutants, chance: random.Random, number: int) -
         file.unlink()
 
 
-TARGETS: Final = (
+Target = Callable[[Mutants, random.Random, int], None]
+TARGETS: Final[tuple[Target, ...]] = (
     look_at_events, look_at_events, look_at_config, look_at_events, look_at_checkpoints, look_at_foreign_logs,
     look_at_control,
 )  # fmt: skip
 
 
+def _tried(target: Target, mutants: Mutants, chance: random.Random, number: int) -> str:
+    return within_limits(lambda: target(mutants, chance, number), memory_before=peak_mb())
+
+
 def run(row: Row, trials: Trials) -> None:
     """Each trial mutates one kind of file and reads it by the code that reads it in use."""
     counts: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory(prefix="guard-mutations-") as name:
+    with tempfile.TemporaryDirectory(prefix="guard-mutations-", dir=in_memory()) as name:
         os.environ["XDG_CACHE_HOME"] = f"{name}/cache"
         mutants = Mutants(Path(name).resolve())
         for one in TARGETS:  # what is imported at the first use is nobody's memory
-            within_limits(lambda one=one: one(mutants, random.Random(0), 0), memory_before=0)
+            _tried(one, mutants, random.Random(0), 0)
         for number, chance in trials:
             target = TARGETS[number % len(TARGETS)]
-            before = peak_mb()
-            problem = within_limits(
-                lambda: target(mutants, chance, number // len(TARGETS)), memory_before=before
-            )
+            problem = _tried(target, mutants, chance, number // len(TARGETS))
             counts[target.__name__.removeprefix("look_at_")] += 1
             row.trials += 1
             if problem:

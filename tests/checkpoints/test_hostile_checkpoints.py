@@ -17,7 +17,7 @@ import torch
 
 from checkpoint_kit import Trained
 from guardrun.errors import UserError
-from guardrun.recording.checkpoints.layout import Damage, file_damage, read_meta
+from guardrun.recording.checkpoints.layout import Damage, file_damage, named_folder, read_meta
 from guardrun.recording.checkpoints.load import find, load_part
 from guardrun.recording.checkpoints.pointers import read_pointer
 from guardrun.recording.checkpoints.prove import prove
@@ -136,6 +136,40 @@ def test_a_pointer_that_leads_out_of_the_run_is_damage(tmp_path: Path, folder: A
 
     assert isinstance(read_pointer(kit.paths, "best"), Damage)
     assert not prove(kit.paths, "best")["verified"]
+
+
+@pytest.mark.parametrize(
+    "change", [{"external": None}, {"path": "../x"}, {"path": "/etc/passwd"}, {"bytes": "1"}]
+)
+def test_metadata_that_names_files_elsewhere_or_by_halves_is_damage(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    kit = Trained(tmp_path / "run")
+    kit.save(1, 1.0)
+    file = kit.paths.checkpoint(1, 1) / "meta.json"
+    meta = json.loads(file.read_bytes())
+    meta["files"][0].update(change)
+    file.write_text(json.dumps(meta))
+
+    assert isinstance(read_meta(file.parent), Damage)
+
+
+def test_a_pointer_with_a_number_beyond_all_floats_is_read(tmp_path: Path) -> None:
+    kit = Trained(tmp_path / "run")
+    kit.save(1, 1.0)
+    pointer = json.loads(kit.paths.pointer("best").read_bytes())
+    kit.paths.pointer("best").write_text(json.dumps({**pointer, "metric": 10**400}))
+
+    assert not prove(kit.paths, "best")["verified"]
+
+
+def test_a_log_cannot_name_a_checkpoint_outside_of_the_run(tmp_path: Path) -> None:
+    kit = Trained(tmp_path / "run")
+    kit.save(1, 1.0)
+
+    assert named_folder(kit.paths, "checkpoints/step-1-a1") == kit.paths.checkpoint(1, 1)
+    for told in ("../../etc", "/etc", "checkpoints/../..", "..", "a\0b", "", "checkpoints/step-9-a1"):
+        assert named_folder(kit.paths, told) is None
 
 
 def test_a_linked_checkpoint_folder_is_not_followed(tmp_path: Path) -> None:

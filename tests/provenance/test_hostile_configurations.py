@@ -49,6 +49,14 @@ def test_a_bomb_is_refused_in_words_and_without_growing(bomb: str, tmp_path: Pat
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 1024
 
 
+def test_an_override_may_not_be_deeper_than_can_be_read(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("entry: t.py\n")
+
+    with pytest.raises(UserError, match="nested too deeply"):
+        load_config(file, ["params" + ".a" * 2_000 + "=1"])
+
+
 def test_a_device_is_not_read_to_its_end() -> None:
     with pytest.raises(UserError, match="too large to be a configuration"):
         load_config("/dev/zero")

@@ -161,6 +161,16 @@ def test_plain_addresses_stay_as_they_are() -> None:
         assert without_secrets(text) == text
 
 
+def test_a_password_of_one_letter_is_hidden_where_it_stands_and_nowhere_else() -> None:
+    secrets = Secrets()
+    secrets.look_into(["--db=postgres://me:a@host/data", "save it at a place"])
+
+    hidden = secrets.hide(["--db=postgres://me:a@host/data", "save it at a place"])
+
+    assert hidden == ["--db=postgres://me:<secret 1>@host/data", "save it at a place"]
+    assert secrets.hide_bytes(b"x = 'postgres://me:a@host'") == b"x = 'postgres://me:<secret 1>@host'"
+
+
 KEYS = st.sampled_from(["lr", "api_key", "password", "note", "token"])
 VALUES = st.one_of(st.integers(), st.text(max_size=20), st.sampled_from(["abcdefgh", "ijklmnopqrstuv"]))
 TREES = st.recursive(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import unicodedata
@@ -47,7 +48,7 @@ def write_json(document: Any, *, to_stdout: bool, file: Path | None) -> None:
 
     text = orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     if to_stdout:
-        click.echo(text, nl=False)
+        click.echo(_harmless(text), nl=False)
     if file is not None:
         from guardrun.events.atomic import write_atomic
 
@@ -55,6 +56,16 @@ def write_json(document: Any, *, to_stdout: bool, file: Path | None) -> None:
             write_atomic(file, text, sync=False)
         except OSError as error:
             raise UserError(f"cannot write {file}: {error.strerror or error}") from error
+
+
+def _harmless(document: bytes) -> str:
+    """The same document, with escapes for what would act on a terminal: JSON allows C1 controls, DEL and
+    bidirectional overrides as they are.
+    """
+    text = document.decode("utf-8")
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
 
 
 def exit_code_for(states: Iterable[RunState], fail_on: str | None) -> int:

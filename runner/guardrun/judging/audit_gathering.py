@@ -22,6 +22,7 @@ from guardrun.judging.group_settings import change_with_seed, keys_that_vary
 from guardrun.judging.log_seal import read_seal
 from guardrun.provenance.recipes import recipe_of, tells_a_recipe
 from guardrun.provenance.tracked import kept_by_git
+from guardrun.recording.checkpoints.layout import named_folder
 from guardrun.recording.checkpoints.load import NoSuchCheckpoint
 from guardrun.recording.checkpoints.pointers import Pointer, read_pointer
 from guardrun.recording.checkpoints.prove import prove
@@ -178,8 +179,14 @@ def prove_best(paths: RunPaths) -> Proof | None:
         problem=words(answer.get("problem")),
         step=answer.get("step"),
         metric=answer.get("metric"),
-        meta=read_json(paths.root / folder / "meta.json") or {},
+        meta=_meta(paths, folder),
     )
+
+
+def _meta(paths: RunPaths, told: str) -> Mapping[str, Any]:
+    """meta.json of the checkpoint that a log names; a name that leads out of the run is none."""
+    folder = named_folder(paths, told)
+    return {} if folder is None else read_json(folder / "meta.json") or {}
 
 
 def copies(siblings: Iterable[RunFacts]) -> dict[str, str]:
@@ -187,7 +194,7 @@ def copies(siblings: Iterable[RunFacts]) -> dict[str, str]:
     found = {}
     for run in siblings:
         if run.best_checkpoint is not None:
-            meta = read_json(Path(run.path) / run.best_checkpoint.path / "meta.json") or {}
+            meta = _meta(RunPaths(run.path), run.best_checkpoint.path)
             origin = words(meta.get("run_id"))
             if origin and origin != run.run_id:
                 found[run.run_id] = origin
@@ -205,7 +212,7 @@ def recorded_proof(facts: RunFacts, paths: RunPaths) -> Proof | None:
         problem=best.problem,
         step=best.step,
         metric=best.metric,
-        meta=read_json(paths.root / best.path / "meta.json") or {},
+        meta=_meta(paths, best.path),
     )
 
 

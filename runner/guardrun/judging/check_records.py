@@ -140,7 +140,7 @@ def _name(config_sha256: str, commit: str | None) -> str:
 def _candidates(place: Path, config_sha256: str) -> list[Path]:
     try:
         names = os.listdir(place)
-    except OSError:
+    except (OSError, ValueError):  # also a folder that no file system could have
         return []
     start = config_sha256[:24] + "-"
     return [place / name for name in names[:_MOST_FILES] if name.startswith(start) and name.endswith(".json")]

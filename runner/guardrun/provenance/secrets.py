@@ -14,7 +14,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, AnyStr
 
 VARIABLE = "GUARDRUN_SECRETS"
 """Holds ``{"<secret 1>": value}`` in the environment of supervisor and training, and nowhere else."""
@@ -95,6 +95,15 @@ def without_named(content: bytes, *, diff: bool = False) -> bytes:
     return b"".join(_ASSIGNED.sub(hidden, line) if line.startswith(b"+") else line for line in lines)
 
 
+def _replaced(text: AnyStr, secret: AnyStr, place: AnyStr) -> AnyStr:
+    """Wherever it stands; a short one (of an address: ``//me:a@host``) only where it must be the secret."""
+    if len(secret) >= _SHORTEST:
+        return text.replace(secret, place)
+    if isinstance(text, bytes) and isinstance(secret, bytes):
+        return re.sub(rb"(?<=[:=])" + re.escape(secret) + rb"(?=[@&#\s]|$)", lambda _: place, text)
+    return re.sub(rf"(?<=[:=]){re.escape(str(secret))}(?=[@&#\s]|$)", lambda _: place, str(text))
+
+
 class Secrets:
     """The secrets of one launch: found first, then replaced wherever they stand."""
 
@@ -145,13 +154,13 @@ class Secrets:
             return [self.hide(inner) for inner in value]
         if isinstance(value, str):
             for secret in sorted(self._places, key=len, reverse=True):
-                value = value.replace(secret, self._places[secret])
+                value = _replaced(value, secret, self._places[secret])
         return value
 
     def hide_bytes(self, content: bytes) -> bytes:
         """As ``hide``, for a file's content."""
         for secret in sorted(self._places, key=len, reverse=True):
-            content = content.replace(os.fsencode(secret), self._places[secret].encode())
+            content = _replaced(content, os.fsencode(secret), self._places[secret].encode())
         return content
 
     @property

@@ -87,6 +87,15 @@ def config_from_earlier(
 
 
 def _assemble(written: DictConfig, file: str, text: str, overrides: list[str], source: Path | None) -> Loaded:
+    try:
+        return _assembled(written, file, text, overrides, source)
+    except RecursionError:
+        raise UserError(f"{file}: its keys are nested too deeply to be a configuration") from None
+
+
+def _assembled(
+    written: DictConfig, file: str, text: str, overrides: list[str], source: Path | None
+) -> Loaded:
     from_file = _leaves(OmegaConf.to_container(written, resolve=False))
     typed = {split_override(override)[0]: override for override in overrides}
     places = Places(file, text, typed)

@@ -113,6 +113,13 @@ def is_file_name(name: object) -> bool:
     )
 
 
+def named_folder(paths: RunPaths, told: str) -> Path | None:
+    """The checkpoint folder that an event names (``checkpoints/step-120-a1``); None for any other path."""
+    name = told.removeprefix(f"{paths.checkpoints.name}/")
+    folder = paths.checkpoints / name if is_file_name(name) else None
+    return folder if folder is not None and is_folder(folder) else None
+
+
 def is_folder(path: Path) -> bool:
     """Whether it is a folder itself, no link to one."""
     return path.is_dir() and not path.is_symlink()
@@ -157,6 +164,8 @@ def _meta_problem(meta: Any) -> str:
     for one in files:
         if type(one) is not dict or type(one.get("sha256")) is not str or type(one.get("bytes")) is not int:
             return "has a file entry without hash or size"
+        if type(one.get("external")) is not bool:
+            return "does not say of a file whether it is the training's own"
         path = one.get("path")
         good = type(path) is str and os.path.isabs(path) if one.get("external") else is_file_name(path)
         if not good:

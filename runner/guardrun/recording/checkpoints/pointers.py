@@ -48,8 +48,15 @@ def read_pointer(paths: RunPaths, role: str) -> Pointer | Damage | None:
         body["folder"],
         body["meta_sha256"],
         step if type(step) is int else 0,
-        float(metric) if isinstance(metric, int | float) else None,
+        _real(metric),
     )
+
+
+def _real(metric: object) -> float | None:
+    try:
+        return float(metric) if isinstance(metric, int | float) else None
+    except OverflowError:  # JSON knows whole numbers of any size
+        return None
 
 
 def write_pointer(paths: RunPaths, role: str, pointer: Pointer) -> None:
