@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 PYTEST_WORKERS ?= auto
 
-.PHONY: demo test lint benchmark soak smoke record clean
+.PHONY: demo test lint benchmark campaign soak smoke record clean
 
 demo: $(VENV)/.demo  ## a real training of half a minute, with the dashboard on it
 	$(BIN)/guard run sample_runs/digits/config.yaml --watch
@@ -22,6 +22,9 @@ lint: $(VENV)/.lint  ## style, types, import rules
 benchmark: $(VENV)/.demo  ## costs as ratios against a floor in the same process
 	$(BIN)/python -m benchmarks
 	$(BIN)/python benchmarks/dashboard.py
+
+campaign: $(VENV)/.test  ## every trial of the campaigns of faults: kill -9, safe stops, resumes and more
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.faults --full
 
 soak: $(VENV)/.test  ## ten minutes of the dashboard over a hundred trainings that come and go
 	GUARD_SOAK_SECONDS=600 $(BIN)/python -m pytest -n 0 tests/soak

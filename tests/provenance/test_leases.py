@@ -19,6 +19,7 @@ from guardrun.provenance.host import (
     host_name,
     is_same_process,
     lease_liveness,
+    pid_namespace,
     process_start,
     read_lease,
 )
@@ -133,6 +134,18 @@ def test_a_holder_of_an_earlier_boot_is_dead(tmp_path: Path) -> None:
     assert lease_liveness(facts) == "dead"
     assert lease_liveness({**facts, "boot_id": boot_id()}) == "alive"
     assert lease_liveness(None) == "absent"
+
+
+def test_the_pid_of_another_container_of_this_name_says_nothing_here(tmp_path: Path) -> None:
+    lease = Lease(tmp_path / "trainer.json")
+    lease.take(1)
+    facts = read_lease(lease.path)
+    assert facts is not None
+    assert facts["pid_ns"] == pid_namespace() != ""
+    assert lease_liveness(facts) == "alive"
+    assert lease_liveness({**facts, "pid_ns": "pid:[1]"}) == "unknown"
+    assert lease_liveness({**facts, "pid_ns": "pid:[1]", "boot_id": "earlier"}) == "dead"
+    lease.release()
 
 
 def test_a_reused_pid_is_another_process() -> None:

@@ -241,3 +241,17 @@ def test_nothing_happens_after_the_end(moves, deltas):
     ladder.gone()
     played, _ = play(ladder, moves, deltas)
     assert all(effects == [] for _, effects in played)
+
+
+def test_of_several_ranks_those_that_have_not_seen_the_request_are_named():
+    ladder = Ladder(library=True, grace=10.0)
+    ladder.ranks |= {0, 1, 2}
+    ladder.asked(Request("a", "cli", grace=10.0), 0.0)
+    ladder.acknowledged(0, 1.0)
+    ladder.acknowledged(2, 1.0)
+    stage, _ = ladder.tick(12.0)
+    assert stage.text == "no progress for 11 s; rank 1 has not acknowledged"
+    alone = Ladder(library=True, grace=10.0)
+    alone.ranks |= {0}
+    alone.asked(Request("a", "cli", grace=10.0), 0.0)
+    assert alone.tick(11.0)[0].text == "no progress for 11 s"

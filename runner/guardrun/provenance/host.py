@@ -53,6 +53,16 @@ def _read_boot_id() -> str:
         return ""
 
 
+def pid_namespace() -> str:
+    """Names the space in which this process's pids mean something: a container has one of its own, also
+    where it has its host's name; "" if unknown.
+    """
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+
+
 def process_start(pid: int) -> int | None:
     """When process ``pid`` started, in clock ticks since boot; None when there is no such (living) process.
 
@@ -105,7 +115,9 @@ def read_lease(path: str | os.PathLike[str]) -> dict[str, Any] | None:
 
 
 def lease_liveness(facts: dict[str, Any] | None) -> Literal["alive", "dead", "unknown", "absent"]:
-    """Whether the holder lives, without locking; ``unknown`` on another host: its pids mean nothing here."""
+    """Whether the holder lives, without locking; ``unknown`` on another host or in another
+    container: its pids mean nothing here.
+    """
     if facts is None:
         return "absent"
     if "released" in facts:
@@ -114,6 +126,8 @@ def lease_liveness(facts: dict[str, Any] | None) -> Literal["alive", "dead", "un
         return "unknown"
     if facts.get("boot_id") != boot_id():
         return "dead"
+    if facts.get("pid_ns", pid_namespace()) != pid_namespace():
+        return "unknown"
     return "alive" if is_same_process(facts["pid"], facts.get("pid_start")) else "dead"
 
 
@@ -163,7 +177,7 @@ class Lease:
             pid = os.getpid()
             self._facts = {
                 "host": host_name(), "boot_id": boot_id(), "pid": pid, "pid_start": process_start(pid),
-                "attempt": attempt, "t": time.time(), **facts,
+                "pid_ns": pid_namespace(), "attempt": attempt, "t": time.time(), **facts,
             }  # fmt: skip
             _overwrite(fd, self._facts)
         except BaseException:
