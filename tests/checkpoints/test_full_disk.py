@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
+import guardrun
 from checkpoint_kit import Trained
+from guardrun.errors import UserError
 from guardrun.recording.checkpoints.prove import prove
 from guardrun.recording.checkpoints.writing import CheckpointFailed
 
@@ -77,6 +80,16 @@ def test_too_little_space_is_told_before_training(small_disk: Path) -> None:
 
     assert "are free in" in note
     assert "a checkpoint takes some 1.94 MB, and up to 5 exist at a time" in note
+
+
+def test_a_training_whose_checkpoints_would_not_fit_is_refused_when_the_configuration_says_so(
+    small_disk: Path,
+) -> None:
+    config = {"checkpoint": {"low_space": "refuse"}}
+    with guardrun.start("tight", runs_dir=small_disk, config=config) as run:
+        run.track(small=torch.nn.Linear(8, 8))
+        with pytest.raises(UserError, match=r"checkpoints would not fit: .* are free in"):
+            run.track(model=torch.nn.Linear(600, 600))
 
 
 def test_a_read_only_disk_is_a_failed_checkpoint(small_disk: Path) -> None:

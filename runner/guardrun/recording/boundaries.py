@@ -134,6 +134,7 @@ class Boundaries:
         """``last`` where its time has come or somebody asked for it."""
         done = self._saver.at_boundary(last=asked or bool(self._every and step % self._every == 0))
         if asked:
+            done = self._saver.settle() and done
             self._control.saved(done, self._saver.problem)
 
     def _look(self) -> None:
@@ -201,7 +202,7 @@ class Boundaries:
         )
         self._log.flush()
         if save and not self._saver.has_last():
-            self._saver.at_boundary(last=True)
+            self._saver.at_end(last=True)
         for hook in self.hooks:
             _call_hook(hook, session.progress.step)
 

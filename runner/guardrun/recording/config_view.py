@@ -8,7 +8,7 @@ from typing import Any
 DEFAULTS: dict[str, Any] = {
     "name": "", "group": None, "seed": None, "deterministic": False, "params": {}, "data": {},
     "monitor": {"metric": "val/loss", "mode": "min"},
-    "checkpoint": {"every_steps": None, "every_epochs": 1, "keep": 2},
+    "checkpoint": {"every_steps": None, "every_epochs": 1, "keep": 2, "async": False, "low_space": "warn"},
     "stop": {"patience": None, "min_delta": 0.0, "grace": 60.0, "hang": 300.0},
     "budget": {"time": None, "steps": None, "epochs": None, "cost": None},
     "policy": {},

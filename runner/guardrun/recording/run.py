@@ -348,7 +348,7 @@ class Run(DataCalls):
         ended_well = error is None and session.rank.world_size == 1 and not self._wish.agreed
         newer = ended_well and session.progress.step > 0 and not saver.has_last()
         try:
-            saver.at_boundary(last=newer)
+            saver.at_end(last=newer)
         except Exception as problem:  # an exception on its way out is the script's, never ours
             session.trouble("no checkpoint at the end", problem)
 

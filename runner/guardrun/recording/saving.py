@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from guardrun.errors import UserError
 from guardrun.events.names import canonical_metric
 from guardrun.events.schema import CHECKPOINT, METRICS, PHASE, RESUME
+from guardrun.recording.background import Background
 from guardrun.recording.ranks import distributed_ready
 from guardrun.recording.session import brief
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from guardrun.recording.checkpoints.resume import Place, ResumePlan
-    from guardrun.recording.checkpoints.store import CheckpointStore, Saved
+    from guardrun.recording.checkpoints.store import CheckpointStore, Planned, Saved
     from guardrun.recording.checkpoints.tracked import Tracked
     from guardrun.recording.session import Session
 
@@ -37,6 +39,8 @@ class Saver:
         """Nothing is saved: a check's training is thrown away."""
         self.problem = ""
         """Why the last boundary wrote nothing that was due; "" when it did."""
+        self.elsewhere: Callable[[bool], bool] | None = None
+        """A framework that saves by itself: told whether one is due; whether it will be written."""
         self._session = session
         self._extra = extra
         self._tracked: Tracked | None = None
@@ -51,6 +55,9 @@ class Saver:
         self._place_reached = False
         self._can_save: bool | None = None
         self._damage_told = False
+        self._background: Background[Saved | str] = Background()
+        self._under_way = (False, 0, 0.0)
+        """Of the save beside the training: whether it is last, its step, seconds it held the training."""
 
     @property
     def tracking(self) -> bool:
@@ -75,6 +82,7 @@ class Saver:
         if store is not None:
             for text in store.prepare(self._tracked):
                 self._session.note_once(text)
+            self._refuse_low_space(store)
             self.tell_can_save(True)
         return extra
 
@@ -87,6 +95,7 @@ class Saver:
         self.tell_can_save(True)
         if store is None or session.rank.rank != 0:
             return
+        self.settle()
         progress = session.progress
         at = progress.now() if step is None else int(step)
         try:
@@ -220,7 +229,10 @@ class Saver:
 
     def at_boundary(self, last: bool, metrics: Mapping[str, Any] | None = None) -> bool:
         """Write what is due: the evaluation's best, ``last``, or both in one folder; whether it was."""
+        self.settle(wait=False)
         evaluated, self._evaluated = self._evaluated, None
+        if self.elsewhere is not None and not self.tracking:
+            return self.elsewhere(last)
         self.problem = "" if self.tracking else "nothing is tracked (run.track); its script saves by itself"
         if not self.tracking:
             return False
@@ -241,8 +253,14 @@ class Saver:
             done = self._save(values, best=best, last=True, alone=apart)
         return done
 
+    def at_end(self, last: bool) -> None:
+        """The last boundary: nothing is under way any more when this returns."""
+        self.at_boundary(last=last)
+        self.settle()
+
     def has_last(self) -> bool:
         """Whether ``last`` is of the present step already."""
+        self.settle()
         return self._last_saved == self._session.progress.step and self._evaluated is None
 
     def _save(self, metrics: dict[str, Any], *, best: bool, last: bool, alone: bool) -> bool:
@@ -251,45 +269,104 @@ class Saver:
         session, store = self._session, self._make_store()
         if store is None or self._tracked is None or self._place is None:
             return False
-        damage = self._tracked.nonfinite()
-        if damage:  # nothing can be resumed from such weights: best and last stay what they were
-            if not self._damage_told:
-                session.tell(f"last stays as it is: {damage}")
-                self._tell_weights(1)
-            self._damage_told = True
-            self.problem = damage
+        self.settle()
+        beside = bool(session.config["checkpoint"].get("async"))
+        if not beside and self._damaged(self._tracked.nonfinite()):
             return False
-        if self._damage_told:
-            self._tell_weights(0)
-        self._damage_told = False
         progress = session.progress
-        session.emit(PHASE, phase="checkpoint", step=progress.step, epoch=progress.epoch)
+        if not beside:
+            session.emit(PHASE, phase="checkpoint", step=progress.step, epoch=progress.epoch)
         try:
-            saved = store.save(
+            planned = store.plan(
                 self._tracked, step=progress.step, epoch=self._place.epoch,
                 position=self._place.position(progress.step, loader=self.loader), metrics=metrics,
                 claim_best=best, last=last, alone=alone, extra=self._extra(),
             )  # fmt: skip
+            if beside:
+                self._begin_beside(store, planned)
+            else:
+                saved = store.write(planned, self._tracked.nonfinite)
         except (CheckpointFailed, UserError) as error:
             self.problem = str(error)
         except Exception as error:  # a state_dict that raises: the training itself did not ask for it
             self.problem = f"{type(error).__name__}: {brief(error)}"
         finally:
-            session.emit(PHASE, phase="train" if progress.in_steps else "eval", epoch=progress.epoch)
+            if not beside:
+                session.emit(PHASE, phase="train" if progress.in_steps else "eval", epoch=progress.epoch)
         if self.problem:
             session.tell(f"no checkpoint: {self.problem}")
             return False
         if last:
             self._last_saved = progress.step
-        self._told(saved)
+        if not beside:
+            self._told(saved)
         return True
+
+    # -- beside the training
+
+    def _begin_beside(self, store: CheckpointStore, planned: Planned) -> None:
+        """Copy the state and let a thread write it; the training goes on meanwhile."""
+        copied = planned.apart()
+
+        def work() -> Saved | str:
+            return copied.nonfinite() or store.write(copied, lambda: None)
+
+        self._under_way = (planned.last, self._session.progress.step, time.monotonic() - planned.begun)
+        self._background.begin(work)
+
+    def settle(self, *, wait: bool = True) -> bool:
+        """Tell of the save beside the training once it is done, or wait for it; False if it failed."""
+        from guardrun.recording.checkpoints.store import CheckpointFailed
+
+        outcome = self._background.take(wait=wait)
+        if outcome is None:
+            return True
+        last, step, held = self._under_way
+        if isinstance(outcome, tuple):
+            self._damaged(None)
+            self._told(outcome, held_s=held)
+            return True
+        if last and self._last_saved == step:
+            self._last_saved = -1
+        if isinstance(outcome, str):
+            self._damaged(outcome)
+            return False
+        known = isinstance(outcome, CheckpointFailed)
+        self.problem = str(outcome) if known else f"{type(outcome).__name__}: {brief(outcome)}"
+        self._session.tell(f"no checkpoint: {self.problem}")
+        return False
+
+    # -- parts
+
+    def _damaged(self, damage: str | None) -> bool:
+        """Nothing can be resumed from weights that are not finite: best and last stay what they were."""
+        if damage and not self._damage_told:
+            self._session.tell(f"last stays as it is: {damage}")
+        if bool(damage) is not self._damage_told:
+            self._tell_weights(int(bool(damage)))
+        self._damage_told = bool(damage)
+        self.problem = damage or self.problem
+        return bool(damage)
+
+    def _refuse_low_space(self, store: CheckpointStore) -> None:
+        if self._session.config["checkpoint"].get("low_space") != "refuse":
+            return
+        try:
+            problems = store.space_problems(self._tracked)
+        except OSError as error:
+            problems = [str(error)]
+        if problems:
+            raise UserError(
+                f"checkpoints would not fit: {problems[0]}",
+                hint="make room, keep fewer (checkpoint.keep), or start anyway (checkpoint.low_space: warn)",
+            )
 
     def _tell_weights(self, damaged: int) -> None:
         progress = self._session.progress
         values = {"weights/nonfinite": damaged}
         self._session.emit(METRICS, step=progress.step, epoch=progress.epoch, **values)
 
-    def _told(self, saved: Saved) -> None:
-        self._session.emit(CHECKPOINT, **saved.event())
+    def _told(self, saved: Saved, **more: float) -> None:
+        self._session.emit(CHECKPOINT, **saved.event(), **more)
         if saved.problem:
             self._session.note(saved.problem)

@@ -38,6 +38,10 @@ class CheckpointConfig(_Section, kw_only=True, frozen=True):
     """Epochs between two checkpoints; null: not by epochs."""
     keep: Natural = 2
     """Newest checkpoints that stay besides best and last."""
+    asynchronous: bool = msgspec.field(name="async", default=False)
+    """Copy the state at the step boundary, and write it from a thread while the training goes on."""
+    low_space: Literal["warn", "refuse"] = "warn"
+    """What happens where the checkpoints would not fit on the disk: a note, or no training."""
 
 
 class StopConfig(_Section, kw_only=True, frozen=True):
@@ -262,8 +266,8 @@ FREE_SECTIONS = frozenset(("params", "data", "env"))
 def known_keys() -> list[str]:
     """Every key that may be written, dotted: ``name``, ``monitor``, ``monitor.metric``, ..."""
     keys: list[str] = []
-    for key in Config.__struct_fields__:
+    for key in Config.__struct_encode_fields__:
         keys.append(key)
         if key in SECTIONS:
-            keys.extend(f"{key}.{sub}" for sub in SECTIONS[key].__struct_fields__)
+            keys.extend(f"{key}.{sub}" for sub in SECTIONS[key].__struct_encode_fields__)
     return keys

@@ -133,12 +133,12 @@ def apply_overrides(raw: DictConfig, overrides: list[str], places: Places) -> Di
 
 def _check_key(key: str, places: Places) -> None:
     parts = split_key(key)
-    if parts[0] not in Config.__struct_fields__:
+    if parts[0] not in Config.__struct_encode_fields__:
         raise places.unknown(key)
     if parts[0] in FREE_SECTIONS or len(parts) == 1:
         return
     section = SECTIONS.get(parts[0])
-    if section is not None and (len(parts) > 2 or parts[1] not in section.__struct_fields__):
+    if section is not None and (len(parts) > 2 or parts[1] not in section.__struct_encode_fields__):
         raise places.unknown(key)
     if section is None and not (parts[0] in ("args", "command") and parts[1].isdigit()):
         raise places.error(key, f"{parts[0]} has no keys of its own")
@@ -147,11 +147,11 @@ def _check_key(key: str, places: Places) -> None:
 def check_keys(raw: Any, places: Places) -> None:
     """Every key of the configuration exists. Raises UserError for the first that does not."""
     for key, value in raw.items():
-        if not isinstance(key, str) or key not in Config.__struct_fields__:
+        if not isinstance(key, str) or key not in Config.__struct_encode_fields__:
             raise places.unknown(str(key))
         section = SECTIONS.get(key)
         if section is None or not isinstance(value, dict):
             continue
         for sub in value:
-            if not isinstance(sub, str) or sub not in section.__struct_fields__:
+            if not isinstance(sub, str) or sub not in section.__struct_encode_fields__:
                 raise places.unknown(f"{key}.{sub}")

@@ -86,11 +86,12 @@ class CheckpointStore:
             os.makedirs(self._paths.checkpoints, exist_ok=True)
             notes = housekeeping.clean_leftovers(self._paths, self._attempt) if self._rank == 0 else []
             notes += mend_best(self._paths, self.mode) if self._rank == 0 else []
-            return notes + self._space_notes(tracked)
+            return notes + self.space_problems(tracked)
         except OSError as error:
             return [f"checkpoints cannot be written to {self._paths.checkpoints}: {error.strerror or error}"]
 
-    def _space_notes(self, tracked: Tracked | None) -> list[str]:
+    def space_problems(self, tracked: Tracked | None) -> list[str]:
+        """Why the checkpoints of this training would not fit, in words. Raises OSError."""
         folder = self._paths.checkpoints
         if not os.access(folder, os.W_OK):
             return [f"checkpoints cannot be written to {folder}: the folder is not writable"]
@@ -226,7 +227,7 @@ class CheckpointStore:
             return self._finish(name, None, claim, last, begun)
 
     def drop_vanished(self) -> list[str]:
-        """Let go of checkpoints whose files their owner has deleted; what a person should know of each.
+        """Let go of checkpoints whose files their owner has deleted; what a person should know.
 
         Rank 0 only. Raises OSError when a pointer can't be moved.
         """
