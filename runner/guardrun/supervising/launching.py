@@ -71,6 +71,7 @@ def words_for_other_hosts(launch: Mapping[str, Any], paths: RunPaths, attempt: i
     if config.get("launcher") != "torchrun" or not isinstance(nodes, int) or nodes < 2:
         return ""
     marks = [f"{key}={value}" for key, value in marks_of(paths, attempt).items()]
+    marks += [f"{key}={value}" for key, value in _for_restarts(config).items()]
     words = shlex.join(["env", *marks, *argv_of(launch)])
     return f"cd {shlex.quote(str(launch.get('workdir') or '.'))} && {words}"
 
@@ -80,12 +81,20 @@ def environment_of(launch: Mapping[str, Any], paths: RunPaths, attempt: int) -> 
     config = launch.get("config") or {}
     secrets = from_environment()
     extra = {str(key): reveal(str(value), secrets) for key, value in (config.get("env") or {}).items()}
-    settled = {**determinism_of(config), **os.environ}
+    settled = {**determinism_of(config), **_for_restarts(config), **os.environ}
     found = {**settled, "PYTHONUNBUFFERED": "1", **extra, **marks_of(paths, attempt)}
     first = [str(path) for path in launch.get("import_paths") or []]
     if first:  # a repeat's copy of the code comes before what is installed
         found["PYTHONPATH"] = os.pathsep.join([*first, *filter(None, [found.get("PYTHONPATH")])])
     return found
+
+
+def _for_restarts(config: Mapping[str, Any]) -> dict[str, str]:
+    """torchrun's store outlives the ranks that it starts anew, with the addresses of those that are gone:
+    they were met there, and the restarted ranks waited for them until they failed (PyTorch 2.13, gloo). Each
+    restart is given a store of its own.
+    """
+    return {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"} if config.get("max_restarts") else {}
 
 
 def determinism_of(config: Mapping[str, Any]) -> dict[str, str]:
