@@ -15,6 +15,12 @@ class Canvas:
         self.styles = np.zeros((height, width), np.uint8)
         self.grounds = np.zeros((height, width), np.uint8)
 
+    def copy(self) -> Canvas:
+        """Another one with the same on it."""
+        other = Canvas(0, 0)
+        other.chars, other.styles, other.grounds = self.chars.copy(), self.styles.copy(), self.grounds.copy()
+        return other
+
     def put(self, row: int, column: int, text: str, style: int) -> None:
         """Text from a cell on, cut at the right edge."""
         height, width = self.chars.shape

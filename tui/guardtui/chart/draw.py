@@ -19,6 +19,7 @@ from guardtui.chart.clipping import outside
 from guardtui.chart.frame import STYLE_INDEX, Frame, Memory, PlotArea, role_style
 from guardtui.chart.ink import BRAILLE, Ink, pack
 from guardtui.chart.known import learn
+from guardtui.chart.laid import Laid, asked_of
 from guardtui.chart.model import ChartModel, Curve, Floats
 from guardtui.chart.raster import Traced, View, fill, trace, value_range
 from guardtui.chart.scale import Limits, log_limits, spread_evenly, step_limits, value_limits, window_limits
@@ -58,20 +59,34 @@ def draw(
         if ink.per_curve:
             _to_ascii(canvas)
         return Frame(canvas.chars, canvas.styles, canvas.grounds, None, memory)
-    x = window_limits(model.x_range) if model.x_range else step_limits(*x_range, memory.x)
+    asked = asked_of(model, width, height, ink.name, mono=mono)
+    laid = memory.laid
+    if laid is None or not laid.serves(model, asked):
+        x = window_limits(model.x_range) if model.x_range else step_limits(*x_range, memory.x)
+        laid = _lay(model, x, canvas, asked, memory, ink, mono=mono)
+    canvas, area, traced, y = laid.canvas.copy(), laid.area, laid.traced, laid.y
+    clipped = sum(outside(each.seen, y.low, y.high) for each in traced if each.seen is not None and y)
+    _draw_around(canvas, model, traced, y, laid.ticks, area, ink, clipped=clipped, mono=mono)
+    if ink.per_curve:
+        _to_ascii(canvas)
+    bands = frozenset(each.curve.label for each in traced if each.is_band)
+    kept_x = memory.x if model.x_range else laid.x
+    kept = Memory(kept_x, y or memory.y, area.left, bands, memory.known, laid)
+    return Frame(canvas.chars, canvas.styles, canvas.grounds, area, kept, clipped)
+
+
+def _lay(
+    model: ChartModel, x: Limits, canvas: Canvas, asked: tuple[object, ...], memory: Memory, ink: Ink, *,
+    mono: bool,
+) -> Laid:  # fmt: skip
+    """The curves on an empty canvas."""
+    height, width = canvas.chars.shape
     area, traced, y, ticks = _laid_out(model, x, width, height, memory, ink)
     if y is not None:
         _draw_curves(canvas, traced, y, area, ink, mono=mono)
     else:
         _centre(canvas, area, "no finite values")
-    clipped = sum(outside(each.seen, y.low, y.high) for each in traced if each.seen is not None and y)
-    _draw_around(canvas, model, traced, y, ticks, area, ink, clipped=clipped, mono=mono)
-    if ink.per_curve:
-        _to_ascii(canvas)
-    bands = frozenset(each.curve.label for each in traced if each.is_band)
-    kept_x = memory.x if model.x_range else x
-    kept = Memory(kept_x, y or memory.y, area.left, bands, memory.known)
-    return Frame(canvas.chars, canvas.styles, canvas.grounds, area, kept, clipped)
+    return Laid(model.curves, asked, x, area, traced, y, ticks, canvas)
 
 
 def _laid_out(

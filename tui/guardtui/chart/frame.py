@@ -5,13 +5,16 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from guardtui.chart.known import Known
 from guardtui.chart.scale import Limits
+
+if TYPE_CHECKING:
+    from guardtui.chart.laid import Laid
 
 ROLES: Final = (
     "train", "val", "test", "metric", "lr", "grad", "system",
@@ -67,6 +70,8 @@ class Memory:
     bands: frozenset[str] = field(default_factory=frozenset)
     known: Mapping[str, Known] = field(default_factory=dict)
     """By the place of the curve among all."""
+    laid: Laid | None = field(default=None, compare=False)
+    """Their drawing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -34,6 +34,8 @@ def group_curve(name: str, runs: Sequence[Curve], color: str) -> tuple[Curve, tu
     aligned. The label says of how many runs it is the mean; the marks name those that a NaN took out of it.
     """
     found = ensemble([(curve.x, curve.y) for curve in runs])
+    for column in (found.x, found.mean):
+        column.setflags(write=False)  # charts then need not look whether it changed
     counts = found.count[found.count > 0]
     label = f"{name} n={_range(counts)}" if counts.size else f"{name} n=0"
     curve = Curve(label, found.x, found.mean, color, spread=Spread(found.low, found.high, found.count))

@@ -100,7 +100,7 @@ class Timeline:
         key = (*_memory(x), *((part.start, part.stop) for part in parts))
         found = self._converted.get(key)
         if found is None:
-            found = self._converted[key] = np.concatenate([_EMPTY, *(x[part] for part in parts)])
+            found = self._converted[key] = _frozen(np.concatenate([_EMPTY, *(x[part] for part in parts)]))
         return found
 
     def _part(self, series: Series) -> Parted:
@@ -135,7 +135,7 @@ class Timeline:
         key = (axis, *_memory(series.step), *_memory(series.t), *_memory(series.epoch))
         found = self._converted.get(key)
         if found is None:
-            found = self._converted[key] = self._convert(series, axis)
+            found = self._converted[key] = _frozen(self._convert(series, axis))
         return found
 
     def _convert(self, series: Series, axis: Axis) -> Floats:
@@ -176,6 +176,12 @@ class Timeline:
     @cached_property
     def _pieces(self) -> list[slice]:
         return monotone_pieces(self.step)
+
+
+def _frozen(places: Floats) -> Floats:
+    """The same, never to be written to: charts then need not look whether it changed."""
+    places.setflags(write=False)
+    return places
 
 
 def _memory(array: NDArray[Any]) -> tuple[int, int]:
