@@ -388,13 +388,13 @@ def test_the_columns_of_many_runs_are_paged_and_the_last_page_is_full():
     first, seen = 0, []
     while True:
         table = table_of(views, first, 74)
-        seen += range(table.first, table.first + table.count)
+        seen += range(table.first, table.first + table.shown)
         assert all(width_of(each) <= 74 for each in (*table.head, *table.lines))
-        if table.first + table.count == table.runs:
+        if table.first + table.shown == table.runs:
             break
-        first = table.first + table.count
+        first = table.first + table.shown
     assert set(seen) == set(range(50))
-    assert table.count > 1
+    assert table.shown > 1
 
 
 def test_runs_that_are_alike_are_said_to_be():

@@ -63,9 +63,9 @@ class DifferencesScreen(BoardScreen):
             [names[view.path] for view in views], facts_apart(views), settings_apart(views), self._first,
             width, self.g,
         )  # fmt: skip
-        self._first, self._count = table.first, table.count
-        last = table.first + table.count
-        part = f"runs {table.first + 1} to {last} of {table.runs}" if table.count < table.runs else ""
+        self._first, self._count = table.first, table.shown
+        last = table.first + table.shown
+        part = f"runs {table.first + 1} to {last} of {table.runs}" if table.shown < table.runs else ""
         title = line((f"What {table.runs} runs do not have alike", "title"))
         self.query_one("#title", Lines).show([spread(title, line((part, "dim")), self.size.width - 2)])
         self.query_one("#names", Lines).show(table.head)

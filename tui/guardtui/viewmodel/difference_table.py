@@ -27,7 +27,7 @@ class Table(NamedTuple):
     lines: tuple[Line, ...]
     first: int
     """Number of the first run on it."""
-    count: int
+    shown: int
     """Runs on it."""
     runs: int
     """All."""
