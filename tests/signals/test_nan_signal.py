@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -88,3 +89,37 @@ def test_a_policy_of_observe_only_observes():
     for i in range(5):
         engine.feed(metrics(i, loss=math.nan))
     assert [(s.severity, s.action) for s in engine.active] == [("act", "observe")]
+
+
+def of_rank(point, rank):
+    return replace(point, rank=rank)
+
+
+@pytest.mark.parametrize(
+    ("broken", "words", "ranks"),
+    [
+        ({1: 49}, "Rank 1 was the first, at step 49.", [1]),
+        ({2: 51, 3: 51}, "Ranks 0, 2, 3 were the first, at step 51.", [0, 2, 3]),
+        ({1: 60}, "Rank 0 was the first, at step 51.", [0]),
+    ],
+)
+def test_of_several_ranks_the_first_whose_loss_was_no_number_is_named(broken, words, ranks):
+    engine = judge([])
+    for step in range(1, 56):
+        for rank in (3, 2, 1, 0):
+            bad = step >= broken.get(rank, 99) if rank else step > 50
+            engine.feed(of_rank(metrics(step, loss=math.nan if bad else 1.0 / step), rank))
+    (signal,) = raised(engine, "nan")
+    assert signal.message.endswith(words)
+    assert (signal.evidence["first_ranks"], signal.action) == (ranks, "abort")
+
+
+def test_a_loss_of_another_rank_that_came_back_was_not_the_first():
+    engine = judge([])
+    for step in range(1, 56):
+        for rank in (1, 0):
+            bad = step == 20 if rank else step > 50
+            engine.feed(of_rank(metrics(step, loss=math.nan if bad else 1.0 / step), rank))
+    (signal,) = raised(engine, "nan")
+    assert signal.evidence["first_ranks"] == [0]
+    assert {each.raised_at for each in engine.history if each.id == "nan"} == {51, 55}

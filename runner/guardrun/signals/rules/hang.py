@@ -155,8 +155,9 @@ class Hang:
             "act" if sure else "warn", self._step or 0,
             f"The training {ago} silent for {seconds_words(silent)} after step {self._step}{usual}.",
             evidence,
-            "Look where it waits (py-spy dump --pid of every rank), then abort and resume from the last "
-            "checkpoint. All ranks wait where one is stuck: look for the one whose stack differs.",
+            "Look where it waits (the Python stacks, which the supervisor saves in stacks/), then abort and "
+            "resume from the last checkpoint. All ranks wait where one is stuck: look for the one whose stack "
+            "differs.",
             "the next step",
         )  # fmt: skip
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from guardrun.signals.block import Block
 from guardrun.signals.context import Context
+from guardrun.signals.first_rank import OtherRanks
 from guardrun.signals.hidden_nan import FROZEN, ZEROS, HiddenNan
 from guardrun.signals.model import About, Finding, Point
 from guardrun.signals.rates import learning_rate, lower_rate_advice
@@ -35,7 +36,8 @@ class NonFinite:
     finite is told (a skipped step is harmless) and warns from 20 in a row, or when a fifth of the last
     hundred are; a validation metric warns from three evaluations in a row. A NaN that the log hides acts
     too: the loss is logged as exactly 0 five times in a row, or does not change by one bit for twenty, beside
-    gradient norms that are not finite; without norms, a fall to exactly 0 from an ordinary level warns.
+    gradient norms that are not finite; without norms, a fall to exactly 0 from an ordinary level warns. Of
+    several ranks the one whose loss was the first is named.
 
     Defaults: five values in a row; aborts the run, keeps its best checkpoint.
 
@@ -48,8 +50,9 @@ class NonFinite:
     """
 
     about = About(
-        id="nan", family="health", kinds=frozenset(("metrics", "eval")), clear_after=20, graced=False
-    )
+        id="nan", family="health", kinds=frozenset(("metrics", "eval")), clear_after=20, graced=False,
+        every_rank=True,
+    )  # fmt: skip
 
     def __init__(self, context: Context) -> None:
         self.reset()
@@ -67,10 +70,14 @@ class NonFinite:
         self._last_finite: int | None = None
         self._lr: float | None = None
         self._hidden = HiddenNan()
+        self._others = OtherRanks()
         self._scaled = False
         """Whether a loss scale is logged: then a non-finite gradient norm is a skipped step."""
 
     def update(self, point: Point) -> bool:
+        if point.rank:
+            self._others.take(point)
+            return False
         self._lr = learning_rate(point.values) or self._lr
         self._scaled = self._scaled or LOSS_SCALE in point.values
         concerned = self._take_loss(point)
@@ -160,6 +167,7 @@ class NonFinite:
             return None
         from_start = length == self._losses
         lasting = length >= LOSS_STREAK or (from_start and length >= FIRST_LOSSES)
+        named, ranks = self._others.beside(self._loss.first)
         evidence = {
             "metric": TRAIN_LOSS,
             "where": "start" if from_start else "loss",
@@ -167,21 +175,24 @@ class NonFinite:
             "in_a_row": length,
             "threshold": FIRST_LOSSES if from_start else LOSS_STREAK,
             "last_finite_step": self._last_finite,
+            **ranks,
         }
         if not lasting:
-            message = f"The training loss is {_word(self._loss.value)} at step {self._loss.first}."
+            message = f"The training loss is {_word(self._loss.value)} at step {self._loss.first}.{named}"
             change = f"{self.about.clear_after} finite losses in a row"
             advice = "Watching: one may be skipped."
             return Finding("warn", self._loss.first, message, evidence, advice, change)
         if from_start:
-            message = f"The training loss was never a number: the first {length} values are all non-finite."
+            message = (
+                f"The training loss was never a number: the first {length} values are all non-finite.{named}"
+            )
             advice = (
                 "Abort. Check the inputs for NaN, the loss for log(0) or a division by 0, and the precision."
             )
         else:
             message = (
                 f"The training loss has been {_word(self._loss.value)} since step {self._loss.first}, "
-                f"{length} values in a row; such runs do not come back."
+                f"{length} values in a row; such runs do not come back.{named}"
             )
             advice = (
                 f"Abort. Resume from a checkpoint of step {self._last_finite or self._loss.first - 1} or "
