@@ -156,7 +156,7 @@ class Hang:
             f"The training {ago} silent for {seconds_words(silent)} after step {self._step}{usual}.",
             evidence,
             "Look where it waits (the Python stacks, which the supervisor saves in stacks/), then abort and "
-            "resume from the last checkpoint. All ranks wait where one is stuck: look for the one whose stack "
+            "resume from the last checkpoint. All ranks wait where one is stuck: look for whose stack "
             "differs.",
             "the next step",
         )  # fmt: skip
