@@ -24,6 +24,10 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
+    if name == "integrations":
+        import importlib
+
+        return importlib.import_module("guardrun.integrations")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'guardrun' has no attribute {name!r}")

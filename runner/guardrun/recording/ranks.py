@@ -27,13 +27,18 @@ class RankIdentity(NamedTuple):
 
 
 def identify(environ: Mapping[str, str] | None = None) -> RankIdentity:
-    """From torchrun's RANK, WORLD_SIZE and LOCAL_RANK, else from srun's SLURM_* of several tasks."""
+    """From torchrun's RANK, WORLD_SIZE and LOCAL_RANK, else from srun's SLURM_* of several tasks, else from
+    the process group of a launcher that sets neither.
+    """
     env = os.environ if environ is None else environ
     rank, world = _number(env, "RANK"), _number(env, "WORLD_SIZE")
     local = _number(env, "LOCAL_RANK")
     if rank is None and (_number(env, "SLURM_NTASKS") or 1) > 1 and "SLURM_STEP_ID" in env:
         rank, world = _number(env, "SLURM_PROCID"), _number(env, "SLURM_NTASKS")
         local = _number(env, "SLURM_LOCALID")
+    if rank is None and environ is None and distributed_ready():
+        distributed = sys.modules["torch"].distributed
+        rank, world = distributed.get_rank(), distributed.get_world_size()
     if rank is None or world is None or not 0 <= rank < world:
         return RankIdentity()
     return RankIdentity(rank, world, rank if local is None else local)

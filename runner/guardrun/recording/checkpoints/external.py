@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from guardrun.errors import UserError
+from guardrun.recording.checkpoints.housekeeping import remove
 from guardrun.recording.checkpoints.layout import Meta, complete_folders, hash_file, read_meta
+from guardrun.recording.checkpoints.pointers import Pointer, read_pointer, write_pointer
+from guardrun.recording.checkpoints.ranking import rank_best
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from guardrun.events.paths import RunPaths
 
 
@@ -47,3 +52,73 @@ def overwritten(paths: RunPaths, meta: dict[str, Any]) -> set[str]:
         ):
             gone.add(str(name))
     return gone
+
+
+def drop_vanished(paths: RunPaths, mode: str) -> list[str]:
+    """Forget checkpoints whose files their owner has deleted; what a person should know of best and last.
+
+    A pointer that named one names the best, or the newest, of those that are left. Raises OSError.
+    """
+    gone = {name: step for name, step in _external_steps(paths) if step is not None}
+    if not gone:
+        return []
+    told = []
+    for role in ("best", "last"):
+        was, now = _repoint(paths, role, set(gone), mode)
+        if was:
+            step, where = gone[was]
+            instead = f"step {now.step} is now" if now else "there is none now"
+            told.append(f"{where} (step {step}) was {role} and has been deleted; {instead}")
+    for name in gone:
+        remove(paths.checkpoints / name)
+    return told
+
+
+def own_last(paths: RunPaths) -> tuple[str, int]:
+    """Where the training's own newest checkpoint lies, a file or a folder, and its step; "" when ``last`` is
+    none of its own.
+    """
+    pointer = read_pointer(paths, "last")
+    if not isinstance(pointer, Pointer):
+        return "", 0
+    found = read_meta(paths.checkpoints / pointer.folder)
+    if not isinstance(found, Meta):
+        return "", 0
+    files = [str(entry["path"]) for entry in found.body["files"] if entry["external"]]
+    if len(files) < 2:
+        return files[0] if files else "", pointer.step
+    return os.path.commonpath([os.path.dirname(file) for file in files]), pointer.step
+
+
+def _external_steps(paths: RunPaths) -> Iterator[tuple[str, tuple[int, str] | None]]:
+    """Each complete folder; with step and place where the files it stands for are not there any more."""
+    for name in complete_folders(paths):
+        found = read_meta(paths.checkpoints / str(name))
+        files = [e["path"] for e in found.body["files"] if e["external"]] if isinstance(found, Meta) else []
+        vanished = [file for file in files if not os.path.lexists(file)]
+        if isinstance(found, Meta) and vanished:
+            where = vanished[0] if len(files) == 1 else os.path.dirname(vanished[0])
+            yield str(name), (int(found.body["step"]), where)
+        else:
+            yield str(name), None
+
+
+def _repoint(paths: RunPaths, role: str, gone: set[str], mode: str) -> tuple[str, Pointer | None]:
+    """The folder that a role named, if it is one of ``gone``, and what the role names now."""
+    pointer = read_pointer(paths, role)
+    if not isinstance(pointer, Pointer) or pointer.folder not in gone:
+        return "", None
+    rest = rank_best(paths, mode, without=gone) if role == "best" else _newest(paths, gone)
+    if rest is not None:
+        write_pointer(paths, role, rest)
+    else:
+        os.unlink(paths.pointer(role))
+    return pointer.folder, rest
+
+
+def _newest(paths: RunPaths, without: set[str]) -> Pointer | None:
+    for name in reversed(complete_folders(paths)):
+        found = read_meta(paths.checkpoints / str(name))
+        if str(name) not in without and isinstance(found, Meta):
+            return Pointer(str(name), found.sha256, found.body["step"], found.body["metric"])
+    return None

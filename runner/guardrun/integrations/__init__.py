@@ -1,0 +1,17 @@
+"""Adapters for training loops that people already have; each needs its framework and loads it when used.
+
+``guardrun.integrations.transformers.GuardCallback()``, ``guardrun.integrations.lightning.GuardCallback()``,
+``guardrun.integrations.accelerate.GuardTracker()``.
+"""
+
+from __future__ import annotations
+
+_MODULES = frozenset(("accelerate", "lightning", "transformers"))
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return importlib.import_module(f"{__name__}.{name}")
