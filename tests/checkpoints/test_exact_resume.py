@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from guardrun.errors import UserError
 from guardrun.events.paths import RunPaths
+from guardrun.recording.checkpoints.doubts import KERNELS, OWN_LOADER, doubts
 from guardrun.recording.checkpoints.load import load_checkpoint
 from guardrun.recording.checkpoints.loaders import OTHER_WORKERS, PERSISTENT, WORKERS_ANEW
 from guardrun.recording.checkpoints.resume import INSIDE, Place, ResumePlan
@@ -369,6 +370,21 @@ def test_a_loader_that_keeps_its_own_place_but_not_its_workers_generators_is_not
 
     assert list(plan.iterate(with_workers)) == list(batches)
     assert plan.problems == [WORKERS_ANEW]
+
+
+def test_what_a_resume_cannot_know_of_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    loader = LOADERS["no workers"]()
+    assert doubts(loader, replayed=True) == doubts([1, 2], replayed=True) == []
+    assert doubts(Shuffled(), replayed=False) == []
+    assert doubts(Shuffled(), replayed=True) == [OWN_LOADER]
+    # As on a GPU: the state of its library that is asked, and PyTorch's own answer on determinism.
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    assert doubts(loader, replayed=True) == [KERNELS]
+    torch.use_deterministic_algorithms(True)
+    try:
+        assert doubts(loader, replayed=True) == []
+    finally:
+        torch.use_deterministic_algorithms(False)
 
 
 def test_data_that_became_shorter_is_a_users_mistake() -> None:

@@ -58,7 +58,8 @@ DDP = """
     print("left", rank, run.step, run.stop_reason, flush=True)
     dist.destroy_process_group()
 """
-ENDLESS = ("--no", "100000")
+ENDLESS = ("--no", "100000", "--log", "--max", "2")
+"""Options of which torchrun alone would say that they could be several of its own."""
 
 
 def script(run, *words: str, ranks: int = 2, **config: Any) -> None:
@@ -77,13 +78,6 @@ def losses(run, rank: int = 0) -> dict[int, float]:
 def left(run) -> list[list[str]]:
     return sorted(line.split()[1:] for line in run.paths.console.read_text().splitlines()
                   if line.startswith("left"))  # fmt: skip
-
-
-def test_options_of_the_script_that_look_like_torchruns_own_reach_the_script(run):
-    run.script("import sys; print('given', sys.argv[1:])", "--log", "3", "--max", "2", "--", "--no",
-               launcher="torchrun", nproc_per_node=1)  # fmt: skip
-    assert run.supervise().wait(180) == 0
-    assert "given ['--log', '3', '--max', '2', '--', '--no']" in run.paths.console.read_text()
 
 
 def test_ranks_that_torchrun_starts_anew_go_on_from_the_newest_checkpoint_and_nothing_differs(

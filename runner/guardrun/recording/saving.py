@@ -200,6 +200,8 @@ class Saver:
 
     def _go_on(self, plan: ResumePlan, epoch: int, loader: Any) -> Any:
         """The first epoch after a resume, behind the batches that the checkpoint had consumed."""
+        from guardrun.recording.checkpoints.doubts import doubts
+
         if not plan.batch and self._place is not None:
             plan.restore_boundary()
             self._place.begin_epoch(epoch)
@@ -207,6 +209,8 @@ class Saver:
         self.batches_before = plan.batch
         if self._resume_told and plan.problems:  # numbers were logged before the loader was known
             self._session.note(f"the resume is not exact: {'; '.join(plan.problems)}")
+        for text in doubts(loader, replayed=plan.skip == "replay"):
+            self._session.note_once(text)
         self.tell_resume()
         return iterator
 

@@ -21,6 +21,12 @@ def is_stateful(loader: Any) -> bool:
     )
 
 
+def is_torch_loader(loader: Any) -> bool:
+    """Whether it is PyTorch's own DataLoader, which has no other state than generators that guard keeps."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(loader, torch.utils.data.DataLoader)
+
+
 def workers(loader: Any) -> int:
     """Number of worker processes, 0 for anything that has none."""
     count = getattr(loader, "num_workers", 0)
