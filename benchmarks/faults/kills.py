@@ -46,7 +46,7 @@ def train(paths: RunPaths, returned: mmap.mmap) -> None:
                 optimizer.zero_grad()
                 for _ in range(50):
                     count += 1
-                    run.log(**{COUNTED: float(count)})
+                    run.log({COUNTED: float(count)})
                     returned[:8] = count.to_bytes(8, "little")
             run.evaluate({"val/loss": 1.0 / (1 + epoch)})
 

@@ -41,7 +41,7 @@ class Kind:
 KINDS: Final = (Kind(), Kind(workers=2), Kind(accumulate=2), Kind(ranks=2, accumulate=2))
 
 
-class Augmented(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+class Augmented(Dataset[tuple[torch.Tensor, torch.Tensor]]):  # type: ignore[misc]
     """Samples that three generators change each time they are fetched."""
 
     def __len__(self) -> int:

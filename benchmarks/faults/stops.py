@@ -76,7 +76,7 @@ def supervise(paths: RunPaths, kind: Kind) -> None:
         return prove(paths, role, level), ""
 
     quietly(paths.root / "supervisor.log")
-    supervising.start_training = start
+    supervising.start_training = start  # type: ignore[attr-defined]
     Prover._ask = ask  # type: ignore[method-assign]
     os._exit(supervising.run_supervisor(paths, 1, tempo=TEMPO))
 

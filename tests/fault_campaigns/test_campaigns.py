@@ -1,0 +1,83 @@
+"""The campaigns of faults run, and what they check can fail."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from benchmarks.faults import kills, resumes, stops
+from benchmarks.faults.campaign import Campaign, Row, Trials, run_campaign, table
+from benchmarks.faults.forking import new_run
+from benchmarks.faults.resume_training import Kind
+from benchmarks.faults.stop_training import Kind as StopKind
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.torch
+
+
+def test_one_command_kills_stops_and_resumes_and_prints_the_table():
+    words = [sys.executable, "-m", "benchmarks.faults", "--only", "kill,stop,resume", "--trials", "1"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| ")][1:]
+    assert [[cell.strip() for cell in row.split("|")[2:5]] for row in rows] == [["1", "0", "0"]] * 3
+
+
+def log(run, **kinds_of_rank: list[dict]) -> None:
+    for rank, found in kinds_of_rank.items():
+        text = "".join(json.dumps({"t": 1.0, "seq": 0, **event}) + "\n" for event in found)
+        run.events(int(rank.removeprefix("rank"))).write_text(text)
+
+
+def test_an_event_that_no_reader_finds_is_a_loss(tmp_path: Path):
+    run = new_run(tmp_path, {})
+    log(run, rank0=[{"kind": "metrics", "step": 1, "count": n} for n in (1.0, 2.0, 4.0)])
+    assert kills.lost_events(run, 5) == 2
+    assert kills.lost_events(run, 2) == 0
+
+
+def test_ranks_that_leave_at_two_steps_or_without_a_word_are_violations(tmp_path: Path):
+    run = new_run(tmp_path, {})
+    kind = StopKind(3, 0.0, 0, 0.0, 0.0, 0, False)
+    log(run, rank0=[{"kind": "run_end", "status": "stopped", "step": 7}],
+        rank1=[{"kind": "run_end", "status": "stopped", "step": 8}])  # fmt: skip
+    silent, differ = stops.steps_that_differ(run, kind)
+    assert silent == "rank 2 wrote no end"
+    assert "ended differently" in differ
+    assert stops.not_saved(run, kind) != []
+
+
+def test_one_bit_of_a_parameter_or_of_an_event_is_a_difference(tmp_path: Path):
+    whole, resumed = new_run(tmp_path, {}), new_run(tmp_path, {})
+    state = {"model": {"weight": torch.ones(3)}, "generators": [(1, 2)]}
+    other = copy.deepcopy(state)
+    for run, kept in ((whole, state), (resumed, other)):
+        torch.save(kept, run.root / "end.rank0.pt")
+        log(run, rank0=[{"kind": "metrics", "step": 1, "train/loss": 0.5}])
+    assert resumes.differences(whole, resumed, Kind()) == []
+    other["model"]["weight"][2] = torch.nextafter(torch.tensor(1.0), torch.tensor(2.0))
+    torch.save(other, resumed.root / "end.rank0.pt")
+    log(resumed, rank0=[{"kind": "metrics", "step": 1, "train/loss": 0.5000000001}])
+    assert resumes.differences(whole, resumed, Kind()) == [
+        "rank 0: end.model.weight", "rank 0: 1 event values, first ('train/loss', 1, 0)",
+    ]  # fmt: skip
+
+
+def test_a_violation_is_printed_and_no_trial_is_no_success():
+    def run(row: Row, trials: Trials) -> None:
+        for number, chance in trials:
+            row.trials += 1
+            row.violations += [f"trial {number} drew {chance.random():.3f}"] if number == 1 else []
+
+    row = run_campaign(Campaign("made up", 3, run), 3, 60.0, seed=1)
+    again = run_campaign(Campaign("made up", 3, run), 3, 60.0, seed=1)
+    assert (row.trials, row.held, row.violations) == (3, False, again.violations)
+    assert f"VIOLATION made up: {row.violations[0]}" in table([row])
+    assert not run_campaign(Campaign("none", 3, run), 3, -1.0, seed=1).held
