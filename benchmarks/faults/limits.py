@@ -16,6 +16,9 @@ from guardrun.cli.main import run as run_command
 from guardrun.errors import UserError
 
 LONGEST_S: Final = 5.0
+"""Processor time of this process; a busy neighbour is no hang."""
+PATIENCE_S: Final = 60.0
+"""For a trial that waits for something that never comes."""
 MOST_MB: Final = 500
 
 
@@ -36,12 +39,12 @@ def peak_mb() -> int:
 def within_limits(trial: Callable[[], object], *, memory_before: int) -> str:
     """What was violated; "" when the trial ended, in a refusal in words or well."""
     try:
-        with _alarm(LONGEST_S):
+        with _alarms():
             trial()
     except UserError as error:
         return "" if error.message.strip() else "a refusal without words"
     except Hang:
-        return f"no end within {LONGEST_S:g} s: {_where()}"
+        return f"no end within {LONGEST_S:g} s of computing or {PATIENCE_S:g} s in all: {_where()}"
     except Exception as error:
         return f"{type(error).__name__}: {str(error)[:200]!r} {_where()}"
     grown = peak_mb() - memory_before
@@ -54,17 +57,20 @@ def _where() -> str:
 
 
 @contextlib.contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
+def _alarms() -> Iterator[None]:
     def ring(number: int, frame: object) -> None:
         raise Hang
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = {number: signal.signal(number, ring) for number in (signal.SIGPROF, signal.SIGALRM)}
+    signal.setitimer(signal.ITIMER_PROF, LONGEST_S)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def command(*words: str) -> str:

@@ -128,7 +128,7 @@ def test_every_kind_of_tensor_that_guard_keeps_is_let_in(tmp_path: Path) -> None
     assert sorted(load_part(file)["objects"]["model"]) == sorted(state)
 
 
-@pytest.mark.parametrize("folder", ["../../etc", "/etc", "..", ".", "", "a\0b", "a/b", 7, None])
+@pytest.mark.parametrize("folder", ["../../etc", "/etc", "..", ".", "", "a\0b", "a/b", "\ud800", 7, None])
 def test_a_pointer_that_leads_out_of_the_run_is_damage(tmp_path: Path, folder: Any) -> None:
     kit = Trained(tmp_path / "run")
     kit.save(1, 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 from benchmarks.faults import hostile, mutations
@@ -44,10 +45,12 @@ def test_a_trial_that_crashes_hangs_or_grows_is_seen_by_the_campaign(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("benchmarks.faults.limits.LONGEST_S", 0.05)
+    monkeypatch.setattr("benchmarks.faults.limits.PATIENCE_S", 0.2)
     grown = -10_000
 
     assert "ZeroDivisionError" in within_limits(lambda: 1 // 0, memory_before=0)
     assert "no end within" in within_limits(lambda: [None for _ in iter(int, 1)], memory_before=0)
+    assert "no end within" in within_limits(lambda: time.sleep(30), memory_before=0)
     assert "MB of memory" in within_limits(lambda: None, memory_before=grown)
 
 

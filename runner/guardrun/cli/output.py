@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import unicodedata
 from collections.abc import Callable, Iterable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 FOUND: Final = 4
 """Exit code of --fail-on when a signal of that severity stands."""
+_UNUSUAL: Final = re.compile(r"[^\x20-\x7e\n]")
 _NARROWEST: Final = 40
 
 
@@ -65,7 +67,9 @@ def _harmless(document: bytes) -> str:
     text = document.decode("utf-8")
     if text.isascii() and "\x7f" not in text:
         return text
-    return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
+    return _UNUSUAL.sub(
+        lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text
+    )
 
 
 def exit_code_for(states: Iterable[RunState], fail_on: str | None) -> int:

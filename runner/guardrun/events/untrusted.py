@@ -33,6 +33,8 @@ def open_regular(path: Path | str, *, follow: bool = False) -> int:
         if error.errno == errno.ELOOP and not follow:
             raise OSError(errno.ELOOP, "is a link, which is not followed", str(path)) from None
         raise
+    except ValueError:  # a NUL, half a surrogate pair
+        raise OSError(errno.EINVAL, "has a name that no file can have") from None
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise OSError(errno.EINVAL, "is not a regular file", str(path))

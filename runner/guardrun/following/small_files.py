@@ -49,7 +49,8 @@ class SmallFiles:
     def _with_presence(self, pointer: dict[str, Any]) -> dict[str, Any]:
         """The pointer, and whether what it names is (still) there: a proof says how it was, not how it is."""
         folder = str(pointer.get("folder") or "")
-        gone = not folder or not (self._paths.checkpoints / Path(folder).name / "meta.json").exists()
+        # os.path answers False for a name that no file system could have, where pathlib raises.
+        gone = not folder or not os.path.exists(self._paths.checkpoints / Path(folder).name / "meta.json")
         return {**pointer, "gone": gone}
 
     def _newest_attempt(self) -> int | None:

@@ -28,6 +28,10 @@ _UNPACK_ROWS: Final = 2048
 _LONGEST_HEAD: Final = 5
 """Bytes of the header of a MessagePack array, at most."""
 _FEWEST_ROWS: Final = 16
+_MANY_KEYS: Final = 512
+"""Of so many keys those that no row of a piece has take no room: one line may have named them all."""
+_MOST_CELLS: Final = 4_000_000
+"""Numbers for which room is made at once: 32 MB."""
 _BYTES_A_ROW: Final = 64
 """A guess at the shortest usual line; rows that do not fit go into another piece."""
 
@@ -144,7 +148,9 @@ class RowBuilder:
         self._names = [*(key for key in layout.keys if key != "seq"), *layout.unfit]
         self._fields = [(place, layout.fields.get(name)) for place, name in enumerate(self._names)]
         self._record = layout.record
-        self._room = max(_FEWEST_ROWS, bytes_left // _BYTES_A_ROW)
+        # A few lines that name thousands of keys must not make room for thousands of rows of them all.
+        most = _MOST_CELLS // max(1, len(self._names))
+        self._room = max(_FEWEST_ROWS, min(most, bytes_left // _BYTES_A_ROW))
         self._used = 0
         self._values = np.empty((len(self._names), self._room))
         self._order = np.empty(self._room, np.int64)
@@ -214,6 +220,8 @@ class RowBuilder:
             used = self._used
             self._unpack_to(used)
             columns = {name: self._values[place, :used] for place, name in enumerate(self._names)}
+            if len(columns) > _MANY_KEYS:
+                columns = {name: column.copy() for name, column in columns.items() if _says_something(column)}
             rows = Rows(self._layout.kind, self._order[:used], self._attempt[:used], columns)
             self._overflow.append(rows)
         return self._overflow
@@ -228,6 +236,10 @@ class RowBuilder:
             self._used = self._unpacked_from = 0
         start, self._used = self._used, self._used + count
         return start, self._used
+
+
+def _says_something(column: NDArray[np.float64]) -> bool:
+    return bool((column.view(np.uint64) != _ABSENT_BITS).any())
 
 
 def number(value: Any) -> float | None:

@@ -108,9 +108,12 @@ def relative(folder: Path) -> str:
 
 def is_file_name(name: object) -> bool:
     """Whether a name from a file stays inside its folder."""
-    return (
-        type(name) is str and bool(name) and name not in (".", "..") and "/" not in name and "\0" not in name
-    )
+    if type(name) is not str or name in ("", ".", "..") or "/" in name or "\0" in name:
+        return False
+    try:
+        return bool(os.fsencode(name))
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON allows
+        return False
 
 
 def named_folder(paths: RunPaths, told: str) -> Path | None:
