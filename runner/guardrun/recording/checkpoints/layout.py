@@ -125,7 +125,8 @@ def named_folder(paths: RunPaths, told: str) -> Path | None:
 
 def is_folder(path: Path) -> bool:
     """Whether it is a folder itself, no link to one."""
-    return path.is_dir() and not path.is_symlink()
+    # os.path answers False for a name that no file system could have, where pathlib raises.
+    return os.path.isdir(path) and not os.path.islink(path)
 
 
 def write_meta(folder: Path, meta: dict[str, Any]) -> str:
@@ -139,7 +140,7 @@ def read_meta(folder: Path) -> Meta | Damage:
     """A folder's metadata, or what is wrong with it."""
     name = f"{folder.name}/{META}"
     try:
-        if folder.is_symlink():
+        if os.path.islink(folder):
             return Damage(folder.name, "is a link, which is not followed")
         body = read_bounded(folder / META, _MAX_META)
     except FileNotFoundError:
