@@ -12,6 +12,8 @@ PARTS = {
     "import": "benchmarks.import_time",
     "load": "benchmarks.load_cost",
     "draw": "benchmarks.draw_cost",
+    "save": "benchmarks.save_cost",
+    "step": "benchmarks.step_overhead",
     "audit": "benchmarks.audit_cost",
     "fingerprint": "benchmarks.fingerprint",
 }

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from guardrun.errors import UserError
+from guardrun.following.run_follower import RunFollower
 from guardrun.provenance.host import Lease
 from guardrun.supervising.holding import refuse_if_held
 from waiting import wait_for
@@ -74,6 +75,15 @@ def test_a_dead_trainer_holds_nothing(run):
     refuse_if_held(run.paths, takeover=False)
 
 
+def shown(run):
+    """What a viewer makes of the run now."""
+    follower = RunFollower(run.paths.root, judge=False)
+    follower.catch_up()
+    state = follower.state()
+    follower.close()
+    return state
+
+
 def test_a_training_whose_supervisor_was_killed_is_taken_up_and_stopped_safely(run, is_gone):
     run.trainer()
     first = run.supervise()
@@ -81,8 +91,13 @@ def test_a_training_whose_supervisor_was_killed_is_taken_up_and_stopped_safely(r
     pid = run.training_pid()
     first.kill()
     first.wait()
+    steps = run.steps()
+    assert "guard run --attach" in shown(run).notes[0]
+    assert not shown(run).supervised, "viewers would say that somebody watches it"
+    wait_for(lambda: run.steps() > steps)
     second = run.supervise(attach=True)
     wait_for(lambda: "taken up again" in run.notes())
+    assert shown(run).supervised
     run.stop()
     assert second.wait(30) == 0
     assert (run.end()["status"], run.end()["reason"], run.end()["exit_code"]) == ("stopped", "stop:cli", None)

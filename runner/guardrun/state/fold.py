@@ -145,6 +145,7 @@ class RunFold:
         stages = stages_of(watcher, current)
         verdict = self._verdict(facts, launch, identity, now, attempt, current, watcher, stages, signals)
         live = verdict.status.live
+        deserted = live and self.supervised and facts.supervisor == "dead"
         unanswered = [each for each in left if not live or (whole(each.get("attempt")) or 0) < attempt]
         recorded = [each for source in self._sources.values() for each in source.said.values()]
         tags, remarks = said_by_people([*unanswered, *recorded])
@@ -166,12 +167,21 @@ class RunFold:
             stop=stages,
             stop_offer=offered_rung(stages) if live else "",
             can_save=current.can_save is not False and self._may_have_library(launch, math.inf),
-            supervised=self.supervised,
+            supervised=self.supervised and not deserted,
             last_event_t=self._last_t(),
             silent_s=facts.silent_s,
             bad_lines=sum(source.bad_lines for source in self._sources.values()) + extra_bad_lines,
             dropped_events=sum(source.dropped for source in self._sources.values()),
-            notes=tuple(dict.fromkeys((*_lost_end(verdict, current, attempt), *self._notes(), *extra_notes))),
+            notes=tuple(
+                dict.fromkeys(
+                    (
+                        *((_DESERTED,) if deserted else ()),
+                        *_lost_end(verdict, current, attempt),
+                        *self._notes(),
+                        *extra_notes,
+                    )
+                )
+            ),
             seeds=dict(rank0.seeds),
             data=tuple(rank0.data.values()),
             saves=tuple(current.saves),
@@ -369,5 +379,9 @@ def _command(launch: Mapping[str, Any], supervisor: SourceFold) -> tuple[str, ..
     return tuple(str(part) for part in told) if isinstance(told, list) else ()
 
 
+_DESERTED: Final = (
+    "its supervisor is gone and the training goes on: nothing acts by itself until guard run --attach "
+    "supervises it again"
+)
 _EMPTY: Final = SourceFold()
 _NO_ATTEMPT: Final = AttemptDraft()
