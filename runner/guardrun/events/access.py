@@ -1,7 +1,8 @@
 """Who may look into a run, and whose commands it obeys.
 
 A run directory is made for its owner alone. A group that the owner names (``access.group`` in the
-configuration) may look at the run and send it commands; its name stands in run.json, which only the owner writes.
+configuration) may look at the run and send it commands; its name stands in run.json, which only the owner
+writes.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ def write_atomic(path: Path, data: bytes, *, sync: bool = True, mode: int | None
     """Replace ``path`` by ``data`` in one rename, in the same folder (a rename across file systems copies).
 
     ``mode``: permissions whatever the umask; None leaves them to it. With ``sync`` the bytes and the folder
-    entry are on disk when this returns. Raises OSError; nothing is left behind then and the old content stands.
+    entry are on disk when this returns. Raises OSError; nothing is left behind then and the old content
+    stands.
     """
     aside = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
     fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)

@@ -12,6 +12,7 @@ from guardrun.events.atomic import sync_folder, write_atomic
 from guardrun.events.untrusted import read_object
 from guardrun.recording.checkpoints.housekeeping import folder_bytes
 from guardrun.recording.checkpoints.layout import hash_file
+from guardrun.recording.checkpoints.load import load_part
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -171,10 +172,8 @@ def written_part(folder: Path, rank: int) -> Part | None:
 
 def read_back(folder: Path, part: Part) -> None:
     """Load a part as a resume would. Raises CheckpointFailed when it can't be."""
-    import torch
-
     try:
-        torch.load(folder / part.path, map_location="cpu", weights_only=True)
+        load_part(folder / part.path)
     except Exception as error:
         raise CheckpointFailed(
             f"{part.path} can't be read back: {' '.join(str(error).split())[:400]}"
