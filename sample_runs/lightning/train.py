@@ -45,6 +45,7 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--epochs", type=int, default=8)
     options.add_argument("--nan-at", type=int, default=0)
+    options.add_argument("--devices", type=int, default=1)
     asked = options.parse_args()
 
     lightning.seed_everything(0)
@@ -53,7 +54,8 @@ def main() -> None:
     train, held_out = torch.utils.data.random_split(data, [1400, 397])
     guard = guardrun.integrations.lightning.GuardCallback()
     trainer = lightning.Trainer(
-        max_epochs=asked.epochs, accelerator="cpu", accumulate_grad_batches=2, gradient_clip_val=1.0,
+        max_epochs=asked.epochs, accelerator="cpu", devices=asked.devices,
+        accumulate_grad_batches=2, gradient_clip_val=1.0,
         callbacks=[guard, ModelCheckpoint(monitor="val_loss", save_top_k=2, save_last=True)],
         default_root_dir="lightning-checkpoints", logger=False, enable_progress_bar=False,
     )  # fmt: skip

@@ -36,6 +36,7 @@ class GuardTracker(Resumes, GeneralTracker):  # type: ignore[misc]
         self._own_run = False
         self._attached: Any = None
         self._counted = False
+        self._stepped: int | None = None
         self._named_steps = False
         self._stopping = False
         self._saving: tuple[str, int] | None = None
@@ -94,11 +95,14 @@ class GuardTracker(Resumes, GeneralTracker):  # type: ignore[misc]
         if self._stopping:
             return True
         self._register_saved()
-        if not self._counted and not self._named_steps:
+        stepped, before = loop.optimizer_steps, self._stepped
+        self._stepped = stepped
+        is_step = not loop.hears_norms or before is None or stepped > before
+        if is_step and not self._counted and not self._named_steps:
             loop.step(loop.run.step + 1, loop.run.epoch, {})
         self._counted = False
         boundary = loop.boundary()
-        if boundary.save and self._worth_saving(loop, accelerator):
+        if boundary.save and self._worth_saving(loop, getattr(accelerator, "_models", ())):
             self._save(loop, accelerator)
         self._stopping = boundary.stop
         return boundary.stop
@@ -136,17 +140,18 @@ class GuardTracker(Resumes, GeneralTracker):  # type: ignore[misc]
     def _before_save(self, models: Any, weights: Any, output_dir: str) -> None:
         """save_state() begins: what it saved before is whole by now."""
         self._register_saved()
-        self._saving = (os.path.abspath(output_dir), self._loop.run.step)
+        if self._worth_saving(self._loop, models):
+            self._saving = (os.path.abspath(output_dir), self._loop.run.step)
 
     def _register_saved(self) -> None:
         saving, self._saving = self._saving, None
         if saving is not None and self._begun is not None:
             self._begun.saved(saving[0], step=saving[1])
 
-    def _worth_saving(self, loop: OuterLoop, accelerator: Any) -> bool:
+    def _worth_saving(self, loop: OuterLoop, models: Any) -> bool:
         import torch
 
-        return loop.worth_saving(torch.nn.ModuleList(getattr(accelerator, "_models", ())))
+        return loop.worth_saving(torch.nn.ModuleList(models))
 
     def _save(self, loop: OuterLoop, accelerator: Any) -> None:
         if accelerator.project_configuration.automatic_checkpoint_naming:

@@ -93,6 +93,11 @@ class OuterLoop:
         """Whether the gradients' norm goes into each step's event anyway."""
         return self.run._gradients.learning_rate() is not None
 
+    @property
+    def optimizer_steps(self) -> int:
+        """How often the watched optimizers have stepped."""
+        return self.run._gradients.steps
+
     def scaled_by(self, scaler: Any) -> None:
         """The gradient scaler of mixed precision, whose scale goes into every event."""
         self.run._meter.scaler = scaler

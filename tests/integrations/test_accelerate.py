@@ -1,0 +1,40 @@
+"""A loop with Accelerate and three lines of guard."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.torch
+
+
+def test_steps_evaluations_and_saved_states_are_recorded_and_ranked(trainings):
+    trained = trainings.sample("accelerate", "--epochs", "4")
+    assert list(trained.steps("train/loss")) == list(range(1, 25))  # eleven batches, two to a step
+    assert list(trained.steps("grad_norm")) == list(range(1, 25))
+    evaluations = {event["step"]: event["val/loss"] for event in trained.events("eval")}
+    assert list(evaluations) == [6, 12, 18, 24]
+    assert {e["step"]: e["metric"] for e in trained.events("checkpoint")} == pytest.approx(evaluations)
+    assert trained.proved("best")["metric"] == pytest.approx(min(evaluations.values()))
+    assert any(file.endswith("epoch-3/model.safetensors") for file in trained.files("last"))
+    start = trained.events("run_start")[0]
+    assert start["config"]["params"] == {"lr": 1e-2, "batch_size": 32}
+    assert trained.end()["status"] == "finished"
+
+
+def test_a_state_with_nan_weights_is_neither_best_nor_last(trainings):
+    trained = trainings.sample("accelerate", "--epochs", "6", "--nan-at", "20")
+    assert trained.steps("train/loss")[20] == "NaN"
+    assert trained.proved("last")["step"] == 18
+    assert "last stays as it is" in trained.notes()
+
+
+def test_a_stop_saves_the_state_and_a_resume_counts_on(trainings):
+    trained = trainings.sample("accelerate", "--epochs", "4000", stop_at=20)
+    end = trained.end()
+    assert (end["status"], end["reason"]) == ("stopped", "stop:cli")
+    assert trained.proved("last")["step"] == end["step"]
+    assert any("optimizer" in file for file in trained.files("last"))
+    trainings.resume(trained)
+    trainings.sample("accelerate", "--epochs", "1")
+    assert trained.events("resume")[-1]["step"] == end["step"]
+    assert trained.events("metrics")[-1]["step"] == end["step"] + 6

@@ -1,0 +1,176 @@
+"""PyTorch Lightning with one line of guard, on scikit-learn's digits."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+
+import lightning
+import pytest
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+from guardrun.events.commands import STOP, send_command
+from guardrun.events.paths import RunPaths
+from guardrun.integrations.lightning import GuardCallback
+from guardrun.recording.mailbox import POLL_S
+from guardrun.recording.starting import current_run
+
+pytestmark = pytest.mark.torch
+
+QUIET = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
+
+
+def loader(count: int = 64) -> DataLoader:
+    torch.manual_seed(0)
+    x = torch.randn(count, 4)
+    return DataLoader(TensorDataset(x, x.sum(1, keepdim=True)), batch_size=8)
+
+
+class Line(lightning.LightningModule):
+    def __init__(self) -> None:
+        super().__init__()
+        self.line = torch.nn.Linear(4, 1)
+
+    def training_step(self, batch, index):
+        return F.mse_loss(self.line(batch[0]), batch[1])
+
+    def validation_step(self, batch, index):
+        self.log("val_loss", F.mse_loss(self.line(batch[0]), batch[1]))
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.01)
+
+
+class ByHand(Line):
+    """Two optimizers, stepped by the module itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.norms: list[float] = []
+
+    def training_step(self, batch, index):
+        one, other = self.optimizers()
+        loss = super().training_step(batch, index)
+        one.zero_grad()
+        other.zero_grad()
+        self.manual_backward(loss)
+        self.norms.append(float(torch.stack([p.grad.norm() for p in self.parameters()]).norm()))
+        one.step()
+        other.step()
+
+    def configure_optimizers(self):
+        return torch.optim.SGD([self.line.weight], lr=0.01), torch.optim.SGD([self.line.bias], lr=0.01)
+
+
+def ask_to_stop() -> None:
+    run = current_run()
+    send_command(RunPaths(run.path), STOP, attempt=1, via="cli")
+
+
+def test_steps_evaluations_and_checkpoints_are_lightnings_own(trainings):
+    trained = trainings.sample("lightning", "--epochs", "3")
+    losses = trained.steps("train/loss")
+    assert list(losses) == list(range(1, 67))
+    assert losses[1] == pytest.approx(2.3, abs=0.1)  # Lightning halves it, for two batches make a step
+    assert trained.steps("lr")[1] == 0.1
+    assert all(norm > 0 for norm in trained.steps("grad_norm").values())
+    evaluations = {event["step"]: event["val/loss"] for event in trained.events("eval")}
+    assert list(evaluations) == [22, 44, 66]
+    assert "val/accuracy" in trained.events("eval")[0]
+    saved = {e["step"]: e["metric"] for e in trained.events("checkpoint")}
+    assert saved == pytest.approx(evaluations)
+    assert trained.proved("best")["metric"] == pytest.approx(min(evaluations.values()))
+    assert trained.files("last") == [
+        str(trainings.folder / "lightning-checkpoints/checkpoints/epoch=2-step=66.ckpt")
+    ]
+
+
+def test_a_nan_is_seen_at_its_step_and_its_weights_are_no_checkpoint(trainings):
+    trained = trainings.sample("lightning", "--epochs", "2", "--nan-at", "30")
+    assert min(step for step, loss in trained.steps("train/loss").items() if loss == "NaN") == 30
+    assert [event["step"] for event in trained.events("checkpoint")] == [22]
+    assert trained.proved("last")["step"] == 22
+
+
+def test_a_stop_is_saved_by_lightning_and_a_resume_goes_on_in_the_same_epoch(trainings):
+    trained = trainings.sample("lightning", "--epochs", "200", stop_at=25)
+    end = trained.end()
+    assert (end["status"], end["reason"]) == ("stopped", "stop:cli")
+    step = end["step"]
+    assert trained.proved("last")["step"] == step
+    assert f"step={step}.ckpt" in trained.files("last")[0]
+    trainings.resume(trained)
+    trainings.sample("lightning", "--epochs", str(step // 22 + 2))
+    (resumed,) = trained.events("resume")
+    assert resumed["step"] == step
+    metrics = [event["step"] for event in trained.events("metrics")]
+    assert metrics == list(range(1, (step // 22 + 2) * 22 + 1))
+
+
+def test_a_stop_in_the_sanity_check_ends_before_the_first_step(trainings):
+    class Stopped(Line):
+        def validation_step(self, batch, index):
+            if self.trainer.sanity_checking and index == 0:
+                ask_to_stop()
+            super().validation_step(batch, index)
+
+    trainer = lightning.Trainer(max_epochs=2, callbacks=[GuardCallback()], **QUIET)
+    trained = trainings.train(lambda: trainer.fit(Stopped(), loader(), loader()))
+    assert (trained.end()["status"], trained.end()["step"]) == ("stopped", 0)
+    assert trained.events("ack")
+
+
+def test_a_stop_in_validation_waits_for_its_end_and_outranks_min_epochs(trainings):
+    class Stopped(Line):
+        def validation_step(self, batch, index):
+            if not self.trainer.sanity_checking and index == 0 and self.global_step == 8:
+                ask_to_stop()
+                time.sleep(2 * POLL_S)
+            super().validation_step(batch, index)
+
+    saves = ModelCheckpoint(monitor="val_loss")
+    trainer = lightning.Trainer(max_epochs=9, min_epochs=5, callbacks=[GuardCallback(), saves], **QUIET)
+    trained = trainings.train(lambda: trainer.fit(Stopped(), loader(), loader()))
+    assert (trained.end()["status"], trained.end()["step"]) == ("stopped", 8)
+    assert [event["step"] for event in trained.events("eval")] == [8]
+    assert trained.proved("last")["step"] == 8
+
+
+def test_a_stop_before_the_first_validation_is_no_failure_of_those_who_wait_for_its_metric(trainings):
+    class Stopped(Line):
+        def on_train_batch_start(self, batch, index):
+            if self.global_step == 1:
+                ask_to_stop()
+
+    waiting = [EarlyStopping("val_loss"), ModelCheckpoint(monitor="val_loss")]
+    trainer = lightning.Trainer(max_epochs=500, callbacks=[GuardCallback(), *waiting], **QUIET)
+    trained = trainings.train(lambda: trainer.fit(Stopped(), loader(4000), loader()))
+    assert trained.end()["status"] == "stopped"
+    assert trained.end()["step"] < 500
+    assert trained.proved("last")["step"] == trained.end()["step"]
+
+
+def test_manual_optimization_has_its_loss_and_the_norm_over_all_optimizers(trainings):
+    module = ByHand()
+    trainer = lightning.Trainer(max_epochs=1, callbacks=[GuardCallback()], **QUIET)
+    trained = trainings.train(lambda: trainer.fit(module, loader(), loader()))
+    norms = trained.steps("grad_norm")
+    assert list(norms) == list(range(2, 17, 2))  # Lightning counts the steps of both
+    assert list(norms.values()) == pytest.approx(module.norms)
+    assert len(trained.steps("train/loss")) == 8
+
+
+def test_a_monitor_of_model_checkpoint_decides_what_is_best(trainings):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        saves = ModelCheckpoint(monitor="val_acc", mode="max", every_n_train_steps=1)
+        trainer = lightning.Trainer(fast_dev_run=True, callbacks=[GuardCallback(), saves], **QUIET)
+        trained = trainings.train(lambda: trainer.fit(Line(), loader(), loader()))
+    start = trained.events("run_start")[0]
+    assert (start["monitor"], start["mode"]) == ("val/acc", "max")
+    assert json.loads((trained.run / "run.json").read_bytes())["name"]

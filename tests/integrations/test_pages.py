@@ -1,0 +1,37 @@
+"""The pages about frameworks: their code trains, as it stands there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+PAGES = Path(__file__).resolve().parents[2] / "docs/integrations"
+
+pytestmark = pytest.mark.torch
+
+
+def blocks(name: str, language: str) -> list[str]:
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", (PAGES / f"{name}.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+
+
+@pytest.mark.parametrize(("name", "steps"), [("transformers", 12), ("lightning", 24), ("accelerate", 12)])
+def test_the_code_of_a_page_trains_and_has_its_checkpoints_proved(trainings, name: str, steps: int):
+    (text,) = blocks(name, "python")
+    code = compile(text, f"{name}.md", "exec")
+    trained = trainings.train(lambda: exec(code, {"__name__": "__main__"}))
+    assert trained.end()["status"] == "finished"
+    assert list(trained.steps("train/loss")) == list(range(1, steps + 1))
+    assert trained.proved("last")["step"] == steps
+    assert trained.proved("best")["metric"] > 0
+
+
+@pytest.mark.parametrize("name", ["transformers", "lightning", "accelerate"])
+def test_a_user_adds_at_most_three_lines(name: str):
+    (diff,) = blocks(name, "diff")
+    added = [line for line in diff.splitlines() if line.startswith("+")]
+    removed = [line for line in diff.splitlines() if line.startswith("-")]
+    assert 0 < len(added) - len(removed) <= 3
