@@ -27,6 +27,22 @@ def test_a_training_that_finishes_is_finished_with_exit_0(run):
     assert (start["kind"], start["attempt"]) == ("run_start", 1)
 
 
+def test_a_run_whose_stacks_nobody_needed_has_no_folder_for_them(run):
+    run.script(
+        """
+        import guardrun, os
+        with guardrun.start() as run:
+            run.log(loss=1.0)
+            print("offered", os.listdir(run.path / "stacks"))
+        """,
+        library=True,
+    )
+    assert run.supervise().wait(30) == 0
+    assert "offered ['raw.rank0.txt']" in run.paths.console.read_text()
+    assert run.events("header", run.paths.events())[0]["stack_signal"] > 34
+    assert not run.paths.stacks.exists()
+
+
 def test_output_goes_to_the_console_file_and_standard_input_is_empty(run):
     run.script("import sys; print('said', repr(sys.stdin.read())); print('complained', file=sys.stderr)")
     assert run.supervise().wait(30) == 0

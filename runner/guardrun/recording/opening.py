@@ -74,7 +74,7 @@ def open_session(asked: Asked, *, ordinal: int, parent: str | None, join: bool) 
     config = merge(script, _beyond_defaults(target.launch.get("config") or {}))
     session = Session(
         paths=target.paths,
-        writer=_writer(target.paths, target.attempt, rank),
+        writer=_writer(target, rank),
         attempt=target.attempt,
         rank=rank,
         config=ConfigView(config),
@@ -340,13 +340,13 @@ def _script_folder() -> str:
 # -- the log
 
 
-def _writer(paths: RunPaths | None, attempt: int, rank: RankIdentity) -> EventWriter:
-    pid = os.getpid()
+def _writer(target: Target, rank: RankIdentity) -> EventWriter:
+    paths, attempt, pid = target.paths, target.attempt, os.getpid()
     header = {
         "writer": f"rank{rank.rank}", "run_id": paths.root.name if paths else "", "attempt": attempt,
         "rank": rank.rank, "world_size": rank.world_size, "guardrun": __version__, "pid": pid,
         "pid_start": process_start(pid), "host": host_name(), "boot_id": boot_id(),
-        **offer_stacks(paths, rank.rank),
+        **(offer_stacks(paths, rank.rank) if target.supervised else {}),
     }  # fmt: skip
     if paths is None:
         return EventWriter(None, header)

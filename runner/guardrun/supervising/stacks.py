@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -54,6 +55,15 @@ class StackSaver:
         if saved:
             self.last = f"stacks/{saved[0] if len(saved) == 1 else f'{stamp}.rank*.txt'}"
         return self.last if saved else ""
+
+    def tidy(self) -> None:
+        """The ranks are gone: remove the files that they never had to write into."""
+        for rank in self._signals:
+            raw = self._paths.raw_stacks(rank)
+            if raw.is_file() and not _size(raw):
+                raw.unlink()
+        with contextlib.suppress(OSError):
+            self._paths.stacks.rmdir()
 
     def _part(self, rank: int, process: Identity, deadline: float) -> str:
         """What is known of one process: its state and its stacks, or why there are none."""

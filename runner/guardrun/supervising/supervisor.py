@@ -134,6 +134,7 @@ class Supervisor:
         self._last_words = end_words(exit_code, self._oom.finding(), self._paths.console)
         guard("judging the end", lambda: self._supervision.judge_the_end(self._last_words))
         guard("saying that all is gone", stopper.gone)
+        guard("clearing away what no stacks were written into", self._stacks.tidy)
         guard("proving checkpoints", lambda: record_proofs(self._prover, log, tell))
 
     def _begin(self) -> Training:
