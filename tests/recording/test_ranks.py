@@ -122,6 +122,40 @@ dist.destroy_process_group()
     assert left == [["0", "1", "stop:sigterm"], ["1", "1", "stop:sigterm"]]
 
 
+def test_a_stop_after_a_checkpoint_at_an_epoch_s_end_is_saved_by_all_ranks_though_one_alone_evaluates(
+    script: Any,
+) -> None:
+    """Rank 0 waited five minutes for parts of the others, which had their last checkpoint and were gone."""
+    text = """
+import guardrun, torch, time
+import torch.distributed as dist
+dist.init_process_group("gloo")
+rank = dist.get_rank()
+with guardrun.start("ends", config={"checkpoint": {"every_steps": 5}}) as run:
+    model = torch.nn.Linear(2, 1)
+    run.track(model=model)
+    for epoch in run.epochs(9):
+        for batch in run.steps(range(5)):
+            run.log(loss=1.0)
+            if rank == 1 and epoch == 1 and batch == 4:
+                run._wish.ask("stop:sigterm")
+        if rank == 0:
+            run.evaluate({"val/loss": 1.0 / (1 + epoch)})
+    print("never", flush=True)
+print("left", rank, run.step, run.stop_reason, flush=True)
+dist.destroy_process_group()
+"""
+    done = script.run(text, *TORCHRUN)
+
+    assert done.returncode == 0, done.stderr
+    left = sorted(line.split()[1:] for line in done.stdout.splitlines() if line.startswith("left"))
+    assert left == [["0", "10", "stop:sigterm"], ["1", "10", "stop:sigterm"]]
+    (folder,) = (p for p in (script.folder / "runs").iterdir() if not p.name.startswith("."))
+    meta = json.loads((folder / "checkpoints/last/meta.json").read_text())
+    assert (meta["step"], len(meta["files"]), meta["position"]["epoch"]) == (10, 2, 2)
+    assert not any("no checkpoint" in note["text"] for note in script.events("note"))
+
+
 def test_a_rank_without_guard_costs_a_bounded_wait_and_a_remark(script: Any) -> None:
     text = """
 import guardrun, torch, os

@@ -263,8 +263,11 @@ class Saver:
         self.settle()
 
     def has_last(self) -> bool:
-        """Whether ``last`` is of the present step already."""
+        """Whether ``last`` is of the present step already. Several ranks save once more in any case: one that
+        alone has evaluated since, or alone failed to write, would wait for parts of the others."""
         self.settle()
+        if self._session.rank.world_size > 1:
+            return False
         return self._last_saved == self._session.progress.step and self._evaluated is None
 
     def _save(self, metrics: dict[str, Any], *, best: bool, last: bool, alone: bool) -> bool:
