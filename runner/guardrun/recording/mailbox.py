@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 POLL_S = 0.1
 """The control folder is listed at most this often."""
-_SLOW_LOOK_S = 0.05
-_SLOW_LOOKS = 3
+_SLOW_LOOK_S = 0.005
+_SLOW_IN_A_ROW = 5
 _PATIENCE_S = 1.0
 
 
@@ -57,10 +57,9 @@ class Mailbox:
             return []
         self._next = now + POLL_S
         found = self._look()
-        if time.monotonic() - now > _SLOW_LOOK_S:
-            self._slow += 1
-            if self._slow >= _SLOW_LOOKS:
-                self._listen()
+        self._slow = self._slow + 1 if time.monotonic() - now > _SLOW_LOOK_S else 0
+        if self._slow >= _SLOW_IN_A_ROW:
+            self._listen()
         return found
 
     def close(self) -> None:

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from guardrun.events.schema import Event
 
 _REOPEN_S = 1.0
-_SLOW_WRITE_S = 0.05
-_SLOW_WRITES = 5
-"""So many writes that took so long, within ``_SLOW_WITHIN_S``, and events are gathered from then on."""
-_SLOW_WITHIN_S = 30.0
+_SLOW_WRITE_S = 0.002
+_SLOW_IN_A_ROW = 20
+"""So many writes one after the other that took so long, and events are gathered from then on. A process that
+loses the processor within a write is slow once, never in a row."""
+_VERY_SLOW_S = 0.05
+_VERY_SLOW_COUNTS = 7
 _MOST_GATHERED = 200_000
 """Events that wait for a file system that does not answer; those beyond are dropped."""
 _PATIENCE_S = 30.0
@@ -73,7 +75,7 @@ class EventWriter:
         self._patience = _PATIENCE_S
         self._on_the_way = 0
         """Events that the thread is writing right now."""
-        self._slow: list[float] = []
+        self._slow = 0
         self._complained = False
         self._header = header
         if path is not None:
@@ -117,8 +119,11 @@ class EventWriter:
                         self._short(line, written)
                 except OSError as error:
                     self._failed(1, error)
-                if monotonic() - begun > _SLOW_WRITE_S:
-                    self._was_slow()
+                took = monotonic() - begun
+                if took > _SLOW_WRITE_S:
+                    self._was_slow(took)
+                else:
+                    self._slow = 0
             else:
                 self._put(line)
 
@@ -244,11 +249,10 @@ class EventWriter:
             self._complained = True
             say(f"events can't be written to {self.path}: {why}; the training goes on")
 
-    def _was_slow(self) -> None:
-        """A write took long. When that is the rule, the training is not to wait for each."""
-        now = monotonic()
-        self._slow = [one for one in self._slow if now - one < _SLOW_WITHIN_S] + [now]
-        if len(self._slow) < _SLOW_WRITES or self._batcher is not None:
+    def _was_slow(self, took: float) -> None:
+        """When slow writes are the rule, the training is not to wait for each."""
+        self._slow += _VERY_SLOW_COUNTS if took > _VERY_SLOW_S else 1
+        if self._slow < _SLOW_IN_A_ROW or self._batcher is not None:
             return
         self.delay_s = self.delay_s or BATCH_DELAY_S
         self._start_batching()
