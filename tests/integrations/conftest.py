@@ -27,8 +27,9 @@ class Trained:
     def __init__(self, run: Path) -> None:
         self.run = run
 
-    def events(self, kind: str) -> list[dict[str, Any]]:
-        whole = (self.run / "events.jsonl").read_bytes().rpartition(b"\n")[0]
+    def events(self, kind: str, rank: int = 0) -> list[dict[str, Any]]:
+        name = f"events.rank{rank}.jsonl" if rank else "events.jsonl"
+        whole = (self.run / name).read_bytes().rpartition(b"\n")[0]
         return [event for event in map(json.loads, whole.splitlines()) if event["kind"] == kind]
 
     def steps(self, name: str) -> dict[int, Any]:
@@ -65,7 +66,7 @@ class Trainings:
         return self.train(lambda: runpy.run_path(script, run_name="__main__"), stop_at)
 
     def train(self, script: Callable[[], Any], stop_at: int | None = None) -> Trained:
-        thread = threading.Thread(target=self._stop, args=(stop_at,), daemon=True)
+        thread = threading.Thread(target=self.stop, args=(stop_at,), daemon=True)
         if stop_at is not None:
             thread.start()
         try:
@@ -86,7 +87,9 @@ class Trainings:
         launch = json.loads((trained.run / "attempts" / "1.json").read_bytes())
         (trained.run / "attempts" / "2.json").write_text(json.dumps({**launch, "attempt": 2}))
 
-    def _stop(self, step: int) -> None:
+    def stop(self, step: int) -> None:
+        """Wait until this step is done, and ask the run to stop."""
+
         def reached() -> Path | None:
             for events in self.folder.glob("runs/*/events.jsonl"):
                 if f'"step":{step},'.encode() in events.read_bytes():

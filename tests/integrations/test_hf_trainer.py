@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from transformers import Trainer, TrainingArguments
+
+from guardrun.integrations.transformers import GuardCallback
+
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.torch
 
@@ -50,6 +58,59 @@ def test_a_nan_that_the_trainers_filter_hides_is_seen_and_its_weights_are_no_che
     assert all(map(math.isfinite, logged))  # the filter hides it
     assert trained.events("checkpoint") == []
     assert "last stays as it is" in trained.notes()
+
+
+def test_a_nan_of_a_loss_that_the_model_does_not_return_shows_in_the_norm_of_its_step(trainings):
+    class Line(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.line = torch.nn.Linear(4, 1)
+
+        def forward(self, x):
+            return {"y": self.line(x)}
+
+    calls = []
+
+    def loss(outputs, labels, num_items_in_batch=None):
+        calls.append(1)
+        return outputs["y"].square().mean() * (float("nan") if len(calls) == 3 else 1.0)
+
+    settings = TrainingArguments(
+        "checkpoints", max_steps=4, logging_steps=1, max_grad_norm=0.0, report_to=[], use_cpu=True,
+        disable_tqdm=True, save_strategy="no",
+    )  # fmt: skip
+    data = [{"x": one, "labels": one[:1]} for one in torch.randn(32, 4)]
+    trainer = Trainer(
+        Line(), settings, train_dataset=data, compute_loss_func=loss, callbacks=[GuardCallback()]
+    )
+    trained = trainings.train(trainer.train)
+    norms, losses = trained.steps("grad_norm"), trained.steps("train/loss")
+    assert norms[3] == "NaN"
+    assert "NaN" not in (norms[1], norms[2])
+    assert list(losses) == [1, 2, 3, 4]
+    assert losses[3] != "NaN"  # the Trainer's filter, over a mean that is all there is
+
+
+def test_two_ranks_stop_after_the_same_step_and_rank_0_registers_what_both_have_saved(trainings):
+    script = ROOT / "sample_runs/hf_trainer/train.py"
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    process = subprocess.Popen(
+        [*launch, str(script), "--steps", "400"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        trainings.stop(5)
+        assert process.wait(120) == 0
+    finally:
+        process.kill()
+        process.wait()
+    trained = trainings.trained()
+    end = trained.end()
+    assert (end["status"], end["reason"]) == ("stopped", "stop:cli")
+    (other,) = trained.events("run_end", rank=1)
+    assert other["step"] == end["step"] < 400
+    assert trained.proved("last")["step"] == end["step"]
+    names = {Path(file).name for file in trained.files("last")}
+    assert {"rng_state_0.pth", "rng_state_1.pth", "trainer_state.json"} <= names
 
 
 def test_a_stop_is_saved_by_the_trainer_and_a_resume_goes_on_at_the_next_step(trainings):

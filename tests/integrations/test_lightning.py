@@ -10,6 +10,7 @@ import lightning
 import pytest
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.plugins import MixedPrecision
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -163,6 +164,24 @@ def test_manual_optimization_has_its_loss_and_the_norm_over_all_optimizers(train
     assert list(norms) == list(range(2, 17, 2))  # Lightning counts the steps of both
     assert list(norms.values()) == pytest.approx(module.norms)
     assert len(trained.steps("train/loss")) == 8
+
+
+def test_the_scale_of_mixed_precision_is_recorded_and_the_norm_is_of_unscaled_gradients(trainings):
+    norms = []
+
+    class Clipped(Line):
+        def on_before_optimizer_step(self, optimizer):
+            norms.append(float(torch.stack([p.grad.norm() for p in self.parameters()]).norm()))
+
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    mixed = MixedPrecision("16-mixed", "cpu", scaler=scaler)
+    trainer = lightning.Trainer(
+        max_epochs=1, callbacks=[GuardCallback()], plugins=[mixed], gradient_clip_val=0.1, **QUIET
+    )
+    trained = trainings.train(lambda: trainer.fit(Clipped(), loader(), loader()))
+    assert set(trained.steps("loss_scale").values()) == {1024.0}
+    assert list(trained.steps("grad_norm").values()) == pytest.approx(norms)
+    assert min(norms) > 0.1
 
 
 def test_a_monitor_of_model_checkpoint_decides_what_is_best(trainings):
