@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import random
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 SHOWN = 12
 """Violations of one row that are printed in full."""
@@ -63,6 +67,19 @@ def run_campaign(campaign: Campaign, trials: int, seconds: float, seed: int) -> 
     campaign.run(row, Trials(trials, seconds, seed))
     row.seconds = time.monotonic() - begun
     return row
+
+
+@contextmanager
+def scratch(row: Row, prefix: str) -> Iterator[Path]:
+    """A folder for the trials' runs, which stays when one of them violated something."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    try:
+        yield folder
+    finally:
+        if row.violations:
+            row.facts.append(f"the runs are kept in {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def table(rows: list[Row]) -> str:

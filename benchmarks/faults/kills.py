@@ -5,15 +5,13 @@ from __future__ import annotations
 import mmap
 import os
 import signal
-import tempfile
 import time
-from pathlib import Path
 from typing import Final
 
 import torch
 
 import guardrun
-from benchmarks.faults.campaign import Campaign, Row, Trials
+from benchmarks.faults.campaign import Campaign, Row, Trials, scratch
 from benchmarks.faults.forking import events, forked, join_run, new_run, quietly, warm
 from guardrun.events.paths import RunPaths
 from guardrun.recording.checkpoints.load import NoSuchCheckpoint, choose_resume, load_checkpoint
@@ -55,9 +53,9 @@ def run(row: Row, trials: Trials) -> None:
     """Each trial kills one training, then asks its folder what is left."""
     warm()
     met = {"no checkpoint yet": 0, "leftovers of an unfinished save": 0, "events": 0}
-    with tempfile.TemporaryDirectory(prefix="guard-kills-") as folder:
+    with scratch(row, "guard-kills-") as folder:
         for number, chance in trials:
-            paths = new_run(Path(folder), CONFIG)
+            paths = new_run(folder, CONFIG)
             returned = mmap.mmap(-1, 8)
             trainer = forked(train, paths, returned)
             time.sleep(chance.uniform(0.02, LONGEST_S))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import tempfile
 import time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any, Final
 import psutil
 import torch
 
-from benchmarks.faults.campaign import Campaign, Row, Trials
+from benchmarks.faults.campaign import Campaign, Row, Trials, scratch
 from benchmarks.faults.forking import events, forked, new_run, warm, write_attempt
 from benchmarks.faults.resume_training import CONFIG, KINDS, Kind, launch
 from guardrun.events.commands import send_command
@@ -50,12 +49,12 @@ def run(row: Row, trials: Trials) -> None:
     """Each trial interrupts one training once or twice, resumes it, and compares all there is."""
     warm()
     met = {"stop": 0, "kill": 0, "begun anew": 0, "too late": 0}
-    with tempfile.TemporaryDirectory(prefix="guard-resumes-") as folder:
-        whole = Whole(Path(folder))
+    with scratch(row, "guard-resumes-") as folder:
+        whole = Whole(folder)
         for number, chance in trials:
             kind = KINDS[number % len(KINDS)]
             reference, seconds = whole.of(kind)
-            paths = new_run(Path(folder), CONFIG)
+            paths = new_run(folder, CONFIG)
             problems = train_with_interruptions(paths, kind, seconds, chance, met)
             problems = problems or differences(reference, paths, kind)
             row.trials += 1

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import faulthandler
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -60,7 +58,6 @@ def launch(paths: RunPaths, kind: Kind) -> None:
 
 def train(kind: Kind) -> None:
     """One rank."""
-    faulthandler.register(signal.SIGUSR1, all_threads=True)
     as_a_new_process()
     rank = int(os.environ.get("RANK", "0"))
     if kind.ranks > 1:

@@ -7,14 +7,12 @@ import os
 import random
 import signal
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any, Final
 
 import psutil
 
-from benchmarks.faults.campaign import Campaign, Row, Trials
+from benchmarks.faults.campaign import Campaign, Row, Trials, scratch
 from benchmarks.faults.forking import events, forked, new_run, quietly, warm
 from benchmarks.faults.stop_training import Kind, kind_of, launch
 from guardrun.events.commands import send_command
@@ -87,10 +85,10 @@ def run(row: Row, trials: Trials) -> None:
     become_subreaper()  # what the supervisor leaves behind becomes ours
     by_ranks = dict.fromkeys(RANKS, 0)
     early = 0
-    with tempfile.TemporaryDirectory(prefix="guard-stops-") as folder:
+    with scratch(row, "guard-stops-") as folder:
         for number, chance in trials:
             kind = kind_of(chance, RANKS[number % len(RANKS)])
-            paths = new_run(Path(folder), CONFIG)
+            paths = new_run(folder, CONFIG)
             problems = one(paths, kind, chance)
             row.trials += 1
             by_ranks[kind.ranks] += 1
@@ -110,9 +108,6 @@ def one(paths: RunPaths, kind: Kind, chance: random.Random) -> list[str]:
     problems = []
     if supervisor.exitcode is None:
         problems.append(f"not over after {PATIENCE_S:.0f} s, see {paths.root}")
-        for process in psutil.Process().children(recursive=True):
-            process.send_signal(signal.SIGUSR1)
-        time.sleep(1.0)
         supervisor.kill()
         supervisor.join()
     elif supervisor.exitcode != 0:
