@@ -34,8 +34,10 @@ CASES: Final = {
     "transformer, norm by guard": ("transformer", False, 3.0),
     "mlp, user's clipping": ("mlp", True, 1.0),
     "mlp, norm by guard": ("mlp", False, 3.0),
+    "a step of nothing, user's clipping": ("tiny", True, 100.0),
+    "a step of nothing, norm by guard": ("tiny", False, 150.0),
 }
-"""Model, whether the script clips, and the aim in percent."""
+"""Model, whether the script clips, and the aim: percent of a step; of one of nothing, microseconds."""
 
 
 def measure() -> list[Result]:
@@ -52,11 +54,16 @@ def measure() -> list[Result]:
                 env={**os.environ, "OMP_NUM_THREADS": "1"},
             )
         found = json.loads(done.stdout.splitlines()[-1])
+        overhead = found["overhead"]
+        if model == "tiny":
+            overhead *= 10 * found["step_ms"]
+            results.append(Result(name, overhead, aim, "µs of guard's own, whatever the model computes"))
+            continue
         unit = (
             f"% of {found['step_ms']:.2g} ms; noise (A/A) {found['low']:+.2f} to {found['high']:+.2f} %; "
             f"by the clock {found['clock']:+.2f} %; supervisor {found['supervisor']:.1f} % of a core"
         )
-        results.append(Result(name, found["overhead"], aim, unit))
+        results.append(Result(name, overhead, aim, unit))
     return results
 
 
@@ -69,7 +76,9 @@ class Training:
         torch.manual_seed(0)
         self.clips = clips
         self.torch = torch
-        build: Callable[[], tuple[Any, list[Any]]] = {"transformer": _transformer, "mlp": _mlp}[kind]
+        build: Callable[[], tuple[Any, list[Any]]] = {
+            "transformer": _transformer, "mlp": _mlp, "tiny": _tiny,
+        }[kind]  # fmt: skip
         self.model, self.batches = build()
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4)
 
@@ -86,6 +95,13 @@ class Training:
 
     def loader(self) -> Iterator[Any]:
         return itertools.cycle(self.batches)
+
+
+def _tiny() -> tuple[Any, list[Any]]:
+    import torch
+
+    layers = [torch.nn.Linear(4, 4), torch.nn.ReLU(), torch.nn.Linear(4, 4), torch.nn.ReLU()]
+    return torch.nn.Sequential(*layers, torch.nn.Linear(4, 4)), [(torch.randn(4, 4), torch.randint(4, (4,)))]
 
 
 def _mlp() -> tuple[Any, list[Any]]:

@@ -1,10 +1,11 @@
 /* A layer between a process and the kernel (LD_PRELOAD) that makes one folder's disk fail or answer late.
 
    FAULTY_DISK_FOLDER   files below this path are concerned
-   FAULTY_DISK_SWITCH   a file of 16 bytes, mapped by everybody: three 32-bit numbers
+   FAULTY_DISK_SWITCH   a file of 16 bytes, mapped by everybody: four 32-bit numbers
                         [0] errno of every change (write, open to write, mkdir, rename, fsync); 0: none
                         [1] milliseconds that every call takes longer
                         [2] bytes after which a write ends short; 0: it does not
+                        [3] seconds by which the clock on the wall is wrong
 
    Nothing in it is specific to the program that is tested. */
 
@@ -122,6 +123,13 @@ int symlink(const char *to, const char *path) {
     REAL(symlink);
     if (!quiet() && concerned(path) && fails()) return -1;
     return real(to, path);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    REAL(clock_gettime);
+    int answer = real(clock, now);
+    if (!answer && knob && clock == CLOCK_REALTIME) now->tv_sec += knob[3];
+    return answer;
 }
 
 DIR *opendir(const char *path) {

@@ -12,20 +12,30 @@ import pytest
 from benchmarks.faults.disks import build_layer, layered
 
 import guardrun
+from guardrun.events.commands import send_command
+from guardrun.events.decode import decode
+from guardrun.events.paths import RunPaths
 from guardrun.following.run_follower import RunFollower
 from guardrun.recording import run_folder
+from guardrun.state.status import Status
+from waiting import wait_for
 
 SWITCH = """
 import mmap, os, struct, time
 import guardrun
 from guardrun.recording import writer
 
-def disk(code=0, answers_after_ms=0):
+def disk(code=0, answers_after_ms=0, clock_wrong_by_s=0):
     with open(os.environ["FAULTY_DISK_SWITCH"], "r+b") as file, mmap.mmap(file.fileno(), 16) as switch:
-        switch[:12] = struct.pack("iii", code, answers_after_ms, 0)
+        switch[:] = struct.pack("iiii", code, answers_after_ms, 0, clock_wrong_by_s)
 
 runs = os.environ["FAULTY_DISK_FOLDER"]
 """
+
+
+def metrics_of(log: Path) -> list[dict[str, Any]]:
+    found = map(decode, log.read_bytes().splitlines())
+    return [event for event in found if event is not None and event["kind"] == "metrics"]
 
 
 @pytest.fixture
@@ -136,3 +146,34 @@ def test_a_run_directory_that_vanishes_is_made_anew_and_that_is_told(
     assert state.dropped_events > 0
     assert (run.path.stat().st_mode & 0o777) == 0o700
     assert (run.path / "attempts" / "1.json").exists()
+
+
+@pytest.mark.parametrize("wrong_by", [-3600, 3600])
+def test_a_clock_that_jumps_changes_no_duration_and_stops_no_stop(
+    script: Any, failing: dict[str, str], wrong_by: int
+) -> None:
+    """The training's clock jumps; a person whose clock is right asks for a stop."""
+    process = script.start(
+        SWITCH
+        + f"""
+with guardrun.start(runs_dir=runs) as run:
+    for step, _ in enumerate(run.steps(range(100_000))):
+        disk(clock_wrong_by_s={wrong_by} if step >= 20 else 0)
+        run.log(loss=1.0)
+        time.sleep(0.005)
+""",
+        **failing,
+    )
+    (log,) = wait_for(lambda: list(Path(failing["FAULTY_DISK_FOLDER"]).glob("*/events.jsonl")))
+    wait_for(lambda: log.read_bytes().count(b'"kind":"metrics"') > 30)
+    send_command(RunPaths(log.parent), "stop", attempt=1, via="cli")
+
+    assert process.wait(30) == 0
+    follower = RunFollower(log.parent)
+    follower.catch_up()
+    state, steps = follower.state(), metrics_of(log)
+    follower.close()
+    assert (state.status, state.reason) == (Status.STOPPED, "stop:cli")
+    assert all(0.0 <= event["step_time"] < 60.0 for event in steps)
+    assert abs(steps[-1]["t"] - steps[0]["t"]) > 3000.0
+    assert state.elapsed_s is None or state.elapsed_s >= 0.0
