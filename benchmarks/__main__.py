@@ -14,6 +14,7 @@ PARTS = {
     "draw": "benchmarks.draw_cost",
     "save": "benchmarks.save_cost",
     "step": "benchmarks.step_overhead",
+    "stop": "benchmarks.stop_latency",
     "audit": "benchmarks.audit_cost",
     "fingerprint": "benchmarks.fingerprint",
 }
