@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 import warnings
 
@@ -164,6 +166,20 @@ def test_manual_optimization_has_its_loss_and_the_norm_over_all_optimizers(train
     assert list(norms) == list(range(2, 17, 2))  # Lightning counts the steps of both
     assert list(norms.values()) == pytest.approx(module.norms)
     assert len(trained.steps("train/loss")) == 8
+
+
+def test_sigterm_in_the_middle_of_an_accumulation_is_a_safe_stop(trainings):
+    class Terminated(Line):
+        def training_step(self, batch, index):
+            if index == 8:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return super().training_step(batch, index)
+
+    trainer = lightning.Trainer(max_epochs=2, accumulate_grad_batches=4, callbacks=[GuardCallback()], **QUIET)
+    trained = trainings.train(lambda: trainer.fit(Terminated(), loader(1000), loader()))
+    end = trained.end()
+    assert (end["status"], end["reason"], end["step"]) == ("stopped", "stop:sigterm", 3)
+    assert trained.proved("last")["step"] == 3
 
 
 def test_the_scale_of_mixed_precision_is_recorded_and_the_norm_is_of_unscaled_gradients(trainings):

@@ -70,6 +70,8 @@ class GuardCallback(Resumes, Callback):  # type: ignore[misc]
         if loop is None:
             return
         self._step = trainer.global_step
+        if "SLURM_JOB_ID" not in os.environ:  # there Lightning's handler belongs to its requeueing
+            loop.take_sigterm()
         total = trainer.estimated_stepping_batches
         loop.watch(model=pl_module, optimizers=list(trainer.optimizers), norms=False)
         loop.scaled_by(getattr(trainer.precision_plugin, "scaler", None))
@@ -107,7 +109,9 @@ class GuardCallback(Resumes, Callback):  # type: ignore[misc]
         self._numbers.batch_done(
             outputs, trainer.accumulate_grad_batches if pl_module.automatic_optimization else 1
         )
-        if trainer.global_step != self._step:
+        if trainer.global_step == self._step and trainer.received_sigterm:
+            self._at_boundary(loop, trainer, pl_module)  # Lightning leaves behind this batch, step or not
+        elif trainer.global_step != self._step:
             self._step = trainer.global_step
             values = self._numbers.take()
             if self._step % max(1, trainer.log_every_n_steps) == 0:

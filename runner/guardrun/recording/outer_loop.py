@@ -154,6 +154,10 @@ class OuterLoop:
         due, self._save_due = self._save_due, False
         return Boundary(stop, due, stop and not self.run._wish.can_wait)
 
+    def take_sigterm(self) -> None:
+        """Let SIGTERM mean a safe stop, where the framework would leave without saving."""
+        self.run._signals.retake()
+
     def interrupted(self) -> None:
         """The framework itself has seen SIGTERM."""
         self.run._wish.ask("stop:sigterm")

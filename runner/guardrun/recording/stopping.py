@@ -207,6 +207,14 @@ class SignalFlags:
         self._control.hears_sigint(signal.SIGINT in self._previous)
         return taken
 
+    def retake(self) -> None:
+        """SIGTERM is ours again, where a framework has put a handler over ours since."""
+        if signal.SIGTERM in self._previous:
+            try:
+                signal.signal(signal.SIGTERM, self._on_sigterm)
+            except (ValueError, OSError):
+                pass
+
     def remove(self) -> None:
         """Give back what is still ours; a handler that was put over ours stays."""
         for number, previous in list(self._previous.items()):
