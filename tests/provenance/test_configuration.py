@@ -39,11 +39,19 @@ def test_one_line_is_enough_and_every_default_is_filled_in(load) -> None:
 
     assert effective["name"] == "digits"
     assert effective["monitor"] == {"metric": "val/loss", "mode": "min"}
-    assert effective["checkpoint"] == {"every_steps": None, "every_epochs": 1, "keep": 2}
+    assert effective["checkpoint"] == {
+        "every_steps": None, "every_epochs": 1, "keep": 2, "async": False, "low_space": "warn",
+    }  # fmt: skip
     assert effective["stop"] == {"patience": None, "min_delta": 0.0, "grace": 60.0, "hang": 300.0}
     assert effective["policy"] == dict(DEFAULT_POLICY)
     assert effective["resume"] == {"skip": "replay"}
     json.dumps(effective, allow_nan=False)
+
+
+def test_async_is_written_as_python_forbids(load) -> None:
+    """The key is a word that a field of a class can't be called."""
+    assert load("entry: train.py\ncheckpoint: {async: true}").effective["checkpoint"]["async"] is True
+    assert load("entry: train.py", "checkpoint.async=true").effective["checkpoint"]["async"] is True
 
 
 def test_the_policy_knows_exactly_the_signals_that_exist() -> None:
