@@ -21,6 +21,7 @@ from guardrun.supervising.process_tree import Identity, alive, identify
 UNKNOWN_EXIT: Final = 10_000
 """Stands for the exit code of a process that was not our child: only its end can be seen."""
 
+
 class CannotStart(Exception):
     """The training's command can't be started; the text says why, in words for the user."""
 
