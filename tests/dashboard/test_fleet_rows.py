@@ -13,8 +13,8 @@ from guardtui.snapshot import RunView, Snapshot
 from guardtui.text import text_of, width_of
 from guardtui.viewmodel import fleet
 from guardtui.viewmodel.faces import signal_words, status_face
-from guardtui.viewmodel.fleet_title import empty_lines, title_line
 from guardtui.viewmodel.filtering import parse
+from guardtui.viewmodel.fleet_title import empty_lines, title_line
 from guardtui.viewmodel.listing import Lister, Wish
 from guardtui.viewmodel.ordering import Sorter
 from guardtui.viewmodel.progress import bar, epoch_words, fraction

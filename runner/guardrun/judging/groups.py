@@ -21,7 +21,17 @@ from guardrun.state.model import Status
 At = Literal["best", "last"]
 _BY_FACTS: Final = ("name", "group", "commit")
 """What runs can be grouped by besides the keys of their configuration."""
-_TOLD_APART_BY: Final = ("params.", "data.", "env.", "args", "command", "entry", "launcher", "nproc_per_node", "nnodes")
+_TOLD_APART_BY: Final = (
+    "params.",
+    "data.",
+    "env.",
+    "args",
+    "command",
+    "entry",
+    "launcher",
+    "nproc_per_node",
+    "nnodes",
+)
 _MOST_KEYS: Final = 3
 """Differing keys that still make a readable name."""
 _MOST_LABEL: Final = 60
