@@ -78,7 +78,10 @@ class Trainings:
         return self.trained()
 
     def trained(self) -> Trained:
-        return Trained(sorted(self.folder.glob("runs/*/run.json"))[-1].parent)
+        return self.all()[-1]
+
+    def all(self) -> list[Trained]:
+        return [Trained(file.parent) for file in sorted(self.folder.glob("runs/*/run.json"))]
 
     def resume(self, trained: Trained) -> None:
         """What comes next is the second attempt of this run, as `guard run --resume` starts it."""

@@ -16,6 +16,7 @@ from lightning.pytorch.plugins import MixedPrecision
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
+import guardrun
 from guardrun.events.commands import STOP, send_command
 from guardrun.events.paths import RunPaths
 from guardrun.integrations.lightning import GuardCallback
@@ -209,3 +210,27 @@ def test_a_monitor_of_model_checkpoint_decides_what_is_best(trainings):
     start = trained.events("run_start")[0]
     assert (start["monitor"], start["mode"]) == ("val/acc", "max")
     assert json.loads((trained.run / "run.json").read_bytes())["name"]
+
+
+def test_each_training_of_a_process_is_a_run_of_its_own(trainings):
+    def twice():
+        for _ in range(2):
+            trainer = lightning.Trainer(max_epochs=1, callbacks=[GuardCallback()], **QUIET)
+            trainer.fit(Line(), loader(), loader())
+
+    trainings.train(twice)
+    ends = [(one.end()["status"], one.end()["step"]) for one in trainings.all()]
+    assert ends == [("finished", 8), ("finished", 8)]
+
+
+def test_a_run_that_the_script_has_started_is_recorded_into_and_stays_its_own(trainings):
+    def within():
+        with guardrun.start("mine") as run:
+            trainer = lightning.Trainer(max_epochs=1, callbacks=[GuardCallback()], **QUIET)
+            trainer.fit(Line(), loader(), loader())
+            run.log({"after": 1.0})
+
+    trained = trainings.train(within)
+    assert json.loads((trained.run / "run.json").read_bytes())["name"] == "mine"
+    assert trained.steps("after") == {8: 1.0}
+    assert len(trained.events("run_end")) == 1
