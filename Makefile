@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
-PYTEST_WORKERS ?= auto
+# Many tests wait for real trainings and terminals: twice as many workers as cores keep the cores busy.
+PYTEST_WORKERS ?= $(shell echo $$(( 2 * $$(getconf _NPROCESSORS_ONLN) )))
 
 .PHONY: demo test lint benchmark campaign soak smoke record clean
 
@@ -11,7 +12,7 @@ demo: $(VENV)/.demo  ## a real training of half a minute, with the dashboard on 
 	$(BIN)/guard run sample_runs/digits/config.yaml --watch
 
 test: $(VENV)/.test  ## the whole test suite
-	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 lint: $(VENV)/.lint  ## style, types, import rules
 	$(BIN)/ruff check .
