@@ -23,7 +23,7 @@ from guardtui.snapshot import Snapshot
 from guardtui.text import clean
 from guardtui.theme import THEMES, remembered_theme
 from guardtui.viewmodel.help import help_lines
-from guardtui.widgets import partial_updates, repertoire
+from guardtui.widgets import let_go, partial_updates, repertoire
 
 
 class Dashboard(PreferringApp):
@@ -76,6 +76,7 @@ class Dashboard(PreferringApp):
     def on_mount(self) -> None:
         """The list below, the focused run above it; then begin to read."""
         partial_updates.install()
+        let_go.install()
         self.push_screen(FleetScreen())
         self.settings.listen(lambda: self.post_message(self.Settled()))
         self.call_after_refresh(self._begin)

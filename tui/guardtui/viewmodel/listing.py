@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from guardrun.state.model import Status
 from guardtui.snapshot import RunView
@@ -15,10 +15,9 @@ from guardtui.viewmodel.filter_facts import Facts
 from guardtui.viewmodel.filtering import Filter
 from guardtui.viewmodel.grouping import Group, grouped
 from guardtui.viewmodel.ordering import Sorter
-from guardtui.viewmodel.remembered import Remembered
+from guardtui.viewmodel.remembered import Remembered, too_many
 
 Row: TypeAlias = RunView | Group
-_MOST_KEPT: Final = 20_000
 
 
 def _alarm(view: RunView) -> str:
@@ -95,7 +94,7 @@ class Lister:
                 rows.append(group)
                 rows += () if group.closed else group.views
         alarms = Counter(map(self._alarms.of, views))
-        self._alarms.let_go(len(views))
+        self._let_go(views)
         return Listed(
             tuple(rows), (*top, *rest), 0 if wish.show_hidden else len(away),
             live=sum(count for alarm, count in alarms.items() if alarm),
@@ -103,12 +102,17 @@ class Lister:
             hung=sum(count for alarm, count in alarms.items() if "hung" in alarm),
         )  # fmt: skip
 
+    def _let_go(self, views: Sequence[RunView]) -> None:
+        for kept in (self._alarms, self._facts, self._matches):
+            kept.let_go(len(views))
+        if too_many(len(self._configs), len(views)):
+            listed = {view.path for view in views}
+            self._configs = {path: facts for path, facts in self._configs.items() if path in listed}
+
     def _prepared(self, view: RunView) -> Facts:
         """A run's facts; its configuration is taken apart once, as it hardly ever changes."""
         before = self._configs.get(view.path)
         facts = Facts(view, before)
-        if len(self._configs) > _MOST_KEPT:
-            self._configs.clear()
         self._configs[view.path] = facts
         return facts
 
@@ -119,6 +123,4 @@ class Lister:
         if sought is not self._sought:
             self._sought = sought
             self._matches = Remembered(lambda view: sought.matches(self._facts.of(view)))
-        self._facts.let_go(len(views))
-        self._matches.let_go(len(views))
         return [view for view in views if self._matches.of(view)]

@@ -120,12 +120,15 @@ class Sorter:
 
     def __init__(self) -> None:
         self._newest = Remembered(_newest)
-        self._keys: dict[str, Remembered[Any]] = {}
+        self._order = ORDERS[0]
+        self._keys: Remembered[Any] = Remembered(self._order.key)
 
     def arranged(self, views: Iterable[RunView], order: str, *, reverse: bool = False) -> list[RunView]:
         """The runs in that order; among equals the newest first, without a value last."""
         chosen = order_of(order)
-        keys = self._keys.setdefault(chosen.id, Remembered(chosen.key))
+        if chosen is not self._order:  # keys of an order that is left would hold on to runs that are gone
+            self._order, self._keys = chosen, Remembered(chosen.key)
+        keys = self._keys
         base = sorted(views, key=self._newest.of)
         keys.let_go(len(base))
         self._newest.let_go(len(base))

@@ -9,7 +9,6 @@ from typing import Generic, TypeVar
 from guardtui.snapshot import RunView
 
 Made = TypeVar("Made")
-_SPARE = 200
 
 
 class Remembered(Generic[Made]):
@@ -30,5 +29,10 @@ class Remembered(Generic[Made]):
 
     def let_go(self, listed: int) -> None:
         """Forget runs that are gone, when there are many of them among ``listed`` ones."""
-        if len(self._kept) > 2 * listed + _SPARE:
+        if too_many(len(self._kept), listed):
             self._kept.clear()
+
+
+def too_many(kept: int, listed: int) -> bool:
+    """Whether so many more are kept than listed that it is worth the work to make some anew."""
+    return kept > listed + listed // 4 + 20
