@@ -112,7 +112,9 @@ class Terminal:
                 self.screen.feed(data)
                 if predicate(self.screen.text):
                     return at
-            if time.monotonic() > deadline or (fresh and not fresh[-1][1]):
+            # Patience is with the program: what it sent in time is looked at, however long that takes.
+            late = time.monotonic() > deadline and not (fresh and fresh[-1][0] <= deadline)
+            if late or (fresh and not fresh[-1][1]):
                 raise NeverShown(f"never came to pass; the screen:\n{self.screen.text}")
 
     def look(self) -> str:

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from benchmarks.dashboard_cost.terminal import Terminal
@@ -25,7 +26,11 @@ from run_factory import RunWriter
 SECONDS = float(os.environ.get("GUARD_SOAK_SECONDS", "20"))
 WRITERS, STAYING = 100, 20
 RATE = 10.0
-GROWTH_MB = 16.0
+WARM = 1
+"""Rounds in which everything is used for the first time."""
+KEPT_KB = 100.0
+"""Growth for each run that was replaced. Memory is seen from outside, and 20 seconds are short: what stays of
+a run is measured exactly by the dashboard's own tests."""
 KEYS = ("G", "\r", "2", "1", "\r", "\x1b", "\x1b", "j", "j", "g", "o", "\r", "3", "4", "\x1b", "\x1b", "k")
 """Into runs, panes and back: they may vanish meanwhile."""
 
@@ -89,7 +94,7 @@ def test_a_hundred_trainings_come_and_go_and_memory_stays_flat(tmp_path: Path) -
     env = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "OMP_NUM_THREADS": "1"}
     with Terminal(command, width=140, height=240, env=env) as terminal:
         terminal.shows(f"{WRITERS} runs")
-        memory = _live(terminal)
+        rounds = _live(terminal, trainings)
         trainings.over.set()
         trainings.join()
         terminal.press("\x1b\x1b\x1b")
@@ -98,28 +103,41 @@ def test_a_hundred_trainings_come_and_go_and_memory_stays_flat(tmp_path: Path) -
         assert "cannot" not in text, text
         assert "Traceback" not in terminal.everything
 
-    quarter = len(memory) // 4
-    before, after = memory[quarter : 2 * quarter], memory[-quarter:]
-    grown = statistics.median(after) - statistics.median(before)
-    assert grown < GROWTH_MB, f"grew by {grown:.1f} MB: {[round(each) for each in memory]}"
-    assert trainings.made > WRITERS + SECONDS / 2
+    before, after = rounds[WARM], rounds[-1]
+    replaced = after.made - before.made
+    assert replaced > SECONDS
+    kept = (after.megabytes - before.megabytes) * 1024 / replaced
+    assert kept < KEPT_KB, f"{kept:.0f} kB for each of {replaced} runs: {rounds}"
 
 
-def _live(terminal: Terminal) -> list[float]:
-    """Use the dashboard all the time; its memory meanwhile."""
-    memory = []
+class Round(NamedTuple):
+    """All keys once."""
+
+    made: int
+    """How many runs there had been."""
+    megabytes: float
+    """Memory of the dashboard, in the middle of what it was."""
+
+
+def _live(terminal: Terminal, trainings: Trainings) -> list[Round]:
+    """Use the dashboard all the time."""
+    rounds: list[Round] = []
     until = time.monotonic() + SECONDS
-    for key in itertools.cycle(KEYS):
-        terminal.press(key)
-        time.sleep(0.25)
-        memory.append(terminal.megabytes())
-        if time.monotonic() > until:
-            return memory
-    raise AssertionError("never")
+    while time.monotonic() < until or len(rounds) < WARM + 3:
+        memory = []
+        for key in KEYS:
+            terminal.press(key)
+            time.sleep(0.25)
+            terminal.look()
+            memory.append(terminal.megabytes())
+        rounds.append(Round(trainings.made, round(statistics.median(memory), 1)))
+        # Keys that a busy machine has not come to yet must not pile up.
+        terminal.shows(f"{WRITERS} runs")
+    return rounds
 
 
 def _complete(terminal: Terminal, trainings: Trainings) -> str:
     """Wait until every run is listed, by its name and none beside them."""
     names = {f"run-{run.paths.root.name[-5:]}" for run in trainings.living}
-    terminal.when(lambda text: all(name in text for name in names), 15)
+    terminal.when(lambda text: all(name in text for name in names))
     return terminal.screen.text
