@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
-# Many tests wait for real trainings and terminals: twice as many workers as cores keep the cores busy.
-PYTEST_WORKERS ?= $(shell echo $$(( 2 * $$(getconf _NPROCESSORS_ONLN) )))
+# Many tests wait for real trainings and terminals: one worker more than there are cores keeps the cores busy.
+PYTEST_WORKERS ?= $(shell echo $$(( 1 + $$(getconf _NPROCESSORS_ONLN) )))
 
 .PHONY: demo test lint benchmark campaign soak smoke record clean
 
@@ -26,6 +26,7 @@ benchmark: $(VENV)/.demo  ## costs as ratios against a floor in the same process
 
 campaign: $(VENV)/.test  ## every trial of the campaigns of faults: kill -9, safe stops, resumes and more
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.faults --full
+	$(BIN)/python -m pytest -n auto -m campaign
 
 soak: $(VENV)/.test  ## ten minutes of the dashboard over a hundred trainings that come and go
 	GUARD_SOAK_SECONDS=600 $(BIN)/python -m pytest -n 0 tests/soak

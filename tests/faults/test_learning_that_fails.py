@@ -19,6 +19,7 @@ def test_a_sound_training_of_the_same_script_raises_no_alarm(start) -> None:
         assert trained.shown["monitor"]["best"] < 0.4
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     ("overrides", "still"),
     [

@@ -9,7 +9,7 @@ import pytest
 from guard_process import events, guard, processes_of, show, wait_for_step
 from waiting import wait_for
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.campaign]
 
 SECONDS_A_BATCH = "params.wait=0.25"
 """50 points are to span the ten seconds below which nobody is told of a wait."""

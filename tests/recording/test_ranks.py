@@ -43,7 +43,7 @@ with guardrun.start("ddp", config={"checkpoint": {"every_steps": 5}}) as run:
             time.sleep(0.001)
         if rank == 0:
             run.evaluate({"val/loss": loss.item()})
-print("left", rank, run.step, run.stop_reason, flush=True)
+print(f"left {rank} {run.step} {run.stop_reason}\\n", end="", flush=True)
 dist.destroy_process_group()
 """
 
@@ -112,7 +112,7 @@ with guardrun.start("uneven") as run:
             run.log(loss=1.0)
             if rank == 1 and epoch == 1 and batch == 6:
                 run._wish.ask("stop:sigterm")
-print("left", rank, run.epoch, run.stop_reason, flush=True)
+print(f"left {rank} {run.epoch} {run.stop_reason}\\n", end="", flush=True)
 dist.destroy_process_group()
 """
     done = script.run(text, *TORCHRUN)
@@ -142,7 +142,7 @@ with guardrun.start("ends", config={"checkpoint": {"every_steps": 5}}) as run:
         if rank == 0:
             run.evaluate({"val/loss": 1.0 / (1 + epoch)})
     print("never", flush=True)
-print("left", rank, run.step, run.stop_reason, flush=True)
+print(f"left {rank} {run.step} {run.stop_reason}\\n", end="", flush=True)
 dist.destroy_process_group()
 """
     done = script.run(text, *TORCHRUN)

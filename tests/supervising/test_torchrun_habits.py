@@ -133,6 +133,7 @@ def test_a_rank_that_stands_still_is_named_and_holds_a_hurried_stop_up_only_for_
     assert "state T (stopped)" in next(run.paths.stacks.glob("*.rank1.txt")).read_text()
 
 
+@pytest.mark.campaign
 def test_a_second_host_joins_with_the_command_that_guard_prints_and_stops_with_the_first(run):
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
