@@ -57,6 +57,8 @@ class Terminal:
         # The size is set by the parent; a program that starts sooner would see none.
         while struct.unpack("HHHH", fcntl.ioctl(0, termios.TIOCGWINSZ, b"\0" * 8))[0] == 0:
             time.sleep(0.001)
+        for name in ("LINES", "COLUMNS"):  # they outrank the terminal's own size
+            env.pop(name, None)
         env.update(TERM="xterm-256color", COLORTERM="truecolor", LC_ALL="C.UTF-8")
         try:
             os.execvpe(command[0], list(command), env)
