@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from guardrun.events.schema import Event
+from guardrun.following.catching_up import catch_up
 from guardrun.following.console import ConsoleWindow
 from guardrun.following.foreign_status import foreign_status
 from guardrun.following.foreign_story import Story, same_start
@@ -87,11 +88,7 @@ class ForeignFollower:
 
     def catch_up(self, max_seconds: float = float("inf")) -> bool:
         """Poll until everything is read; False when ``max_seconds`` were not enough."""
-        deadline = time.monotonic() + max_seconds
-        while True:
-            self.poll(0.25)
-            if self.caught_up or time.monotonic() >= deadline:
-                return self.caught_up
+        return catch_up(self, max_seconds)
 
     def state(self, now: float | None = None) -> RunState:
         """The state now; ``now`` is the reader's wall time in unix seconds."""

@@ -29,6 +29,7 @@ from guardrun.following.acknowledging import (
     acknowledgement,
     awake,
 )
+from guardrun.following.catching_up import catch_up
 from guardrun.following.console import ConsoleWindow
 from guardrun.following.episodes import Episodes, recorded_signal
 from guardrun.following.folder_marks import FolderMarks
@@ -119,11 +120,7 @@ class RunFollower:
 
     def catch_up(self, max_seconds: float = float("inf")) -> bool:
         """Poll until everything is read; False when ``max_seconds`` were not enough."""
-        deadline = time.monotonic() + max_seconds
-        while True:
-            self.poll(0.25)
-            if self.caught_up or time.monotonic() >= deadline:
-                return self.caught_up
+        return catch_up(self, max_seconds)
 
     def state(self, now: float | None = None) -> RunState:
         """The state now; ``now`` is the reader's wall time in unix seconds."""
