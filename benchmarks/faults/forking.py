@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import pkgutil
+import random
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -55,6 +56,12 @@ def write_attempt(
     paths.attempt(number).write_text(json.dumps(launch))
 
 
+def beside(config: Mapping[str, Any], chance: random.Random) -> dict[str, Any]:
+    """The same configuration, one time in three with checkpoints that are written beside the training."""
+    saving = {**config["checkpoint"], "async": chance.random() < 1 / 3}
+    return {**config, "checkpoint": saving}
+
+
 def forked(function: Callable[..., Any], *arguments: Any) -> BaseProcess:
     """Start ``function`` in a fork that has forgotten what this process did."""
     process = _FORK.Process(target=_begin, args=(function, *arguments))
@@ -93,8 +100,17 @@ def join_run(paths: RunPaths, attempt: int) -> None:
 
 def events(paths: RunPaths, kind: str, rank: int = 0) -> list[dict[str, Any]]:
     """The events of one kind that a reader of the log meets."""
+    return _events(paths.events(rank), kind)
+
+
+def events_of_supervisor(paths: RunPaths, kind: str) -> list[dict[str, Any]]:
+    """The same of supervisor.jsonl."""
+    return _events(paths.supervisor, kind)
+
+
+def _events(log: Path, kind: str) -> list[dict[str, Any]]:
     try:
-        lines = paths.events(rank).read_bytes().split(b"\n")[:-1]
+        lines = log.read_bytes().split(b"\n")[:-1]
     except OSError:
         return []
     found = [decode(line) for line in lines if line]

@@ -1,22 +1,28 @@
-"""kill -9 of a trainer that logs at full speed and saves all the time."""
+"""kill -9 of a trainer that logs at full speed and saves all the time, of its supervisor, or of both."""
 
 from __future__ import annotations
 
 import mmap
 import os
+import random
 import signal
 import time
+from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 import torch
 
 import guardrun
 from benchmarks.faults.campaign import Campaign, Row, Trials, scratch
-from benchmarks.faults.forking import events, forked, join_run, new_run, quietly, warm
+from benchmarks.faults.forking import beside, events, forked, join_run, new_run, warm
+from benchmarks.faults.supervised import as_training
+from benchmarks.faults.supervisor_kills import both, supervisor_alone
 from guardrun.events.paths import RunPaths
 from guardrun.recording.checkpoints.load import NoSuchCheckpoint, choose_resume, load_checkpoint
 from guardrun.recording.checkpoints.prove import prove
 from guardrun.recording.checkpoints.store import CheckpointStore
+from guardrun.supervising.process_tree import become_subreaper
 
 LONGEST_S: Final = 0.7
 CONFIG: Final = {
@@ -28,7 +34,6 @@ COUNTED: Final = "count"
 
 def train(paths: RunPaths, returned: mmap.mmap) -> None:
     """Until it is killed. ``returned`` outlives it: how many calls of log() have returned."""
-    quietly(paths.console)
     join_run(paths, 1)
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(64, 64), torch.nn.Linear(64, 1))
@@ -50,24 +55,44 @@ def train(paths: RunPaths, returned: mmap.mmap) -> None:
 
 
 def run(row: Row, trials: Trials) -> None:
-    """Each trial kills one training, then asks its folder what is left."""
+    """Each trial kills one training, its supervisor, or both, then asks the folder what is left."""
     warm()
-    met = {"no checkpoint yet": 0, "leftovers of an unfinished save": 0, "events": 0}
+    become_subreaper()  # whose parent was killed becomes ours
+    met: Counter[str] = Counter()
     with scratch(row, "guard-kills-") as folder:
         for number, chance in trials:
-            paths = new_run(folder, CONFIG)
+            config = beside(CONFIG, chance)
+            met["saving beside the training"] += config["checkpoint"]["async"]
+            paths = new_run(folder, config)
             returned = mmap.mmap(-1, 8)
-            trainer = forked(train, paths, returned)
-            time.sleep(chance.uniform(0.02, LONGEST_S))
-            assert trainer.pid is not None
-            os.kill(trainer.pid, signal.SIGKILL)
-            trainer.join()
+            how = KILLS[number % len(KILLS)]
+            problems = how(paths, lambda: train(paths, returned), chance, met)  # noqa: B023
             row.trials += 1
             count = int.from_bytes(returned[:8], "little")
             met["events"] += count
             row.losses += lost_events(paths, count)
-            row.violations += [f"trial {number}: {text}" for text in examine(paths, met)]
-    row.facts.append(", ".join(f"{count} × {what}" for what, count in met.items()))
+            problems += examine(paths, met)
+            row.violations += [
+                f"trial {number} ({how.__name__}, {paths.root.name}): {text}" for text in problems
+            ]
+    row.facts.append(", ".join(f"{count} × {what}" for what, count in sorted(met.items())))
+
+
+def trainer_alone(
+    paths: RunPaths, launch: Callable[[], None], chance: random.Random, met: Counter[str]
+) -> list[str]:
+    """A training that nobody supervises."""
+    met["trainer alone"] += 1
+    trainer = forked(as_training, paths, launch)
+    time.sleep(chance.uniform(0.02, LONGEST_S))
+    assert trainer.pid is not None
+    os.kill(trainer.pid, signal.SIGKILL)
+    trainer.join()
+    return []
+
+
+KILLS: Final = (trainer_alone, both, trainer_alone, supervisor_alone)
+"""In turn."""
 
 
 def lost_events(paths: RunPaths, returned: int) -> int:
@@ -76,7 +101,7 @@ def lost_events(paths: RunPaths, returned: int) -> int:
     return sum(number not in found for number in range(1, returned + 1))
 
 
-def examine(paths: RunPaths, met: dict[str, int]) -> list[str]:
+def examine(paths: RunPaths, met: Counter[str]) -> list[str]:
     """What does not hold of the checkpoints that a killed training left."""
     problems = []
     told = events(paths, "checkpoint")
@@ -100,7 +125,7 @@ def examine(paths: RunPaths, met: dict[str, int]) -> list[str]:
     return problems + leftovers(paths, met)
 
 
-def leftovers(paths: RunPaths, met: dict[str, int]) -> list[str]:
+def leftovers(paths: RunPaths, met: Counter[str]) -> list[str]:
     """What the next attempt's first look does not clean up, or cleans up though it is good."""
     before = _folders(paths)
     CheckpointStore(paths, attempt=2).prepare()
@@ -119,4 +144,4 @@ def _folders(paths: RunPaths) -> dict[str, bool]:
     }
 
 
-CAMPAIGN = Campaign("kill -9 of the trainer at random instants", 200, run)
+CAMPAIGN = Campaign("kill -9 of trainer, supervisor or both at random instants", 200, run)

@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import time
+from collections.abc import Mapping
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,7 @@ import psutil
 import torch
 
 from benchmarks.faults.campaign import Campaign, Row, Trials, scratch
-from benchmarks.faults.forking import events, forked, new_run, warm, write_attempt
+from benchmarks.faults.forking import beside, events, forked, new_run, warm, write_attempt
 from benchmarks.faults.resume_training import CONFIG, KINDS, Kind, launch
 from guardrun.events.commands import send_command
 from guardrun.events.paths import RunPaths
@@ -48,14 +49,16 @@ class Whole:
 def run(row: Row, trials: Trials) -> None:
     """Each trial interrupts one training once or twice, resumes it, and compares all there is."""
     warm()
-    met = {"stop": 0, "kill": 0, "begun anew": 0, "too late": 0}
+    met = {"stop": 0, "kill": 0, "begun anew": 0, "too late": 0, "saving beside the training": 0}
     with scratch(row, "guard-resumes-") as folder:
         whole = Whole(folder)
         for number, chance in trials:
             kind = KINDS[number % len(KINDS)]
             reference, seconds = whole.of(kind)
-            paths = new_run(folder, CONFIG)
-            problems = train_with_interruptions(paths, kind, seconds, chance, met)
+            config = beside(CONFIG, chance)
+            met["saving beside the training"] += config["checkpoint"]["async"]
+            paths = new_run(folder, config)
+            problems = train_with_interruptions(paths, kind, config, seconds, chance, met)
             problems = problems or differences(reference, paths, kind)
             row.trials += 1
             row.losses += bool(problems)
@@ -64,8 +67,9 @@ def run(row: Row, trials: Trials) -> None:
 
 
 def train_with_interruptions(
-    paths: RunPaths, kind: Kind, seconds: float, chance: random.Random, met: dict[str, int]
-) -> list[str]:
+    paths: RunPaths, kind: Kind, config: Mapping[str, Any], seconds: float, chance: random.Random,
+    met: dict[str, int],
+) -> list[str]:  # fmt: skip
     """Attempt after attempt until the training is over; what went wrong on the way."""
     planned = [chance.choice(("stop", "kill")) for _ in range(chance.choice((1, 1, 2)))]
     for attempt in range(1, MOST_ATTEMPTS):
@@ -74,7 +78,7 @@ def train_with_interruptions(
             choice = choose_resume(paths)
             resume_from = f"checkpoints/{choice.folder}" if choice else None
             met["begun anew"] += choice is None
-            write_attempt(paths, attempt, CONFIG, resume_from=resume_from)
+            write_attempt(paths, attempt, config, resume_from=resume_from)
         trainer = forked(launch, paths, attempt, kind)
         if planned:
             time.sleep(chance.uniform(0.02, seconds))

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import signal
-import sys
 import time
-from typing import Any, Final
+from typing import Final
 
-import psutil
-
+from benchmarks.faults import supervised
 from benchmarks.faults.campaign import Campaign, Row, Trials, scratch
-from benchmarks.faults.forking import events, forked, new_run, quietly, warm
+from benchmarks.faults.forking import beside, events, events_of_supervisor, forked, new_run, warm
 from benchmarks.faults.stop_training import Kind, kind_of, launch
+from benchmarks.faults.supervised import orphans
 from guardrun.events.commands import send_command
 from guardrun.events.paths import RunPaths
 from guardrun.events.schema import RUN_END
 from guardrun.recording.checkpoints.prove import prove
-from guardrun.supervising import supervisor as supervising
-from guardrun.supervising.launching import OwnTraining
 from guardrun.supervising.process_tree import become_subreaper
-from guardrun.supervising.proving import Prover
-from guardrun.supervising.tempo import Tempo
 
 RANKS: Final = (1, 1, 2, 2, 4)
 LONGEST_S: Final = {1: 1.2, 2: 2.5, 4: 3.5}
@@ -34,49 +27,11 @@ CONFIG: Final = {
     "monitor": {"metric": "val/loss"},
     "stop": {"grace": 30.0},
 }
-TEMPO: Final = Tempo(turn=0.02, tick=0.2, sample=0.5, remember=0.2, leftover_grace=0.3, unkillable=10.0)
-
-
-class _Fork:
-    """A fork as the supervisor waits for it, in place of a command that it would start."""
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        self._code: int | None = None
-
-    def poll(self) -> int | None:
-        if self._code is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            self._code = os.waitstatus_to_exitcode(status) if pid else None
-        return self._code
 
 
 def supervise(paths: RunPaths, kind: Kind) -> None:
-    """`guard run`'s supervisor, whose training and proofs are forks instead of new interpreters."""
-
-    def start(*_: object, **__: object) -> OwnTraining:
-        sys.stdout.flush()
-        pid = os.fork()
-        if pid == 0:
-            code = 1
-            try:
-                os.setsid()
-                quietly(paths.console)
-                launch(paths, kind)
-                code = 0
-            except SystemExit as error:
-                code = error.code if isinstance(error.code, int) else 1
-            finally:
-                os._exit(code)
-        return OwnTraining(_Fork(pid), own_session=True)  # type: ignore[arg-type]
-
-    def ask(self: Prover, python: str, role: str, level: str) -> tuple[dict[str, Any], str]:
-        return prove(paths, role, level), ""
-
-    quietly(paths.root / "supervisor.log")
-    supervising.start_training = start  # type: ignore[attr-defined]
-    Prover._ask = ask  # type: ignore[method-assign]
-    os._exit(supervising.run_supervisor(paths, 1, tempo=TEMPO))
+    """`guard run`'s supervisor and the training of this kind."""
+    supervised.supervise(paths, lambda: launch(paths, kind))
 
 
 def run(row: Row, trials: Trials) -> None:
@@ -88,7 +43,7 @@ def run(row: Row, trials: Trials) -> None:
     with scratch(row, "guard-stops-") as folder:
         for number, chance in trials:
             kind = kind_of(chance, RANKS[number % len(RANKS)])
-            paths = new_run(folder, CONFIG)
+            paths = new_run(folder, beside(CONFIG, chance))
             problems = one(paths, kind, chance)
             row.trials += 1
             by_ranks[kind.ranks] += 1
@@ -117,23 +72,8 @@ def one(paths: RunPaths, kind: Kind, chance: random.Random) -> list[str]:
 
 def ended(paths: RunPaths) -> str:
     """What the supervisor says of the end."""
-    lines = paths.supervisor.read_bytes().splitlines()
-    ends = [event for event in map(json.loads, lines) if event["kind"] == RUN_END]
+    ends = events_of_supervisor(paths, RUN_END)
     return " ".join(f"{key}={ends[-1].get(key)}" for key in ("status", "reason", "error")) if ends else "?"
-
-
-def orphans() -> list[str]:
-    """What is left of the trial's processes; it is ended."""
-    left = psutil.Process().children(recursive=True)
-    told = []
-    for process in left:
-        try:
-            told.append(f"orphan {process.pid}: {' '.join(process.cmdline())[:80]}")
-            process.send_signal(signal.SIGKILL)
-            process.wait(5)
-        except psutil.Error:
-            continue
-    return told
 
 
 def last_step(paths: RunPaths) -> int | None:

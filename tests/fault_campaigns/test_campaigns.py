@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from benchmarks.faults import kills, resumes, stops
+from benchmarks.faults import kills, resumes, stops, supervisor_kills
 from benchmarks.faults.campaign import Campaign, Row, Trials, run_campaign, table
 from benchmarks.faults.forking import new_run
 from benchmarks.faults.resume_training import Kind
 from benchmarks.faults.stop_training import Kind as StopKind
+
+from guardrun.following.run_follower import RunFollower
+from guardrun.provenance.host import Lease
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.torch
@@ -41,6 +44,26 @@ def test_an_event_that_no_reader_finds_is_a_loss(tmp_path: Path):
     log(run, rank0=[{"kind": "metrics", "step": 1, "count": n} for n in (1.0, 2.0, 4.0)])
     assert kills.lost_events(run, 5) == 2
     assert kills.lost_events(run, 2) == 0
+
+
+def test_a_run_that_lives_on_is_seen_and_one_that_nobody_stopped_is_told(tmp_path: Path, monkeypatch):
+    run = new_run(tmp_path, {})
+    monkeypatch.setattr(supervisor_kills, "_WORKERS_S", 0.1)
+    monkeypatch.setattr(supervisor_kills, "SEEN_S", 0.1)
+    lease = Lease(run.lease("trainer"))
+    lease.take(1)  # by this process, which lives
+    living = subprocess.Popen(["sleep", "60"])
+    try:
+        told = supervisor_kills.never_alive(run, RunFollower(run.root))
+        assert any("processes live on" in text for text in told)
+        assert any("nothing of it lives, and it is shown as starting" in text for text in told)
+        assert any("who looked on" in text for text in told)
+    finally:
+        living.kill()
+        living.wait()
+        lease.release()
+    log(run, rank0=[{"kind": "run_end", "status": "finished", "step": 7}])
+    assert "ended so" in supervisor_kills.stopped(run)[0]
 
 
 def test_ranks_that_leave_at_two_steps_or_without_a_word_are_violations(tmp_path: Path):

@@ -21,6 +21,16 @@ def end(status: Any, reason: Any = "", **values: Any) -> dict[str, Any]:
 CASES: dict[str, tuple[dict[str, Any], Facts, Status]] = {
     "nothing but a fresh folder": ({"last_event_t": NOW - 5}, Facts(), Status.STARTING),
     "an old folder where nothing ever came": ({"last_event_t": NOW - 9000}, Facts(), Status.LOST),
+    "its supervisor died and may have started a training": (
+        {"last_event_t": NOW - 5},
+        Facts(supervisor="dead"),
+        Status.STARTING,
+    ),
+    "its supervisor died, and nothing came for a minute": (
+        {"last_event_t": NOW - 60},
+        Facts(supervisor="dead"),
+        Status.KILLED,
+    ),
     "set up, no step yet": ({"phase": "setup", "last_event_t": NOW}, ALIVE, Status.STARTING),
     "in its first phase of training": ({"phase": "train", "last_event_t": NOW}, ALIVE, Status.RUNNING),
     "training": (TRAINING, ALIVE, Status.RUNNING),

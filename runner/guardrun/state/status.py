@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from guardrun.events.schema import Event
+from guardrun.reading.slurm_queue import GONE, WAITING
 from guardrun.state.model import Facts, Status
 from guardrun.state.values import whole, words
 
@@ -20,6 +21,8 @@ HUNG_HARD_TIMES: Final = 6.0
 themselves."""
 LOST_AFTER_S: Final = 600.0
 """Silence after which a run on a host that can't be asked counts as lost."""
+DESERTED_AFTER_S: Final = 30.0
+"""A supervisor that died may have started a training which has told nothing yet: it imports its libraries."""
 
 _ENDS: Final = frozenset((Status.FINISHED, Status.STOPPED, Status.ABORTED, Status.FAILED, Status.KILLED))
 
@@ -58,6 +61,8 @@ class Evidence:
     """The supervisor's signal ``hang`` holds."""
     hung_least_s: float = HUNG_AFTER_S
     """The user's ``stop.hang``."""
+    submitted: bool = False
+    """The attempt was given to a scheduler, and nothing of it was heard since."""
 
 
 def hung_after(slow_step_s: float, least_s: float = HUNG_AFTER_S) -> float:
@@ -87,16 +92,32 @@ def derive_status(evidence: Evidence, facts: Facts, now: float) -> Verdict:
     ended = _recorded_end(evidence)
     if ended is not None:
         return ended
+    waiting = _in_queue(evidence, facts)
+    if waiting is not None:
+        return waiting
     quiet = _silence(evidence, facts, now)
     if facts.trainer == "dead":
         return Verdict(Status.KILLED, "the training process is gone and wrote no end")
     if facts.trainer == "alive" or (facts.trainer == "absent" and facts.supervisor == "alive"):
         spoke = evidence.last_event_t if evidence.training_t is None else evidence.training_t
         return _of_living(evidence, facts, None if spoke is None else max(0.0, now - spoke))
+    if (facts.trainer, facts.supervisor) == ("absent", "dead") and (quiet or 0.0) >= DESERTED_AFTER_S:
+        return Verdict(Status.KILLED, "its supervisor died, and no training of it was ever seen")
     if quiet is not None and quiet >= LOST_AFTER_S:
         where = "its host does not answer" if facts.trainer == "unknown" else "no process of it is known"
         return Verdict(Status.LOST, f"no sign of life for {duration_words(quiet)}; {where}")
     return _of_living(evidence, facts, None)
+
+
+def _in_queue(evidence: Evidence, facts: Facts) -> Verdict | None:
+    """Of a run whose job waits: for the first time, or because it was requeued without a word of ours."""
+    if facts.queue in WAITING:
+        return Verdict(Status.QUEUED)
+    if not evidence.submitted or facts.supervisor == "alive":
+        return None
+    if facts.queue == GONE:
+        return Verdict(Status.LOST, "its job left the queue, and nothing of it was ever heard")
+    return Verdict(Status.QUEUED if not facts.queue else Status.STARTING)
 
 
 def _recorded_end(evidence: Evidence) -> Verdict | None:
