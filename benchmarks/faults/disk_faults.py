@@ -10,12 +10,14 @@ import resource
 import shutil
 import struct
 import subprocess
+import tempfile
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Final
 
 UNLIMITED: Final = resource.RLIM_INFINITY
 SIZE: Final = "3m"
+_IMAGE_BYTES: Final = 8 * 1024 * 1024
 
 
 class Fault(ABC):
@@ -24,6 +26,8 @@ class Fault(ABC):
     name = ""
     lasting = False
     """It can't be healed: what is on the disk afterwards is not what the training wrote."""
+    heals = True
+    """``heal`` makes it work again; else it stays as it is, and can be looked at all the same."""
 
     def __init__(self, root: Path, chance: random.Random) -> None:
         self.root = root
@@ -83,6 +87,39 @@ class LostDisk(_Mounted):
 
     def strike(self, pid: int, run: Path) -> None:
         subprocess.run(["umount", "-l", str(self.root)], check=True, capture_output=True)
+
+
+class ReadOnlyMount(Fault):
+    """A file system of its own that the kernel remounts read-only in mid-run, as ext4 does after an error.
+
+    ``mount -o remount,ro`` would be refused: files are open for writing. The kernel asks nobody.
+    """
+
+    name = "remounted read-only"
+    heals = False
+
+    def prepare(self) -> None:
+        super().prepare()
+        with open(self._image, "wb") as image:
+            image.truncate(_IMAGE_BYTES)
+        words = ["mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal", str(self._image)]
+        subprocess.run(words, check=True, capture_output=True)
+        words = ["mount", "-o", "loop,errors=remount-ro", str(self._image), str(self.root)]
+        subprocess.run(words, check=True, capture_output=True)
+
+    def strike(self, pid: int, run: Path) -> None:
+        device = os.stat(self.root).st_dev
+        name = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}").resolve().name
+        Path(f"/sys/fs/ext4/{name}/trigger_fs_error").write_text("an error of the disk")
+
+    def clear(self) -> None:
+        subprocess.run(["umount", "-l", str(self.root)], check=False, capture_output=True)
+        self._image.unlink(missing_ok=True)
+        super().clear()
+
+    @property
+    def _image(self) -> Path:
+        return self.root.with_name(f"{self.root.name}.img")
 
 
 class SizeLimit(Fault):
@@ -156,10 +193,22 @@ class Moved(Fault):
 
 
 def possible() -> list[type[Fault]]:
-    """The faults that this process can make: a layer for some, root for others."""
+    """The faults that this process can make: a layer for some, mounts of its own for others."""
     found: list[type[Fault]] = [SizeLimit, Vanished, Moved]
     if "LD_PRELOAD" in os.environ:
         found += [ReadOnly, InputOutputError, ShortWrites]
-    if os.geteuid() == 0:
-        found += [FullDisk, LostDisk]
-    return found
+    return found + [fault for fault in (FullDisk, LostDisk, ReadOnlyMount) if _can_make(fault)]
+
+
+def _can_make(fault: type[Fault]) -> bool:
+    """Whether this process may mount such a disk and make it fail; root of a container may not."""
+    with tempfile.TemporaryDirectory() as folder:
+        trial = fault(Path(folder) / "trial", random.Random(0))
+        try:
+            trial.prepare()
+            trial.strike(os.getpid(), trial.root)
+        except (OSError, subprocess.CalledProcessError):
+            return False
+        finally:
+            trial.clear()
+    return True

@@ -72,8 +72,14 @@ def train(paths: RunPaths | None, console: Path, answer: Connection) -> None:
 class Trial:
     """One training, one fault at a random instant, and what is left."""
 
-    def __init__(self, folder: Path, number: int, chance: random.Random, expected: list[float]) -> None:
-        kinds = possible()
+    def __init__(
+        self,
+        folder: Path,
+        kinds: list[type[Fault]],
+        number: int,
+        chance: random.Random,
+        expected: list[float],
+    ) -> None:
         self.chance = chance
         self.expected = expected
         self.fault: Fault = kinds[number % len(kinds)](folder / "disk" / str(number), chance)
@@ -102,7 +108,7 @@ class Trial:
         there.close()
         assert trainer.pid is not None
         here.recv()
-        heals = not self.fault.lasting and self.chance.random() < 0.6
+        heals = self.fault.heals and not self.fault.lasting and self.chance.random() < 0.6
         time.sleep(self.chance.uniform(0.0, 0.9))
         try:
             self.fault.strike(trainer.pid, paths.root)
@@ -207,9 +213,10 @@ def main(folder: Path) -> None:
     warm()
     run_folder.LOOK_S = 0.1  # these trainings last a second, not days
     expected = reference(folder)
+    kinds = possible()
     for line in sys.stdin:
         number, seed = map(int, line.split())
-        print(json.dumps(Trial(folder, number, random.Random(seed), expected).run()), flush=True)
+        print(json.dumps(Trial(folder, kinds, number, random.Random(seed), expected).run()), flush=True)
 
 
 if __name__ == "__main__":
