@@ -1,12 +1,12 @@
 """Adapters for training loops that people already have; each needs its framework and loads it when used.
 
 ``guardrun.integrations.transformers.GuardCallback()``, ``guardrun.integrations.lightning.GuardCallback()``,
-``guardrun.integrations.accelerate.GuardTracker()``.
+``guardrun.integrations.accelerate.GuardTracker()``, ``guardrun.integrations.keras.GuardCallback()``.
 """
 
 from __future__ import annotations
 
-_MODULES = frozenset(("accelerate", "lightning", "transformers"))
+_MODULES = frozenset(("accelerate", "keras", "lightning", "transformers"))
 
 
 def __getattr__(name: str) -> object:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from guardrun.errors import UserError
 from guardrun.events.paths import RunPaths
-from guardrun.recording.checkpoints.external import own_last
+from guardrun.recording.checkpoints.external import own_epoch, own_last
 from guardrun.recording.starting import current_run, start
 
 if TYPE_CHECKING:
@@ -53,6 +53,11 @@ def resumable() -> tuple[str, int] | None:
         return None
     path, step = own_last(RunPaths(folder))
     return (path, step) if path and os.path.exists(path) else None
+
+
+def resumable_epoch() -> int:
+    """The epoch, from 0, that the training's own newest checkpoint is gone on from with."""
+    return own_epoch(RunPaths(os.environ["GUARDRUN_DIR"]))
 
 
 class Resumes:

@@ -90,6 +90,13 @@ def own_last(paths: RunPaths) -> tuple[str, int]:
     return os.path.commonpath([os.path.dirname(file) for file in files]), pointer.step
 
 
+def own_epoch(paths: RunPaths) -> int:
+    """The epoch in progress, from 0, of the checkpoint that ``last`` names; 0 when there is none."""
+    pointer = read_pointer(paths, "last")
+    found = read_meta(paths.checkpoints / pointer.folder) if isinstance(pointer, Pointer) else None
+    return int(found.body["epoch"]) if isinstance(found, Meta) else 0
+
+
 def _external_steps(paths: RunPaths) -> Iterator[tuple[str, tuple[int, str] | None]]:
     """Each complete folder; with step and place where the files it stands for are not there any more."""
     for name in complete_folders(paths):
