@@ -12,6 +12,8 @@ import termios
 import threading
 import time
 
+from benchmarks.dashboard_cost.screen import Screen
+
 from waiting import wait_for
 
 CLEAN = ("NO_COLOR", "COLORTERM", "GUARD_ASCII", "GUARD_THEME", "GUARD_CHARTS", "TMUX", "TERM_PROGRAM",
@@ -32,6 +34,7 @@ class PtyTerminal:
             finally:
                 os._exit(127)
         self.sent = bytearray()
+        self._screen, self._fed = Screen(width, height), 0
         self.code: int | None = None
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -67,6 +70,27 @@ class PtyTerminal:
         )
         assert all(text in self.sent[after:] for text in wanted), bytes(self.sent[-2000:]).decode()
         return bytes(self.sent[after:])
+
+    def text(self) -> str:
+        """What is on the screen; of one whose size stays."""
+        news = bytes(self.sent[self._fed :])
+        self._fed += len(news)
+        self._screen.feed(news)
+        return self._screen.text
+
+    def sees(self, *texts: str, without: str | None = None) -> str:
+        """Wait until these are on the screen together, and ``without`` isn't; the screen."""
+
+        def there() -> bool:
+            seen = self.text()
+            return all(text in seen for text in texts) and (without is None or without not in seen)
+
+        try:
+            wait_for(lambda: self.code is not None or there(), 15)
+        except AssertionError:
+            pass
+        assert there(), f"{texts}, without {without}, ended: {self.code}, in\n{self.text()}"
+        return self.text()
 
     def settled(self, quiet_s: float = 0.7) -> int:
         """The number of bytes once nothing has come for a while."""

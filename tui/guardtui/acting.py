@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from textual.app import App
 from textual.message import Message
 from textual.screen import Screen
 
@@ -20,6 +19,7 @@ from guardtui import commanding, resuming
 from guardtui.feed import Feed
 from guardtui.snapshot import RunView, Snapshot
 from guardtui.text import clean
+from guardtui.typing_ahead import TypingApp
 from guardtui.viewmodel.faces import active_signals, unknown_signals
 from guardtui.viewmodel.reach import barred
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Paths: TypeAlias = Path | Sequence[Path]
 
 
-class ActingApp(App[None]):
+class ActingApp(TypingApp):
     """The acting half of the dashboard; it has the newest snapshot and the feed."""
 
     snapshot: Snapshot

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Final
 
-from textual import constants
+from textual import constants, events
 from textual._xterm_parser import XTermParser
 
 TRUE: Final = 1 << 24
@@ -22,6 +22,10 @@ _FAR_ESCAPE_S: Final = 0.3
 _REST_S: Final = 1.0
 """What began as a key's sequence is waited for as long as this: nobody types ``ESC [`` by hand."""
 _BEGUN: Final = re.compile(r"\x1b(?:O|\[[<?\d;:]*)\Z")
+_GOES_ON: Final = "[O\x1b"
+"""What behind Esc may be the second byte of a key's sequence."""
+_TORN: Final = re.compile(r"\x1b\[[<?\d;:]")
+"""A sequence whose end got lost: no keys that somebody pressed."""
 
 
 def terminfo_colors(term: str) -> int | None:
@@ -69,23 +73,76 @@ def prepare(environ: MutableMapping[str, str] = os.environ) -> None:
     patient_keys()
 
 
+class BehindEscape(events.Key):
+    """A key whose byte came together with that of Esc: Alt and this key, or Esc and then this key."""
+
+
 def patient_keys() -> None:
-    """A key whose sequence arrives in pieces is that key. Calling it again changes nothing."""
+    """A key whose sequence arrives in pieces is that key, and Esc with another key behind it is two keys.
+
+    Calling it again changes nothing.
+    """
     if XTermParser.feed is not _feed:
         _set(XTermParser, "feed", _feed)
+        _set(XTermParser, "tick", _tick)
 
 
 _FEED: Final = XTermParser.feed
+_TICK: Final = XTermParser.tick
 
 
 def _feed(self: XTermParser, data: str) -> Iterable[Any]:
-    """The toolkit's own; then, amid a sequence, a longer wait than after a lone Esc."""
-    tail = getattr(self, "_guard_tail", "")
-    yield from _FEED(self, data)
-    tail = (tail + data)[-40:]
-    self._guard_tail = tail  # type: ignore[attr-defined]
-    if self._timeout_time is not None and _BEGUN.search(tail):
+    """The toolkit's own, but for Esc: it would swallow the next key, or take both for something else."""
+    if not data:
+        yield from _FEED(self, data)
+        return
+    for at, char in enumerate(data):
+        begun: str = getattr(self, "_guard_begun", "")
+        if begun == "\x1b" and char not in _GOES_ON and not _is_back_tab(char):
+            yield from _alone(self, char, together=at > 0)
+            continue
+        yield from _FEED(self, char)
+        begun = "" if self._timeout_time is None else "\x1b" if char == "\x1b" else begun + char
+        _set(self, "_guard_begun", begun)
+    if self._timeout_time is not None and _BEGUN.search(begun):
         self._timeout_time += _REST_S
+
+
+def _alone(self: XTermParser, char: str, *, together: bool) -> Iterable[Any]:
+    """Esc was a key of its own, and this is another one."""
+    _set(self, "_guard_begun", "")
+    escape = list(_expired(self))
+    if not together:
+        yield from escape
+        yield from _FEED(self, char)
+        return
+    keys = list(_FEED(self, char))
+    yield from (BehindEscape(key.key, key.character) if isinstance(key, events.Key) else key for key in keys)
+
+
+def _expired(self: XTermParser) -> Iterable[Any]:
+    """What the toolkit makes of what has begun when nothing follows."""
+    self._timeout_time = 0.0
+    return _TICK(self)
+
+
+def _tick(self: XTermParser) -> Iterable[Any]:
+    """The toolkit's own; what had begun as a sequence and was none is Esc and keys, or nothing."""
+    begun: str = getattr(self, "_guard_begun", "")
+    found = list(_TICK(self))
+    if self._timeout_time is not None:
+        return
+    _set(self, "_guard_begun", "")
+    if len(begun) < 2 or not found:
+        yield from found
+    elif not _TORN.match(begun):
+        yield events.Key("escape", "\x1b")
+        for char in begun[1:]:
+            yield from self._sequence_to_key_events(char)
+
+
+def _is_back_tab(char: str) -> bool:
+    return char == "\t" and os.environ.get("TERM", "").startswith("linux")
 
 
 def _set(owner: object, name: str, value: object) -> None:
