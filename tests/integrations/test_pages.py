@@ -19,7 +19,8 @@ def blocks(name: str, language: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "steps"), [("transformers", 12), ("lightning", 24), ("accelerate", 12), ("keras", 24)]
+    ("name", "steps"),
+    [("transformers", 12), ("lightning", 24), ("accelerate", 12), ("keras", 24), ("tensorboard", 20)],
 )
 def test_the_code_of_a_page_trains_and_has_its_checkpoints_proved(trainings, name: str, steps: int):
     (text,) = blocks(name, "python")
@@ -31,7 +32,7 @@ def test_the_code_of_a_page_trains_and_has_its_checkpoints_proved(trainings, nam
     assert trained.proved("best")["metric"] > 0
 
 
-@pytest.mark.parametrize("name", ["transformers", "lightning", "accelerate", "keras"])
+@pytest.mark.parametrize("name", ["transformers", "lightning", "accelerate", "keras", "tensorboard"])
 def test_a_user_adds_at_most_three_lines(name: str):
     (diff,) = blocks(name, "diff")
     added = [line for line in diff.splitlines() if line.startswith("+")]

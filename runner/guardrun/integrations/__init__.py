@@ -1,12 +1,13 @@
 """Adapters for training loops that people already have; each needs its framework and loads it when used.
 
 ``guardrun.integrations.transformers.GuardCallback()``, ``guardrun.integrations.lightning.GuardCallback()``,
-``guardrun.integrations.accelerate.GuardTracker()``, ``guardrun.integrations.keras.GuardCallback()``.
+``guardrun.integrations.accelerate.GuardTracker()``, ``guardrun.integrations.keras.GuardCallback()``,
+``guardrun.integrations.tensorboard.mirror()``.
 """
 
 from __future__ import annotations
 
-_MODULES = frozenset(("accelerate", "keras", "lightning", "transformers"))
+_MODULES = frozenset(("accelerate", "keras", "lightning", "tensorboard", "transformers"))
 
 
 def __getattr__(name: str) -> object:
