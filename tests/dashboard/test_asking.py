@@ -172,6 +172,8 @@ def test_a_resume_is_refused_with_the_commands_own_words_while_a_holder_lives(ov
 
 
 async def test_a_run_that_has_just_ended_is_asked_again_until_its_supervisor_is_done(over):
+    for weights in over.paths.checkpoints.glob("*/rank0.pt"):
+        weights.unlink()
     lease = Lease(over.paths.lease("supervisor"))
     lease.take(1)
     app = Dashboard([over.paths.root.parent])

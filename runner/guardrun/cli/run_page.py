@@ -32,10 +32,14 @@ def run_page(
     *,
     efficiency: Iterable[str] = (),
     checklist: Iterable[str] = (),
+    offers: Iterable[str] = (),
     width: int | None = None,
     now: float | None = None,
 ) -> list[str]:
-    """The lines to print, at most ``width`` cells each (default: the terminal's, up to 100)."""
+    """The lines to print, at most ``width`` cells each (default: the terminal's, up to 100).
+
+    ``offers``: what can be used in place of damaged checkpoints.
+    """
     width = screen_width(_WIDEST) if width is None else width
     now = time.time() if now is None else now
     glyphs = choose()
@@ -44,7 +48,7 @@ def run_page(
         _block("source", _source(state), width),
         _block("progress", _progress(state, now), width),
         _block("monitor", _monitor(state, glyphs), width),
-        _block("checkpoints", _checkpoints(state, glyphs), width),
+        _block("checkpoints", [*_checkpoints(state, glyphs), *offers], width),
         _signals(state, glyphs, width),
         _block("stop", _stop(state), width),
         _block("seeds", _seeds(state), width),

@@ -53,8 +53,10 @@ def command(
     if config:
         _show_config(path, as_json, json_file)
         return 0
+    from guardrun.cli.saved_checkpoints import looked_at, offers, with_offers
+
     follower = _followed(path)
-    state = follower.state()
+    state, damaged = looked_at(follower.state(), follower.paths)
     from guardrun.following.as_json import json_ready, show_json
     from guardrun.judging.efficiency_words import efficiency_json, efficiency_lines
     from guardrun.judging.gathering import facts_of
@@ -62,7 +64,7 @@ def command(
     facts = facts_of(follower)
     items = _checklist(facts)
     document = {
-        **show_json(state),
+        **with_offers(show_json(state), damaged),
         "efficiency": json_ready(efficiency_json(facts)),
         "checklist": json_ready([judged.as_json() for judged in items]),
     }
@@ -71,7 +73,10 @@ def command(
         from guardrun.cli.audit_page import checklist_block
         from guardrun.cli.run_page import run_page
 
-        page = run_page(state, efficiency=efficiency_lines(facts), checklist=checklist_block(items))
+        page = run_page(
+            state, efficiency=efficiency_lines(facts), checklist=checklist_block(items),
+            offers=offers(damaged),
+        )  # fmt: skip
         click.echo("\n".join(page))
     return exit_code_for([state], fail_on)
 

@@ -165,6 +165,11 @@ def choose_resume(paths: RunPaths) -> Choice | None:
     when there are some and each is damaged.
     """
     candidates = ["last", *(str(name) for name in reversed(complete_folders(paths)))]
+    last = read_pointer(paths, "last")
+    if isinstance(last, Pointer) and isinstance(find(paths, "last"), Damage) and last.folder in candidates:
+        # Its metadata is not what was saved, whatever hashes they name: only if nothing else is whole.
+        candidates.remove(last.folder)
+        candidates.append(last.folder)
     damaged: list[Damage] = []
     seen: set[str] = set()
     for which in candidates:
