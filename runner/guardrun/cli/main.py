@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "check": "Try a training briefly: can it learn, and from the right thing?",
     "signals": "Judge a run, or a log of another tool, offline.",
     "import": "Make run directories of logs that other tools wrote.",
+    "mirror": "Show runs in TensorBoard, W&B or MLflow as well.",
     "sweep": "Run a grid of settings as a group.",
     "repeat": "Run again: over seeds, or exactly as it was.",
     "audit": "Ask what must hold before a result is declared.",
