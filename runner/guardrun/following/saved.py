@@ -10,10 +10,13 @@ from typing import Any, Final
 
 from guardrun.events.paths import RunPaths
 from guardrun.following.small_files import read_json
-from guardrun.state.values import real, table, whole
+from guardrun.state.values import real, table, whole, words
 
 _MOST: Final = 400
 """Folders that are looked into, the newest ones."""
+_MOST_FILES: Final = 4096
+_META: Final = "meta.json"
+_LATER_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,10 @@ class SavedFolder:
     metric: float | None = None
     """Of the monitor, by which the best is chosen."""
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    problem: str = ""
+    """A file that is missing or has another size than when it was saved. Nothing is read for it."""
+    changed: str = ""
+    """A file that was written after the checkpoint was complete: what was proved of it may not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +74,18 @@ def list_saved(paths: RunPaths) -> Saved:
 
 def _look(folder: Path) -> SavedFolder | None:
     size, newest = 0, None
+    files: dict[str, os.stat_result] = {}
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 facts = entry.stat(follow_symlinks=False)
                 if entry.is_file(follow_symlinks=False):
                     size += facts.st_size
+                    files[entry.name] = facts
                 newest = max(newest or 0.0, facts.st_mtime)
     except OSError:
         return None
-    meta = read_json(folder / "meta.json")
+    meta = read_json(folder / _META)
     told = table(meta)
     return SavedFolder(
         path=f"checkpoints/{folder.name}",
@@ -87,4 +96,30 @@ def _look(folder: Path) -> SavedFolder | None:
         complete=meta is not None,
         metric=real(told.get("metric")),
         metrics=table(told.get("metrics")),
+        problem=next(filter(None, (_problem(entry, files) for entry in _own(told))), ""),
+        changed=next(filter(None, (_changed(entry, files) for entry in _own(told))), ""),
     )
+
+
+def _own(meta: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The files of guard's own format that the metadata names."""
+    entries = meta.get("files")
+    found = [table(entry) for entry in (entries if isinstance(entries, list) else [])[:_MOST_FILES]]
+    return [entry for entry in found if entry.get("external") is False and words(entry.get("path"))]
+
+
+def _problem(entry: Mapping[str, Any], files: Mapping[str, os.stat_result]) -> str:
+    name, size = words(entry.get("path")), whole(entry.get("bytes"))
+    if name not in files:
+        return f"{name} is missing"
+    found = files[name].st_size
+    return f"{name} has {found:,} bytes, expected {size:,}" if size is not None and found != size else ""
+
+
+def _changed(entry: Mapping[str, Any], files: Mapping[str, os.stat_result]) -> str:
+    """The metadata is written last; a copy of a folder may be made in any order, but not over days."""
+    name = words(entry.get("path"))
+    if name not in files or _META not in files:
+        return ""
+    later = files[name].st_mtime - files[_META].st_mtime
+    return f"{name} was written after it was complete" if later > _LATER_S else ""

@@ -48,7 +48,7 @@ class SavedPane(ListedPane):
         chosen = self._saved[self.choose_from([each.path for each in self._saved])]
         self.show(
             list_lines(view, self._saved, self.list_width, self.g),
-            chosen_lines(view, chosen, self._path_of(view, chosen), self.detail_width, self.g),
+            chosen_lines(view, chosen, self._saved, self._path_of(view, chosen), self.detail_width, self.g),
             above=[summary_line(self._saved, detail.saved, told, self.g), ()],
         )
 

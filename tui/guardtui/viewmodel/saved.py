@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final, TypeVar
 
 from guardrun.events.schema import CHECKPOINT, Event
-from guardrun.following.saved import Saved
+from guardrun.following.saved import Saved, SavedFolder
 from guardrun.state.model import CheckpointRef, RunState
 from guardrun.state.values import real, whole, words
 from guardtui import formatting
@@ -65,7 +65,7 @@ def checkpoints_of(state: RunState, detail: Detail) -> list[Checkpoint]:
         refs = {role: ref for role, ref in named.items() if ref.path == path}
         ref = next(iter(refs.values()), None)
         proof = _proof(path, detail.proofs)
-        verified, problem = _verdict(refs.values(), proof, complete=folder is None or folder.complete)
+        verified, problem = _verdict(refs.values(), proof, folder)
         made.append(
             Checkpoint(
                 path,
@@ -101,15 +101,19 @@ def _proof(path: str, proofs: Mapping[tuple[str, str], Event]) -> Event | None:
 
 
 def _verdict(
-    refs: Iterable[CheckpointRef], proof: Event | None, *, complete: bool
+    refs: Iterable[CheckpointRef], proof: Event | None, folder: SavedFolder | None
 ) -> tuple[bool | None, str]:
-    if not complete:
+    """How it is, where the disk shows it at a glance; else how it was proved."""
+    if folder is not None and not folder.complete:
         return False, "unfinished: it was never complete"
-    for ref in refs:
-        if ref.verified is not None:
-            return ref.verified, ref.problem
+    if folder is not None and folder.problem:
+        return False, folder.problem
     told = (proof or {}).get("verified")
-    return (told, words((proof or {}).get("problem"))) if isinstance(told, bool) else (None, "")
+    known = (told, words((proof or {}).get("problem"))) if isinstance(told, bool) else (None, "")
+    verified, problem = next(((ref.verified, ref.problem) for ref in refs if ref.verified is not None), known)
+    if folder is not None and folder.changed and verified is not False:
+        return None, folder.changed
+    return verified, problem
 
 
 def list_lines(view: RunView, saved: list[Checkpoint], width: int, g: Glyphs) -> list[Line]:
@@ -141,6 +145,8 @@ def _saved_words(view: RunView, t: float | None) -> str:
 
 def proof_words(each: Checkpoint, g: Glyphs, *, brief: bool = False) -> tuple[str, Tone]:
     """What is known of its soundness."""
+    if each.verified is None and each.problem:
+        return f"{g.warn} {clean(each.problem)}: guard show tells whether it is whole", "warn"
     if each.verified is None:
         return "not proved yet", "dim"
     if each.verified:
@@ -151,16 +157,39 @@ def proof_words(each: Checkpoint, g: Glyphs, *, brief: bool = False) -> tuple[st
     return f"{g.bad} damaged" + (f": {problem}" if problem else ""), "bad"
 
 
-def chosen_lines(view: RunView, each: Checkpoint, path: str, width: int, g: Glyphs) -> list[Line]:
-    """The chosen one: where it lies (``path``), and what is known of it."""
+def chosen_lines(
+    view: RunView, each: Checkpoint, saved: Sequence[Checkpoint], path: str, width: int, g: Glyphs
+) -> list[Line]:
+    """The chosen one of those that are ``saved``: where it lies (``path``), and what is known of it."""
     word, tone = proof_words(each, g)
     lines = fact("path", path, width, "strong")
     lines += fact("proof", word, width, tone)
+    if each.roles and each.verified is False:
+        return lines + fact("instead", instead_words(view.state, each, saved), width, "warn")
     if "best" in each.roles:
         lines += fact("best because", best_words(view.state), width)
     if "last" in each.roles:
         lines += fact("last", "a resume goes on from here", width)
     return lines
+
+
+def instead_words(state: RunState, damaged: Checkpoint, saved: Sequence[Checkpoint]) -> str:
+    """What takes the place of a damaged best or last."""
+    rest = [each for each in saved if each.verified is not False and each.path != damaged.path]
+    if not rest:
+        return "no other checkpoint is whole"
+    texts = []
+    if "last" in damaged.roles:
+        texts.append(f"a resume goes on from {_named(rest[0])}, when its hashes fit")
+    ranked = [each for each in rest if each.metric is not None]
+    if "best" in damaged.roles and ranked:
+        choose = max if state.monitor is not None and state.monitor.mode == "max" else min
+        texts.append(f"the best of the others is {_named(choose(ranked, key=lambda one: one.metric or 0.0))}")
+    return "; ".join(texts) or f"{_named(rest[0])} is there"
+
+
+def _named(each: Checkpoint) -> str:
+    return clean(PurePath(each.path).name)
 
 
 def best_words(state: RunState) -> str:
