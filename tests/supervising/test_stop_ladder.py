@@ -69,6 +69,14 @@ def test_a_persons_stop_offers_the_next_rung_once_and_climbs_only_when_asked_aga
     assert sent(ladder.asked(hurry(), 1014.0)) == []
 
 
+def test_no_rung_above_the_highest_is_offered_or_climbed_however_often_it_is_asked_for():
+    ladder = Ladder(library=True, grace=10, highest="SIGINT")
+    ladder.asked(Request("a", "cli"), 0)
+    assert sent(ladder.asked(hurry(), 1)) == ["SIGINT"]
+    assert sent(ladder.asked(hurry(), 2)) == []
+    assert ladder.tick(1000) == []
+
+
 def hurry() -> Request:
     return Request("a2", "watch", hurry=True)
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from guardrun.cli.terminal import interactive
 from guardrun.errors import UserError
 from guardrun.events.commands import STOP, Command, send_command
+from guardrun.events.schema import RUN_START
 from guardrun.following.run_follower import RunFollower
 from guardrun.provenance.host import lease_liveness, read_lease
 from guardrun.state.model import RunState, Status, StopStage
@@ -166,7 +167,11 @@ class StopWait:
         def show(stage: Stage) -> None:
             self._show(StopStage(stage.stage, time.time(), stage.rank, stage.text))
 
-        return UnsupervisedStop(self._follower.paths, self._attempt, self._follower.launch, record=show)
+        started = self._follower.told(RUN_START)
+        notebook = bool(started) and started[-1].get("notebook") is True
+        return UnsupervisedStop(
+            self._follower.paths, self._attempt, self._follower.launch, record=show, notebook=notebook
+        )
 
     def _ended(self) -> int:
         self._follower.catch_up(5.0)

@@ -40,6 +40,8 @@ class Loops:
         self._gradients = gradients
         self._meter = meter
         self._in_epochs = False
+        self.begun = 0
+        """Loops of run.steps so far."""
         self._newest = object()
         """Stands for the loop of run.steps that was begun last."""
 
@@ -106,6 +108,7 @@ class Loops:
         micro = taken % accumulate
         stepped = self._gradients.steps
         loop = self._newest = object()
+        self.begun += 1
         try:
             while True:
                 try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from guardrun.events.schema import PHASE, RUN_END, RUN_START, SEEDS
 from guardrun.recording.boundaries import Boundaries
+from guardrun.recording.cells import ending_of, in_notebook, left_by
 from guardrun.recording.data_calls import DataCalls
 from guardrun.recording.data_records import DataRecords
 from guardrun.recording.evaluating import Evaluations
@@ -17,7 +18,7 @@ from guardrun.recording.metric_log import MetricLog
 from guardrun.recording.opening import hidden
 from guardrun.recording.sanity import from_environment
 from guardrun.recording.saving import Saver
-from guardrun.recording.session import failure_of
+from guardrun.recording.showing import Shown
 from guardrun.recording.stopping import Control, SignalFlags, StopRun, StopWish, status_of
 from guardrun.recording.surroundings import Surroundings
 
@@ -36,7 +37,7 @@ T = TypeVar("T")
 Hook = TypeVar("Hook", bound="Callable[..., Any]")
 
 
-class Run(DataCalls):
+class Run(DataCalls, Shown):
     """One training run: made by ``guardrun.start()``, ended by leaving ``with`` or by the process's end."""
 
     def __init__(self, opened: Opened, on_end: Callable[[Run], None]) -> None:
@@ -46,6 +47,7 @@ class Run(DataCalls):
         self._on_end = on_end
         self._open = True
         self._with_process = False
+        self._left_by: tuple[dict[str, Any], tuple[int, ...]] | None = None
         self._seeded: int | None = None
         self._metric_log = MetricLog(session)
         self._gradients = GradientWatch(self._norm_wanted, self._optimizer_stepped)
@@ -271,7 +273,7 @@ class Run(DataCalls):
         session = self._session
         if not session.inert:
             self._boundaries.leave_evaluation()
-            self._save_the_end(error)
+            self._save_the_end(error is None and left_by(self) is None)
             self._metric_log.flush()
             self._data.tests.end()
             if self.sanity is not None:
@@ -325,7 +327,8 @@ class Run(DataCalls):
             "attempt": session.attempt, "monitor": session.monitor, "mode": session.mode,
             "argv": hidden(list(sys.argv)), "script": sys.argv[0] if sys.argv else "",
             "python": sys.executable,
-            "interactive": hasattr(sys, "ps1") or "ipykernel" in sys.modules,
+            "interactive": hasattr(sys, "ps1"),
+            "notebook": in_notebook(),
         }  # fmt: skip
         torch = sys.modules.get("torch")
         if torch is not None:
@@ -342,11 +345,11 @@ class Run(DataCalls):
             self.sanity.begin()
         self._surroundings.tell()
 
-    def _save_the_end(self, error: BaseException | None) -> None:
+    def _save_the_end(self, well: bool) -> None:
         """What an evaluation left to save; and ``last``, when the run ended well and has newer weights."""
         saver, session = self._saver, self._session
-        ended_well = error is None and session.rank.world_size == 1 and not self._wish.agreed
-        newer = ended_well and session.progress.step > 0 and not saver.has_last()
+        alone = session.rank.world_size == 1 and not self._wish.agreed
+        newer = well and alone and session.progress.step > 0 and not saver.has_last()
         try:
             saver.at_end(last=newer)
         except Exception as problem:  # an exception on its way out is the script's, never ours
@@ -356,8 +359,11 @@ class Run(DataCalls):
         session = self._session
         reason = self._wish.reason if self._wish.agreed else "completed"
         fields: dict[str, Any] = {"status": status_of(reason), "reason": reason}
+        left = left_by(self)
         if error is not None:
-            fields = failure_of(error)
+            fields = ending_of(error)
+        elif left is not None:
+            fields = left
         elif self._with_process:
             fields["at_exit"] = True
         self._surroundings.tell_environment()

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from guardrun.recording.cells import Cells, in_notebook
 from guardrun.recording.opening import Asked, open_session
 from guardrun.recording.run import Run
 from guardrun.recording.session import say
@@ -26,6 +27,8 @@ class _Process:
         self.started = 0
         self.joined = False
         self.hooked = False
+        self.watched = False
+        """A notebook tells of its cells."""
         self.exception_hook: Callable[..., Any] | None = None
         """The newest of ours."""
 
@@ -85,12 +88,14 @@ def _ended(run: Run) -> None:
 
 
 def _install_hooks() -> None:
-    """Once a process: its end, an exception that nobody catches, and forks."""
+    """Once a process: its end, an exception that nobody catches, forks, and a notebook's cells."""
     if not _process.hooked:
         _process.hooked = True
         atexit.register(_at_exit)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_in_child)
+    if in_notebook() and not _process.watched:
+        _process.watched = Cells(lambda: _process.open).watch()
     if sys.excepthook is not _process.exception_hook:
         _process.exception_hook = sys.excepthook = _recording_before(sys.excepthook)
 

@@ -74,10 +74,13 @@ class Ladder:
     """One attempt's stop, from the request to the last process gone.
 
     ``library`` is False while the training does not read control files: it then gets SIGINT at once.
-    ``grace`` are seconds without progress; ``unkillable`` is how long SIGKILL may take.
+    ``grace`` are seconds without progress; ``unkillable`` is how long SIGKILL may take. No rung above
+    ``highest`` is climbed, or offered.
     """
 
-    def __init__(self, *, library: bool, grace: float = 60.0, unkillable: float = 30.0) -> None:
+    def __init__(
+        self, *, library: bool, grace: float = 60.0, unkillable: float = 30.0, highest: Rung = "SIGKILL"
+    ) -> None:
         self.request: Request | None = None
         """The first request, which names the reason of the stop."""
         self.rung: Rung | None = None
@@ -87,6 +90,7 @@ class Ladder:
         """Those of which something is known."""
         self._grace = grace
         self._unkillable = unkillable
+        self._highest = RUNGS.index(highest)
         self._unasked = False
         self._offered: set[Rung] = set()
         self._moved = 0.0
@@ -109,9 +113,9 @@ class Ladder:
 
     @property
     def next_rung(self) -> Rung | None:
-        """The rung above the present one; None above SIGKILL."""
+        """The rung above the present one; None above the highest."""
         index = -1 if self.rung is None else RUNGS.index(self.rung)
-        return RUNGS[index + 1] if index + 1 < len(RUNGS) else None
+        return RUNGS[index + 1] if index + 1 <= self._highest else None
 
     def asked(self, request: Request, now: float) -> list[Effect]:
         """A request came in: the first starts the stop, later ones may hurry it or let it climb."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from guardrun.events.commands import Command
 from guardrun.events.paths import RunPaths
+from guardrun.events.schema import RUN_END
 from guardrun.provenance.host import lease_liveness, read_lease
 from guardrun.supervising.ladder import Ladder, Request, Stage
 from guardrun.supervising.launching import grace_of
@@ -30,19 +31,27 @@ class UnsupervisedStop:
 
     The training obeys the control file by itself; the rungs above that are climbed here, for a person who
     asked for it, and only on the host where the training runs. ``record`` is told each stage.
+
+    ``notebook``: the training's process is somebody's notebook. It outlives its runs, and what is in its
+    memory is worth more than a training that does not stop: beyond SIGINT, which interrupts a cell, nothing
+    is sent to it.
     """
 
     def __init__(
-        self, paths: RunPaths, attempt: int, launch: Mapping[str, Any], *, record: Callable[[Stage], None]
-    ) -> None:
+        self, paths: RunPaths, attempt: int, launch: Mapping[str, Any], *, record: Callable[[Stage], None],
+        notebook: bool = False,
+    ) -> None:  # fmt: skip
         self._events = TrainingLog(paths, attempt)
         while not self._events.caught_up:
             self._events.poll()
+        self._notebook = notebook
+        self._ended: set[int] = set()
+        """Ranks that have told their end."""
         self._tree = Tree((), adopting=False, helpers=tuple)
         lease = read_lease(paths.lease("trainer")) or {}
         self._lease = Identity(lease.get("pid", 0), lease.get("pid_start") or 0)
         self._stopper = Stopper(
-            Ladder(library=True, grace=grace_of(launch)),
+            Ladder(library=True, grace=grace_of(launch), highest="SIGINT" if notebook else "SIGKILL"),
             checkpoints=paths.checkpoints,
             record=lambda stage, request: record(stage),
             targets=lambda rung: self._ranks(),
@@ -54,10 +63,16 @@ class UnsupervisedStop:
         self._stopper.command(command, time.monotonic())
 
     def turn(self) -> bool:
-        """Follow the training for a moment; True once no process of it is left (or can be ended)."""
+        """Follow the training for a moment; True once no process of it is left (or can be ended); of a
+        notebook's once its run has ended.
+        """
         now = time.monotonic()
         for rank, event in self._events.poll():
             self._stopper.event(rank, event, now)
+            if event["kind"] == RUN_END:
+                self._ended.add(rank)
+        if self._notebook and self._ended and self._ended >= set(self._events.ranks):
+            return True
         self._stopper.tick(now)
         if self._stopper.gave_up:
             return True
