@@ -184,7 +184,9 @@ def test_a_commands_arguments_arrive_as_typed(argv: list[str]) -> None:
 @pytest.mark.parametrize(
     ("argv", "name"),
     [(["python", "src/train.py", "--lr", "1"], "train"), (["python", "-m", "pkg.fit"], "fit"),
-     (["./go.sh"], "go"), (["/usr/bin/octave"], "octave")],
+     (["./go.sh"], "go"), (["/usr/bin/octave"], "octave"),
+     (["python", "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "fit.py"], "fit"),
+     (["accelerate", "launch", "--num_processes", "2", "--num_machines", "1", "--cpu", "fit.py"], "fit")],
 )  # fmt: skip
 def test_a_command_names_its_run(argv: list[str], name: str) -> None:
     assert config_from_command(argv).config.name == name

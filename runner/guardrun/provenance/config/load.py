@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 from omegaconf import DictConfig, OmegaConf
@@ -27,6 +27,7 @@ from guardrun.provenance.config.reading import (
     split_override,
 )
 from guardrun.provenance.config.validate import check_together, convert
+from guardrun.provenance.torchrun import MODULE
 
 Origin = Literal["default", "file", "override"]
 _REFERENCE = re.compile(r"(?<!\\)\$\{([\w.]+)\}")
@@ -219,9 +220,13 @@ def _name_of(path: Path) -> str:
     return folder if stem in _BARE_NAMES and folder else stem
 
 
+_LAUNCHERS: Final = frozenset((MODULE, "torchrun", "accelerate", "deepspeed"))
+
+
 def _name_of_command(argv: Sequence[str]) -> str:
     """The script's name where there is one (``python src/train.py`` -> train), else the program's."""
-    for part in argv[:6]:
+    launched = any(Path(part).name in _LAUNCHERS for part in argv[:4])  # with any number of options
+    for part in argv if launched else argv[:6]:
         if part.endswith((".py", ".sh")):
             return Path(part).stem
     if "-m" in argv[:4] and argv.index("-m") + 1 < len(argv):
