@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from guardrun.events.commands import (
 )
 from guardrun.events.remarks import said_fields
 from guardrun.events.schema import ACK
+from guardrun.recording.cells import in_notebook
 from guardrun.recording.mailbox import Mailbox
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class SignalFlags:
 
     def install(self) -> list[str]:
         """Take the free ones; the names of those that somebody else has."""
-        if threading.current_thread() is not threading.main_thread() or "ipykernel" in sys.modules:
+        if threading.current_thread() is not threading.main_thread() or in_notebook():
             return []
         taken = []
         for number, free, ours in (
