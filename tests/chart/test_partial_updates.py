@@ -7,9 +7,11 @@ import re
 import numpy as np
 from textual.app import App, ComposeResult
 from textual.containers import Horizontal
+from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from guardtui.chart.model import ChartModel, Curve
+from guardtui.widgets import dirty_rows
 from guardtui.widgets.chart import Chart
 from guardtui.widgets.lean import lean
 
@@ -69,6 +71,15 @@ class TwoCharts(App[None]):
         yield Static("a status line")
 
 
+class Question(ModalScreen[None]):
+    """A dialog through which the charts below are seen."""
+
+    CSS = "Question { align: center middle; } Question Static { width: 30; height: 3; }"
+
+    def compose(self) -> ComposeResult:
+        yield Static("stop?")
+
+
 def loss(steps: int) -> ChartModel:
     x = np.arange(1000.0)[:steps]
     noise = np.random.default_rng(5).normal(0, 0.1, 1000)[:steps]
@@ -90,6 +101,58 @@ async def test_the_terminal_shows_what_the_screen_holds_after_many_partial_updat
 
         held = [strip.text.rstrip() for strip in app.screen._compositor.render_strips()]
         assert terminal.text == held
+
+
+async def test_only_what_changed_is_composed_and_the_screen_is_right_below_a_dialog_too() -> None:
+    dirty_rows.install()
+    app, terminal = TwoCharts(), Terminal()
+    async with app.run_test(size=(WIDTH, HEIGHT)) as pilot:
+        app.attach(terminal)
+        app.refresh(layout=True)
+        await pilot.pause()
+        left, right = app.query(Chart)
+        status = app.query_one(Static)
+        status.update("another line")
+        left.show(loss(640))
+        await pilot.pause()
+        await app.push_screen(Question())
+        await pilot.pause()
+        for steps in range(650, 900, 50):
+            right.show(loss(steps))
+            app.screen.query_one(Static).update(f"stop at step {steps}?")
+            await pilot.pause()
+            held = [strip.text.rstrip() for strip in app.screen._compositor.render_strips()]
+            assert terminal.text == held
+        assert any("stop at step 850?" in row for row in terminal.text)
+        app.pop_screen()
+        left.show(loss(980))
+        await pilot.pause()
+
+        held = [strip.text.rstrip() for strip in app.screen._compositor.render_strips()]
+        assert terminal.text == held
+
+
+async def test_a_widget_without_a_change_is_not_asked_for_its_rows(monkeypatch) -> None:
+    dirty_rows.install()
+    app, terminal = TwoCharts(), Terminal()
+    async with app.run_test(size=(WIDTH, HEIGHT)) as pilot:
+        app.attach(terminal)
+        await pilot.pause()
+        left, right = app.query(Chart)
+        status = app.query_one(Static)
+        asked = []
+        for widget in (left, right, status):
+            original = widget.render_lines
+            monkeypatch.setattr(
+                widget, "render_lines", lambda crop, of=widget, do=original: asked.append(of) or do(crop)
+            )
+        status.update("another line")
+        left.show(loss(640))
+        await pilot.pause()
+
+        assert left in asked
+        assert status in asked
+        assert right not in asked
 
 
 async def test_a_live_chart_at_four_updates_a_second_costs_less_than_a_kilobyte_a_second() -> None:

@@ -213,3 +213,35 @@ def test_the_runs_that_are_seen_are_attended(fleet):
     Reader(()).read(fleet, Wants(curves=(second,), detail=first))
 
     assert set(fleet.attended) == {first, second}
+
+
+def test_long_curves_that_moved_by_less_than_a_dot_are_renewed_once_a_second(monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr("guardtui.feed.time.monotonic", lambda: clock[0])
+    follower = FakeFollower(run_state(run_id="a"), curves())
+    fleet = FakeFleet(follower)
+
+    def grow(rows: int) -> None:
+        follower.series.version += 1
+        follower.series.rows = lambda rank=0: rows
+        fleet.changed = {path}
+
+    (path,) = paths(fleet)
+    wants = Wants(curves=(path,))
+    reader = Reader(())
+    grow(3000)
+    before = reader.read(fleet, wants)
+
+    clock[0] += 0.6
+    grow(3005)
+    early = reader.read(fleet, wants)
+    assert reader.pending
+    clock[0] += 0.6
+    late = reader.read(fleet, wants)
+    clock[0] += 0.6
+    grow(3035)
+    moved = reader.read(fleet, wants)
+
+    assert (early or before).curves[path] is before.curves[path]
+    assert late.curves[path] is not before.curves[path]
+    assert moved.curves[path] is not late.curves[path]

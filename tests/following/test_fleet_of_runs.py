@@ -99,6 +99,40 @@ def test_runs_that_have_ended_are_looked_at_rarely_and_a_resume_is_seen(
     assert fleet.followers[run.paths.root].state().attempt == 2
 
 
+def test_a_crowd_of_silent_runs_is_looked_at_less_often_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet_module, "_SILENT_CROWD", 2)
+    monkeypatch.setattr(fleet_module, "SILENT_S", 0.2)
+    for number in range(8):
+        RunWriter(tmp_path, suffix=f"000{number}", t=time.time() - 60).start()
+    fleet = Fleet([tmp_path])
+    wait_for(lambda: fleet.poll() is not None and fleet.caught_up, 5)
+    seen = next(iter(fleet.followers))
+    fleet.attend([seen])
+    looks: dict[Path, int] = dict.fromkeys(fleet.followers, 0)
+
+    def counted(path: Path) -> None:
+        original = fleet.followers[path].poll
+
+        def poll(max_seconds: float) -> bool:
+            looks[path] += 1
+            return original(max_seconds)
+
+        monkeypatch.setattr(fleet.followers[path], "poll", poll)
+
+    for path in fleet.followers:
+        counted(path)
+    begun = time.monotonic()
+    while time.monotonic() - begun < 0.7:
+        fleet.poll(0.01)
+        time.sleep(0.01)
+
+    others = [count for path, count in looks.items() if path != seen]
+    assert max(others) <= 2  # each 0.8 s: eight runs where two are a crowd
+    assert looks[seen] >= 2
+
+
 def test_an_idle_watcher_wakes_when_a_run_writes(tmp_path: Path) -> None:
     run = RunWriter(tmp_path, t=time.time() - 60)
     run.start()

@@ -23,7 +23,7 @@ from guardtui.snapshot import Snapshot
 from guardtui.text import clean
 from guardtui.theme import THEMES, remembered_theme
 from guardtui.viewmodel.help import help_lines
-from guardtui.widgets import let_go, partial_updates, repertoire
+from guardtui.widgets import dirty_rows, let_go, partial_updates, repertoire
 
 
 class Dashboard(PreferringApp):
@@ -76,6 +76,7 @@ class Dashboard(PreferringApp):
     def on_mount(self) -> None:
         """The list below, the focused run above it; then begin to read."""
         partial_updates.install()
+        dirty_rows.install()
         let_go.install()
         self.push_screen(FleetScreen())
         self.settings.listen(lambda: self.post_message(self.Settled()))
@@ -152,10 +153,13 @@ class Dashboard(PreferringApp):
         if isinstance(self.screen, HelpScreen):
             self.screen.dismiss()
         else:
-            places = self.screen.places if isinstance(self.screen, BoardScreen) else ()
+            below = self.screen
+            places, idle = (below.places, below.idle) if isinstance(below, BoardScreen) else ((), {})
             self.push_screen(
                 HelpScreen(
-                    lambda width: help_lines(width, self.glyphs, readonly=self.readonly, places=places)
+                    lambda width: help_lines(
+                        width, self.glyphs, readonly=self.readonly, places=places, idle=idle
+                    )
                 )
             )
 

@@ -1,7 +1,8 @@
 """One thread reads the files; the app gets one frozen snapshot at a time, at most four a second.
 
-Files are looked at ten times a second. What comes after a quarter of a second of silence is shown at once,
-more of it in the next quarter of a second. Nothing is published when nothing changed. A fault becomes part of
+Files are looked at ten times a second while nothing happens, and no more often than something can be shown
+while much does. What comes after a quarter of a second of silence is shown at once, more of it in the next
+quarter of a second. Nothing is published when nothing changed. A fault becomes part of
 the snapshot: the screens say that the picture is old and why, and the feed tries again.
 """
 
@@ -104,15 +105,21 @@ class Feed:
         behind = not all(follower.caught_up for follower in fleet.followers.values())
         period = _LOADING_PERIOD_S if behind and reader.loading else PERIOD_S
         early = self._published + period - time.monotonic()
+        shown = False
         if early <= 0 or reader.wants != self._wants:
-            self._publish(reader.picture(fleet, self._wants))
+            shown = self._publish(reader.picture(fleet, self._wants))
             early = 0.0
         if behind:
             return _BREATH_S
+        if shown:
+            return PERIOD_S
         return min(early, _GLANCE_S) if reader.pending and early else _GLANCE_S
 
-    def _publish(self, snapshot: Snapshot | None) -> None:
-        if snapshot is not None:
-            self._published = time.monotonic()
-            self._latest = snapshot
-            self._notify()
+    def _publish(self, snapshot: Snapshot | None) -> bool:
+        """Hand it on; whether there was one."""
+        if snapshot is None:
+            return False
+        self._published = time.monotonic()
+        self._latest = snapshot
+        self._notify()
+        return True

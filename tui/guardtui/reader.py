@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 _CURVES_S: Final = 0.5
 """Between two renewals of curves that go on and on; after a silence they are renewed at once."""
+_CURVES_STILL_S: Final = 1.0
+"""The same for curves that would move by less than a dot: most of a long run's renewals."""
+_DOTS: Final = 200
+"""About as many columns of dots has a chart."""
 _POLL_S: Final = 0.1
 """Longest time in one poll while history is read: then a first picture is shown."""
 _REVIEW_S: Final = 1.0
@@ -36,7 +41,7 @@ _REVIEW_ALL_S: Final = 30.0
 _LONG_S: Final = 60.0
 _LOOKS_S: Final = 0.01
 """Longest time for renewing what is known of runs in one snapshot; the others are the next one's first."""
-_NEW_LOOKS_S: Final = 0.25
+_NEW_LOOKS_S: Final = 0.15
 """The same for runs that are listed for the first time."""
 
 
@@ -60,6 +65,22 @@ class FleetLike(Protocol):
         """Let go of all files."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """Of what, and when, the curves of a snapshot were made."""
+
+    store: SeriesStore
+    version: int
+    rows: int
+    at: float
+
+    def is_early(self, now: float) -> bool:
+        """Whether it is too soon to make them anew."""
+        rows = self.store.rows(0)
+        moved = (rows - self.rows) * _DOTS >= rows
+        return now - self.at < (_CURVES_S if moved else _CURVES_STILL_S)
+
+
 class Reader:
     """Turns what a fleet knows into snapshots, reusing the views of runs that did not change."""
 
@@ -74,16 +95,16 @@ class Reader:
         self._curves: dict[Path, Curves] = {}
         self._detail: Detail | None = None
         self._closer: Closer | None = None
+        self._followers: Mapping[Path, Follower] = {}
         self.loading = True
         """Whether history is still being read."""
         self._problem = ""
-        self._drawn: dict[Path, tuple[SeriesStore, int]] = {}
-        self._drawn_at: dict[Path, float] = {}
+        self._drawn: dict[Path, _Drawn] = {}
         self._curves_wait = False
         self._dirty: dict[Path, None] = {}
         """Runs that changed since they were looked at, the longest waiting first."""
         self._reviewed = self._reviewed_silent = self._reviewed_all = 0.0
-        self._first = True
+        self._first = self._listing = True
         self.wants = Wants()
         """What the last picture was asked to hold."""
 
@@ -105,16 +126,17 @@ class Reader:
     def poll(self, fleet: FleetLike, wants: Wants) -> None:
         """Read what is new."""
         fleet.attend((*wants.curves, wants.detail) if wants.detail is not None else wants.curves)
-        # The first picture is what a glance tells; reading comes after it.
-        self._dirty.update(dict.fromkeys(fleet.poll(0.0 if self._first else _POLL_S)))
+        # The first pictures are what a glance tells; reading comes when every run is listed.
+        self._dirty.update(dict.fromkeys(fleet.poll(0.0 if self._listing else _POLL_S)))
 
     def picture(self, fleet: FleetLike, wants: Wants) -> Snapshot | None:
         """What was read, as a snapshot; None when nothing that is shown changed."""
-        news = self._first or self._gone(fleet)
+        others = not self._knows(fleet)
+        news = self._first or (others and self._gone(fleet))
         asked = wants.metrics != self._metrics
         self.wants, self._metrics = wants, wants.metrics
         self._dirty.update(dict.fromkeys(fleet.followers if asked else self._due(time.monotonic())))
-        news = self._look_at_new(fleet) or news
+        news = (others and self._look_at_new(fleet)) or news
         news = self._look_at_changed(fleet, {*wants.curves, wants.detail}) or news
         news = self._draw_curves(fleet, wants) or news
         news = self._look_closer(fleet, wants) or news
@@ -127,14 +149,21 @@ class Reader:
         self._first, self.loading, self._problem = False, loading, problem
         return self._snapshot()
 
+    def _knows(self, fleet: FleetLike) -> bool:
+        """Whether exactly these runs are listed already, as at nearly every turn."""
+        same = self._followers is fleet.followers and len(self._views) == len(fleet.followers)
+        self._followers = fleet.followers
+        return same
+
     def _look_at_new(self, fleet: FleetLike) -> bool:
         """The newest of the runs that were not listed yet; whether there were any."""
         until = time.monotonic() + _NEW_LOOKS_S
-        news = False
+        news = self._listing = False
         for path in [path for path in reversed([*fleet.followers]) if path not in self._views]:
-            news = self._try_look(fleet, path) or news
             if time.monotonic() > until:
+                self._listing = True
                 break
+            news = self._try_look(fleet, path) or news
         if news:
             self._views = {path: self._views[path] for path in fleet.followers if path in self._views}
         return news
@@ -199,7 +228,7 @@ class Reader:
         missing = [path for path in self._views if path not in fleet.followers]
         for path in missing:
             del self._views[path], self._shown[path]
-            for kept in (self._trends, self._drawn, self._drawn_at, self._dirty):
+            for kept in (self._trends, self._drawn, self._dirty):
                 kept.pop(path, None)
             self._summaries.forget(path)
         return bool(missing)
@@ -247,21 +276,20 @@ class Reader:
             if follower is None:
                 continue
             old, store = self._curves.get(path), follower.curves
-            now, before = (store, store.version), self._drawn.get(path)
-            if old is not None and now == before:
+            before = self._drawn.get(path)
+            if before is not None and before.store is not store:
+                before = None
+            if old and before and store.version == before.version:
                 kept[path] = old
-            elif old is not None and before and before[0] is store and self._is_early(path, clock):
+            elif old and before and not self.loading and before.is_early(clock):
                 kept[path], self._curves_wait = old, True
             else:
                 kept[path] = _curves_of(path, store)
-                self._drawn[path], self._drawn_at[path] = now, clock
+                self._drawn[path] = _Drawn(store, store.version, store.rows(0), clock)
         if list(kept.values()) == list(self._curves.values()):
             return False
         self._curves = kept
         return True
-
-    def _is_early(self, path: Path, now: float) -> bool:
-        return not self.loading and now - self._drawn_at.get(path, 0.0) < _CURVES_S
 
     def _look_closer(self, fleet: FleetLike, wants: Wants) -> bool:
         """Keep the details of the run that is looked at; whether they changed."""

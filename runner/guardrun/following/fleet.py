@@ -29,6 +29,8 @@ _SLICE_S: Final = 0.02
 """Longest time for one run while others wait."""
 _CROWD: Final = 25
 """Runs that grow; of more each is looked at less often, so that they cost no more together."""
+_SILENT_CROWD: Final = 50
+"""The same for runs that go on in silence."""
 
 
 AnyFollower = RunFollower | ForeignFollower
@@ -39,6 +41,8 @@ class _Entry:
     follower: AnyFollower
     due: float = 0.0
     changed_at: float = float("-inf")
+    over: bool = False
+    """Whether it had ended when it was last looked at."""
 
 
 class Fleet:
@@ -53,7 +57,7 @@ class Fleet:
         self.paths = tuple(Path(path) for path in paths)
         self._hasty = hasty
         self._attended: frozenset[Path] = frozenset()
-        self._growing = 0
+        self._growing = self._silent = 0
         self.followers: dict[Path, AnyFollower] = {}
         """Runs first, then the logs of other tools."""
         self.runs: dict[Path, RunFollower] = {}
@@ -61,6 +65,7 @@ class Fleet:
         self._foreign = ForeignLogs(self.paths, judge)
         self._entries: dict[Path, _Entry] = {}
         self._discovered = float("-inf")
+        self._listed: list[Path] = []
         self._stretch = 1.0
         self._waker = Waker()
         self._side_by_side = SideBySide()
@@ -84,11 +89,11 @@ class Fleet:
         entries = list(self._entries.items())
         # What is looked at comes first, then what was waiting longest; runs that go on before those over.
         due = sorted(
-            (path not in self._attended, entry.due, entry.follower.over, number)
+            (path not in self._attended, entry.due, entry.over, number)
             for number, (path, entry) in enumerate(entries)
             if entry.due <= now
         )
-        self._growing = sum(now - entry.changed_at < _RECENT_S for _, entry in entries)
+        self._count(now)
         looks, spent, unread = 0, 0.0, False
         for *_, number in due:
             path, entry = entries[number]
@@ -101,6 +106,7 @@ class Fleet:
             else:
                 looks += 1
                 spent += time.monotonic() - begun
+            entry.over = entry.follower.over
             entry.due = begun + self._interval(path, entry, begun)
             unread |= not entry.follower.caught_up
             if time.monotonic() >= deadline:
@@ -108,6 +114,16 @@ class Fleet:
         if looks:
             self._stretch = min(_MOST_STRETCH, max(1.0, spent / _SLOW_SWEEP_S))
         return unread
+
+    def _count(self, now: float) -> None:
+        """How many runs grow, and how many go on in silence."""
+        growing = silent = 0
+        for entry in self._entries.values():
+            if now - entry.changed_at < _RECENT_S:
+                growing += 1
+            elif not entry.over:
+                silent += 1
+        self._growing, self._silent = growing, silent
 
     @property
     def caught_up(self) -> bool:
@@ -153,7 +169,10 @@ class Fleet:
         if now - self._discovered < DISCOVER_S * self._stretch:
             return set()
         self._discovered = now
-        found = set(find_runs(self.paths, known=self.runs))
+        listed = find_runs(self.paths, known=self.runs)
+        if listed == self._listed:
+            return set()
+        self._listed, found = listed, set(listed)
         gone = self.runs.keys() - found
         for path in gone:
             self._entries.pop(path).follower.close()
@@ -195,4 +214,6 @@ class Fleet:
         if now - entry.changed_at < _RECENT_S:
             # Also after its end: the supervisor still proves the best checkpoint.
             return LIVE_S * self._stretch * max(1.0, self._growing / _CROWD)
-        return OVER_S if entry.follower.over else SILENT_S * self._stretch
+        if entry.over:
+            return OVER_S
+        return SILENT_S * self._stretch * max(1.0, self._silent / _SILENT_CROWD)

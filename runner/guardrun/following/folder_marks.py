@@ -10,7 +10,7 @@ from typing import Final
 
 _UNSURE_NS: Final = 2_000_000_000
 """A folder that changed so short a time ago may change again without another time stamp."""
-SURE_S: Final = 10.0
+SURE_S: Final = 30.0
 """After that long the answer is yes: a file system's clock may be wrong, and a file below may change."""
 
 

@@ -150,8 +150,10 @@ class RunFollower:
             known = acknowledged(
                 state.signals, self._commands.known, attempt=self._attempt(), last_step=state.step
             )
-            state = replace(state, signals=known)
-        state = replace(state, signals=awake(state.signals, now, state.step))
+            state = replace(state, signals=known) if known != state.signals else state
+        woken = awake(state.signals, now, state.step)
+        if woken != state.signals:
+            state = replace(state, signals=woken)
         if self._glance is not None and state.monitor is not None:
             # The best may lie where nobody has looked yet.
             state = replace(state, monitor=replace(state.monitor, best=None, best_step=None))

@@ -41,6 +41,8 @@ class SideBySide:
 
 
 def _compare(members: list[RunFollower]) -> Iterator[Path]:
+    if not any(member.judged for member in members):
+        return
     recipes = {member.path: recipe_of(member.launch) for member in members}
     drawn: dict[tuple[str, str], list[Sibling]] = {}
     for judged in members:

@@ -30,22 +30,25 @@ def find_runs(paths: Iterable[Path | str], known: Collection[Path] = ()) -> list
     """
     budget = [MAX_ENTRIES]
     seen: set[tuple[int, int]] = set()
-    found: dict[Path, None] = {}
+    # The very same paths come back: who asks every second compares two hundred runs in no time.
+    by_name = {os.fspath(path): path for path in known}
+    found: dict[str, None] = {}
     for path in paths:
-        if path in known and not os.path.isdir(path):
+        top = os.fspath(Path(path))
+        if top in by_name and not os.path.isdir(top):
             continue
-        for run in _below(Path(path), MAX_DEPTH, known, seen, budget):
+        for run in _below(top, MAX_DEPTH, by_name, seen, budget):
             found[run] = None
-    return sorted(found)
+    return sorted(by_name.get(run) or Path(run) for run in found)
 
 
 def _below(
-    folder: Path, depth: int, known: Collection[Path], seen: set[tuple[int, int]], budget: list[int]
-) -> Iterator[Path]:
+    folder: str, depth: int, known: Collection[str], seen: set[tuple[int, int]], budget: list[int]
+) -> Iterator[str]:
     if folder in known:
         yield folder
         return
-    folders: list[Path] = []
+    folders: list[str] = []
     try:
         facts = os.stat(folder)
         if (facts.st_dev, facts.st_ino) in seen:
@@ -60,7 +63,7 @@ def _below(
                     yield folder
                     return
                 if depth > 0 and not entry.name.startswith(".") and entry.is_dir():
-                    folders.append(folder / entry.name)
+                    folders.append(entry.path)
     except OSError:
         return
     for child in sorted(folders):

@@ -18,7 +18,7 @@ from guardrun.state.model import (
     Status,
     StopStage,
 )
-from guardrun.state.progress import eta_seconds, planned_steps, slow_step_seconds, step_rate
+from guardrun.state.progress import eta_seconds, planned_steps
 from guardrun.state.remarks import said_by_people
 from guardrun.state.source import AttemptDraft, SourceFold
 from guardrun.state.status import Evidence, Verdict, derive_status, hung_least
@@ -210,7 +210,7 @@ class RunFold:
         per_epoch, epochs = totals.get("steps_per_epoch"), totals.get("total_epochs")
         total_steps = planned_steps(totals.get("total_steps"), epochs, per_epoch)
         step = self._step(rank0, attempt)
-        rate = step_rate(rank0.rows.recent) if rank0.rows.attempt == attempt else None
+        rate = rank0.rows.recent.step_rate if rank0.rows.attempt == attempt else None
         return {
             "step": step,
             "total_steps": total_steps,
@@ -255,7 +255,7 @@ class RunFold:
             stepped=current.rows.attempt == attempt,
             supervised=self.supervised,
             library=self._may_have_library(launch, now - min(known, default=now)),
-            slow_step_s=slow_step_seconds(current.rows.recent),
+            slow_step_s=current.rows.recent.slow_step_s,
             last_event_t=max(known) if known else None,
             training_t=self._rank0().last_t,
             hang=any(s.id == "hang" and s.recorded and s.cleared_at is None for s in signals),

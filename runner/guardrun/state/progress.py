@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from guardrun.state.rows import Recent
-
 _MOST_SECONDS: Final = 10 * 365 * 86400.0
 """A longer estimate says nothing."""
+
+
+@dataclass
+class Recent:
+    """The newest metrics rows, column by column; never changed, so that what is counted is counted once."""
+
+    attempt: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    step: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    t: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    step_time: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+
+    @cached_property
+    def step_rate(self) -> float | None:
+        """Optimizer steps a second; None when too few rows tell."""
+        return step_rate(self)
+
+    @cached_property
+    def slow_step_s(self) -> float | None:
+        """Seconds between two rows that are rarely exceeded; None without rows."""
+        return slow_step_seconds(self)
 
 
 def step_rate(recent: Recent) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from guardrun.events.schema import EVAL, METRICS
 from guardrun.reading.columns import ABSENT, Batch, Rows, is_absent
+from guardrun.state.progress import Recent
 from guardrun.state.values import whole
 
 FloatArray = NDArray[np.float64]
@@ -32,16 +33,6 @@ class Extremes:
     high_step: float = math.nan
     last: float | None = None
     last_order: int = -1
-
-
-@dataclass(slots=True)
-class Recent:
-    """The newest metrics rows, column by column."""
-
-    attempt: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
-    step: FloatArray = field(default_factory=lambda: np.empty(0))
-    t: FloatArray = field(default_factory=lambda: np.empty(0))
-    step_time: FloatArray = field(default_factory=lambda: np.empty(0))
 
 
 class RowsFold:

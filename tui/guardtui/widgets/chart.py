@@ -25,8 +25,8 @@ class Chart(Framed):
     Chart { width: 1fr; height: 1fr; }
     """
 
-    TITLE_SECONDS = 1.0
-    """Newest values in the title row change no more often than this."""
+    TITLE_SECONDS = 0.9
+    """Newest values in the title row change no more often than this, and than the curves of a long run."""
 
     class Hovered(Message):
         """The mouse is over the step ``x`` of this chart; None: it left the curves."""
