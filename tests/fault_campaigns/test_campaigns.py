@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from benchmarks import stop_latency
 from benchmarks.faults import kills, resumes, stops, supervisor_kills
 from benchmarks.faults.campaign import Campaign, Row, Trials, run_campaign, table
 from benchmarks.faults.forking import new_run
@@ -90,6 +91,16 @@ def test_one_bit_of_a_parameter_or_of_an_event_is_a_difference(tmp_path: Path):
     log(resumed, rank0=[{"kind": "metrics", "step": 1, "train/loss": 0.5000000001}])
     assert resumes.differences(whole, resumed, Kind()) == [
         "rank 0: end.model.weight", "rank 0: 1 event values, first ('train/loss', 1, 0)",
+    ]  # fmt: skip
+
+
+def test_the_latency_of_a_stop_is_measured_until_every_rank_knows_and_has_left(monkeypatch):
+    monkeypatch.setattr(stop_latency, "RANKS", (1, 2))
+    monkeypatch.setattr(stop_latency, "STEPS_S", (0.005,))
+    monkeypatch.setattr(stop_latency, "TRIALS", 1)
+    assert [(result.name, result.aim) for result in stop_latency.measure()] == [
+        ("stop, 1 rank: acknowledged", 150.0), ("stop, 1 rank: all left", 150.0),
+        ("stop, 2 ranks: acknowledged", 150.0), ("stop, 2 ranks: all left", 150.0),
     ]  # fmt: skip
 
 
