@@ -32,6 +32,17 @@ def test_the_code_of_a_page_trains_and_has_its_checkpoints_proved(trainings, nam
     assert trained.proved("best")["metric"] > 0
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_what_the_migration_page_makes_of_a_script_trains(trainings, which: int):
+    diff = blocks("migrating", "diff")[which]
+    after = "\n".join(line[1:] for line in diff.splitlines() if not line.startswith("-"))
+    trained = trainings.train(lambda: exec(compile(after, "migrating.md", "exec"), {"__name__": "__main__"}))
+    assert list(trained.steps("train/loss")) == list(range(1, 25))
+    assert [event["step"] for event in trained.events("eval")] == [8, 16, 24]
+    assert trained.proved("last")["step"] == 24
+    assert trained.proved("best")["metric"] > 0
+
+
 @pytest.mark.parametrize("name", ["transformers", "lightning", "accelerate", "keras", "tensorboard"])
 def test_a_user_adds_at_most_three_lines(name: str):
     (diff,) = blocks(name, "diff")
