@@ -6,7 +6,7 @@ PIP    := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.
 # Many tests wait for real trainings and terminals: one worker more than there are cores keeps the cores busy.
 PYTEST_WORKERS ?= $(shell echo $$(( 1 + $$(getconf _NPROCESSORS_ONLN) )))
 
-.PHONY: demo test lint benchmark campaign soak smoke record clean
+.PHONY: demo test lint benchmark campaign soak slurm smoke record clean
 
 demo: $(VENV)/.demo  ## a real training of half a minute, with the dashboard on it
 	$(BIN)/guard run sample_runs/digits/config.yaml --watch
@@ -30,6 +30,9 @@ campaign: $(VENV)/.test  ## every trial of the campaigns of faults: kill -9, saf
 
 soak: $(VENV)/.test  ## ten minutes of the dashboard over a hundred trainings that come and go
 	GUARD_SOAK_SECONDS=600 $(BIN)/python -m pytest -n 0 tests/soak
+
+slurm: $(VENV)/.test  ## a Slurm of this one machine: jobs, warnings, preemption, two hosts (needs slurm-wlm and munge)
+	$(BIN)/python -m pytest -n 2 -m 'campaign or not campaign' tests/slurm
 
 smoke: $(VENV)/.smoke  ## the built wheel, alone, in an environment without torch
 	$(VENV)/smoke/bin/guard --version

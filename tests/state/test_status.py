@@ -175,7 +175,7 @@ def test_trouble_gives_its_reason_in_words(facts: Facts) -> None:
     assert len(verdict.reason.split()) > 3
 
 
-def test_live_are_those_with_a_process() -> None:
+def test_live_are_those_with_a_process_or_a_job_that_will_have_one() -> None:
     assert {status for status in Status if status.live} == {
-        Status.STARTING, Status.RUNNING, Status.STOPPING, Status.HUNG,
+        Status.QUEUED, Status.STARTING, Status.RUNNING, Status.STOPPING, Status.HUNG,
     }  # fmt: skip

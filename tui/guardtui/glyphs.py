@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 class Glyphs(NamedTuple):
     """One shape a status; marks and lines."""
 
+    queued: str = "◷"
     starting: str = "◔"
     running: str = "●"
     stopping: str = "◐"
@@ -45,10 +46,10 @@ class Glyphs(NamedTuple):
 
 UNICODE: Final = Glyphs()
 ASCII: Final = Glyphs(
-    starting="~", running="*", stopping="%", finished="+", stopped="#", aborted="!", failed="x", killed="X",
-    hung="o", lost="?", quiet="-", act="!", warn="!", info="-", cleared="o", done="+", bad="x", pending="...",
-    cursor=">", chosen="@", pinned="^", opened="-", closed="+", bar="=", bar_rest="-", dot="-", rule="-",
-    rising="^", falling="v", spark="._-=*#",
+    queued="q", starting="~", running="*", stopping="%", finished="+", stopped="#", aborted="!", failed="x",
+    killed="X", hung="o", lost="?", quiet="-", act="!", warn="!", info="-", cleared="o", done="+", bad="x",
+    pending="...", cursor=">", chosen="@", pinned="^", opened="-", closed="+", bar="=", bar_rest="-", dot="-",
+    rule="-", rising="^", falling="v", spark="._-=*#",
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from guardrun.events.commands import STOP, send_command
 from guardrun.events.paths import RunPaths
 from guardrun.events.untrusted import read_tail
 from guardrun.provenance.host import process_start
+from guardrun.provenance.slurm import job_in
 from guardrun.reading.plain_text import plain
 
 _TURN_S = 0.1
@@ -30,11 +31,12 @@ _START_S = 60.0
 _SILENT_S = 5.0
 """After so long without a word from the training, the front says how far it is."""
 
-_VIA = {signal.SIGINT: "sigint", signal.SIGTERM: "sigterm"}
+_VIA = {signal.SIGINT: "sigint", signal.SIGTERM: "sigterm", signal.SIGUSR1: "scheduler"}
 
 
 class Received:
-    """Ctrl-C and SIGTERM, kept until somebody asks for them. Listens from ``with`` on.
+    """Ctrl-C and SIGTERM, kept until somebody asks for them; in a job of Slurm SIGUSR1 as well, its warning.
+    Listens from ``with`` on.
 
     To be entered before the supervisor is started: from then on a stop must reach the training, and never
     end only the front.
@@ -46,6 +48,8 @@ class Received:
 
     def __enter__(self) -> Received:
         for number in _VIA:
+            if number == signal.SIGUSR1 and job_in(os.environ) is None:
+                continue
             self._before[number] = signal.signal(number, self._take)
         return self
 
@@ -67,14 +71,16 @@ class Front:
         *,
         supervisor: int,
         grace: float,
+        warning: float,
         console_offset: int = 0,
         catch_up: bool = True,
     ) -> None:
-        """``grace``: seconds without progress until a SIGTERM's stop climbs; ``catch_up``: tell old news."""
+        """``grace``: seconds without progress until a SIGTERM's stop climbs; ``warning``: seconds that are
+        left after a scheduler's; ``catch_up``: tell old news."""
         self._paths = paths
         self._attempt = attempt
         self._supervisor = supervisor
-        self._grace = grace
+        self._graces = {"sigterm": grace, "scheduler": warning / 2}
         self._tail = SupervisorTail(paths, attempt)
         self._console = ConsoleTail(paths.console, sys.stdout, offset=console_offset)
         self._progress = ProgressTail(paths, attempt)
@@ -146,7 +152,7 @@ class Front:
         try:
             send_command(
                 self._paths, STOP, attempt=self._attempt, via=via, hurry=again,
-                grace=self._grace if via == "sigterm" else None,
+                grace=self._graces.get(via),
             )  # fmt: skip
         except OSError as error:
             self._say(f"the command cannot be written ({error.strerror}); telling the supervisor", "red")

@@ -26,6 +26,8 @@ from guardrun.provenance.git import GitFacts, git_facts
 from guardrun.provenance.host import host_name
 from guardrun.provenance.keeping import keep_code
 from guardrun.provenance.secrets import Secrets
+from guardrun.provenance.slurm import NAME as SLURM
+from guardrun.provenance.slurm import job_in
 from guardrun.provenance.torchrun import MODULE, torchrun_words
 from guardrun.reading.plain_text import plain
 
@@ -85,7 +87,9 @@ def plan(config: Config, base: Path) -> Launch:
 
 
 def _torchrun(config: Config) -> list[str]:
-    return torchrun_words(msgspec.structs.asdict(config)) if config.launcher == "torchrun" else []
+    """In front of the script; not for several hosts of a job, which meet where the job turns out to be."""
+    in_a_job = config.launcher == SLURM and config.nnodes == 1 and config.nproc_per_node > 1
+    return torchrun_words(msgspec.structs.asdict(config)) if in_a_job or config.launcher == "torchrun" else []
 
 
 def _interpreter(config: Config, base: Path) -> str:
@@ -147,23 +151,32 @@ def _check_program(program: str, workdir: Path, path: str | None) -> None:
         raise UserError(f"command not found: {program}", hint=hint)
 
 
+def secrets_of(loaded: Loaded, launch: Launch, known: Mapping[str, str] | None = None) -> Secrets:
+    """What must not be written down of a launch; the same words give the same placeholders.
+
+    ``known``: placeholder -> value of those that keep their places.
+    """
+    secrets = Secrets(known)
+    for value in (loaded.effective, loaded.raw, launch.command, loaded.overrides, sys.argv):
+        secrets.look_into(value)
+    return secrets
+
+
 def write_attempt(
     paths: RunPaths, number: int, loaded: Loaded, launch: Launch, *, resume_from: str | None,
-    takeover: bool = False, more: Mapping[str, Any] | None = None,
+    takeover: bool = False, more: Mapping[str, Any] | None = None, known: Mapping[str, str] | None = None,
 ) -> dict[str, str]:  # fmt: skip
     """Everything that is known before the first step, but no secrets: those are returned, as variables for
     the environment of the supervisor. Raises UserError when it can't be written, or where ``on_dirty``
     refuses the code.
 
     ``takeover``: a holder on another host counts as gone, for the supervisor and for every rank. ``more``:
-    further facts of the attempt.
+    further facts of the attempt. ``known``: placeholder -> value of secrets that keep their places.
     """
     git = git_facts(launch.workdir, exclude=paths.root.parent.resolve())
     if resume_from is None and "repeats" not in (more or {}):
         _judge_dirt(loaded.config, git)
-    secrets = Secrets()
-    for value in (loaded.effective, loaded.raw, launch.command, loaded.overrides, sys.argv):
-        secrets.look_into(value)
+    secrets = secrets_of(loaded, launch, known)
     facts: dict[str, Any] = {
         "attempt": number,
         "created": time.time(),
@@ -184,6 +197,7 @@ def write_attempt(
         "resume_from": resume_from,
         "takeover": takeover,
         "library": launch.uses_library,
+        **({"slurm": job.as_json()} if (job := job_in(os.environ)) is not None else {}),
         **(more or {}),
     }
     try:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from guardrun.cli.launch import Launch, attempts_of, plan, read_attempt
 from guardrun.cli.repeat_words import earlier_config, refuse_hidden
 from guardrun.errors import UserError
 from guardrun.events.paths import RunPaths
 from guardrun.provenance.config import Loaded
+from guardrun.provenance.secrets import reveal
 from guardrun.reading.discovery import run_name
 from guardrun.recording.checkpoints.layout import Damage
 from guardrun.recording.checkpoints.load import NoSuchCheckpoint, choose_resume, find
+
+ANEW: Final = "it has no checkpoint yet: it begins anew"
 
 
 class Resume(NamedTuple):
@@ -25,16 +28,24 @@ class Resume(NamedTuple):
     start: Start
 
 
-def plan_resume(paths: RunPaths, overrides: Sequence[str]) -> Resume:
+def plan_resume(
+    paths: RunPaths,
+    overrides: Sequence[str] = (),
+    *,
+    secrets: Mapping[str, str] | None = None,
+    anew: bool = False,
+) -> Resume:
     """The next attempt: configuration, command and checkpoint; nothing is written.
 
-    Raises UserError: nothing was ever launched there, no checkpoint, or the script has gone.
+    ``secrets``: placeholder -> value, where the earlier attempt's are known. ``anew``: without a checkpoint
+    it begins at the first step. Raises UserError: nothing was ever launched there, no checkpoint, or the
+    script has gone.
     """
     numbers = attempts_of(paths)
     if not numbers:
         raise UserError(f"{paths.root.name} has no attempt that could be resumed")
-    earlier = read_attempt(paths, numbers[-1])
-    start = choose_checkpoint(paths)
+    earlier = reveal(read_attempt(paths, numbers[-1]), secrets or {})
+    start = choose_checkpoint(paths, anew=anew)
     loaded = earlier_config(earlier, overrides, name=run_name(paths.root))
     refuse_hidden(loaded, f"guard run --resume {paths.root.name}")
     # The same base as at first, so that relative paths mean the same again.
@@ -51,10 +62,10 @@ class Start(NamedTuple):
     """What a person should know about the choice."""
 
 
-def choose_checkpoint(paths: RunPaths) -> Start:
+def choose_checkpoint(paths: RunPaths, *, anew: bool = False) -> Start:
     """The newest checkpoint that is whole, every hash checked; the last one if nothing is wrong with it.
 
-    Raises UserError when there is none, or none that can be used.
+    Raises UserError when there is none, or none that can be used; ``anew``: none is needed.
     """
     choice = choose_resume(paths)
     if choice is not None:
@@ -63,6 +74,8 @@ def choose_checkpoint(paths: RunPaths) -> Start:
     try:
         own = find(paths, "last")
     except NoSuchCheckpoint:
+        if anew:
+            return Start(None, [ANEW])
         raise UserError(
             f"{paths.root.name} has no checkpoint to resume from",
             hint="start it anew with `guard run`; run.track(model=…, optimizer=…) makes a training resumable",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,14 +14,17 @@ import click
 
 from guardrun.cli.events_tail import SupervisorTail
 from guardrun.cli.front import Front, Received, end_by
-from guardrun.cli.launch import Launch, attempts_of, plan, read_attempt, write_attempt
+from guardrun.cli.in_job import end_of, goes_on, requeue_own_job, run_of_this_job
+from guardrun.cli.launch import Launch, attempts_of, plan, read_attempt, secrets_of, write_attempt
 from guardrun.cli.result import print_result
+from guardrun.cli.submitting import scheduler_for, submit_run
 from guardrun.cli.terminal import interactive
 from guardrun.errors import UserError
 from guardrun.events.access import Access
 from guardrun.events.paths import RunPaths
 from guardrun.events.run_ids import create_run
 from guardrun.provenance.config import Loaded, config_from_command, config_yaml, load_config
+from guardrun.provenance.slurm import warning_of
 from guardrun.reading.plain_text import plain
 
 _GOES_ON = 0
@@ -177,36 +181,72 @@ def launch_training(options: Options) -> int:
     launch = plan(loaded.config, base)
     if options.dry_run:
         return _show_plan(loaded, launch, f"a new run below {options.runs_dir}")
+    begun = run_of_this_job(options.runs_dir, loaded)
+    if begun is not None:
+        return _take_up(begun, options, secrets_of(loaded, launch).known)
+    scheduler = scheduler_for(loaded.config.launcher, foreground=options.foreground)
     access = Access(loaded.config.access.private, loaded.config.access.group)
     paths = create_run(options.runs_dir, loaded.config.name, group=loaded.config.group, access=access)
     try:
-        variables = write_attempt(paths, 1, loaded, launch, resume_from=None)
+        variables = write_attempt(paths, 1, loaded, launch, resume_from=None, more=scheduler)
     except BaseException:  # Ctrl-C while git is asked, too: where nothing ever happened is no run
         shutil.rmtree(paths.root, ignore_errors=True)
         raise
+    if scheduler:
+        submit_run(paths, 1, loaded.effective, variables, created=True)
+        return _in_the_queue(paths, options)
     return _supervise(paths, 1, options, loaded.config.stop.grace, created=True, variables=variables)
 
 
-def _resume(options: Options) -> int:
-    from guardrun.cli.resuming import plan_resume
+def _resume(options: Options, *, restarted: bool = False, secrets: Mapping[str, str] | None = None) -> int:
+    """``restarted``: by a scheduler, so that a run without a checkpoint begins anew."""
+    from guardrun.cli.resuming import ANEW, plan_resume
     from guardrun.reading.discovery import resolve_run
     from guardrun.supervising.holding import refuse_if_held
 
     assert options.resume is not None
     paths = RunPaths(resolve_run(options.resume, options.runs_dir).resolve())
     refuse_if_held(paths, options.takeover)
-    number, loaded, launch, start = plan_resume(paths, [*options.words, *_as_overrides(options)])
-    origin = start.checkpoint or "the training's own checkpoint"
+    overrides = [*options.words, *_as_overrides(options)]
+    number, loaded, launch, start = plan_resume(paths, overrides, secrets=secrets, anew=restarted)
+    own = "its beginning" if ANEW in start.remarks else "the training's own checkpoint"
+    origin = start.checkpoint or own
     for remark in start.remarks:
         print(f"guard: {plain(remark)}", file=sys.stderr)
     if options.dry_run:
         return _show_plan(loaded, launch, f"attempt {number} of {paths.root.name}, from {origin}")
+    scheduler = scheduler_for(loaded.config.launcher, foreground=options.foreground)
     variables = write_attempt(
-        paths, number, loaded, launch, resume_from=start.checkpoint, takeover=options.takeover
+        paths, number, loaded, launch, resume_from=start.checkpoint, takeover=options.takeover, more=scheduler
     )
     if not options.detach:
         print(f"guard: resuming {paths.root.name} from {origin} (attempt {number})", file=sys.stderr)
+    if scheduler:
+        submit_run(paths, number, loaded.effective, variables, created=False)
+        return _in_the_queue(paths, options)
     return _supervise(paths, number, options, loaded.config.stop.grace, variables=variables)
+
+
+def _take_up(paths: RunPaths, options: Options, secrets: Mapping[str, str]) -> int:
+    """The job was started again, and this run was begun before: go on with it, unless it is over."""
+    end = end_of(paths)
+    if not goes_on(end):
+        print(f"guard: {paths.root.name} was over before this job was started again", file=sys.stderr)
+        return _exit_code(end or {})
+    again = options._replace(
+        resume=str(paths.root), words=(), command=None, name=None, group=None, logs=None, takeover=True
+    )
+    return _resume(again, restarted=True, secrets=secrets)
+
+
+def _in_the_queue(paths: RunPaths, options: Options) -> int:
+    """Submitted: the dashboard if it was asked for; leaving it leaves the job where it is."""
+    if options.watch and interactive():
+        from guardtui.app import run_dashboard
+
+        folder, run = _seen_from(options.runs_dir, paths.root)
+        run_dashboard([folder], focus=run)
+    return _GOES_ON
 
 
 def _attach(options: Options) -> int:
@@ -251,6 +291,8 @@ def _supervise(
         if created:
             print(f"guard: {os.path.relpath(paths.root)}", file=sys.stderr, flush=True)
         end = _in_front(paths, front, received)
+    if front.stopped_by == signal.SIGUSR1:
+        requeue_own_job(read_attempt(paths, attempt), end)
     if front.stopped_by is not None and str(end.get("reason", "")).startswith("stop:"):
         return end_by(front.stopped_by)
     return _exit_code(end)
@@ -268,7 +310,10 @@ def _start(
         pid = spawn_supervisor(paths, attempt, attach=attach, takeover=options.takeover, variables=variables)
     except OSError as error:
         raise UserError(f"cannot start the supervisor: {error.strerror or error}", exit_code=1) from error
-    return Front(paths, attempt, supervisor=pid, grace=grace, console_offset=offset, catch_up=not attach)
+    return Front(
+        paths, attempt, supervisor=pid, grace=grace, warning=warning_of(read_attempt(paths, attempt)),
+        console_offset=offset, catch_up=not attach,
+    )  # fmt: skip
 
 
 def _in_front(paths: RunPaths, front: Front, received: Received) -> dict[str, Any]:

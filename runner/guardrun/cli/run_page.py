@@ -24,6 +24,7 @@ _MOST_ATTEMPTS: Final = 8
 _MOST_NOTES: Final = 8
 _LONGEST_ERROR: Final = 400
 _DOT: Final = " · "
+_JOB: Final = (("partition", "partition"), ("nodes", "on"))
 _SEEDED: Final = ("python", "numpy", "torch", "cuda")
 
 
@@ -46,6 +47,7 @@ def run_page(
     sections = (
         _title(state, glyphs, width),
         _block("source", _source(state), width),
+        _block("job", _job(state), width),
         _block("progress", _progress(state, now), width),
         _block("monitor", _monitor(state, glyphs), width),
         _block("checkpoints", [*_checkpoints(state, glyphs), *offers], width),
@@ -129,6 +131,18 @@ def _progress(state: RunState, now: float) -> Iterator[str]:
         second.append("no supervisor")
     if second:
         yield _DOT.join(second)
+
+
+def _job(state: RunState) -> Iterator[str]:
+    job = state.job
+    if not job.get("job_id"):
+        return
+    parts = [f"Slurm {plain(str(job['job_id']))}"]
+    parts += [f"{what} {plain(str(job[key]))}" for key, what in _JOB if job.get(key)]
+    restarts = job.get("restarts")
+    if restarts:
+        parts.append(f"requeued {plain(str(restarts))} ×")
+    yield _DOT.join(parts)
 
 
 def _source(state: RunState) -> Iterator[str]:

@@ -17,12 +17,15 @@ _STYLES: Final[Mapping[Status, tuple[str, ...]]] = {
     Status.STARTING: ("cyan",), Status.RUNNING: ("cyan",), Status.STOPPING: ("yellow",),
     Status.FINISHED: ("green",), Status.STOPPED: (), Status.ABORTED: ("red",), Status.FAILED: ("red",),
     Status.KILLED: ("red",), Status.HUNG: ("red", "bold"), Status.LOST: ("yellow",),
-    Status.QUIET: (),
+    Status.QUIET: (), Status.QUEUED: ("cyan",),
 }  # fmt: skip
 _SIGNAL_STYLES: Final = {"info": ("dim",), "warn": ("yellow",), "act": ("red", "bold")}
 _ACTIONS: Final = {"stop": "stops the run", "abort": "aborts the run"}
 _DONE: Final = {"stop": "stopped", "abort": "aborted"}
-_TROUBLE: Final = {Status.HUNG: 0, Status.STOPPING: 1, Status.RUNNING: 2, Status.STARTING: 2, Status.LOST: 3}
+_TROUBLE: Final = {
+    Status.HUNG: 0, Status.STOPPING: 1, Status.RUNNING: 2, Status.STARTING: 2, Status.QUEUED: 2,
+    Status.LOST: 3,
+}  # fmt: skip
 _REASONS: Final = {
     "completed": "ran to its end", "patience": "no more improvement", "exception": "an exception",
     "stop:watch": "asked for in the dashboard", "stop:cli": "asked for by `guard stop`",

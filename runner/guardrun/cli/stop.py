@@ -57,6 +57,8 @@ def command(
     if not state.status.live:
         tell(f"{state.run_id} is already over: {state.status.value}{_because(state)}")
         code = OVER
+    elif _never_began(follower, state, tell):
+        state, code = follower.state(), OVER
     else:
         wait = _request(follower, state, now=now, grace=seconds, tell=tell)
         code = PENDING if no_wait else wait.until_over()
@@ -67,6 +69,20 @@ def command(
         _tell_end(state, wait is not None, tell)
     write_json(_document(state, wait, code), to_stdout=as_json, file=json_file)
     return code
+
+
+def _never_began(follower: RunFollower, state: RunState, tell: Any) -> bool:
+    """Whether its job only waited in a scheduler's queue, from which it has been taken out now."""
+    from guardrun.state.model import Status
+
+    if state.status is not Status.QUEUED:
+        return False
+    from guardrun.cli.stop_queued import take_out_of_queue
+
+    refuse_strangers(follower.path)
+    over = take_out_of_queue(follower.paths, state, tell)
+    follower.catch_up()
+    return over
 
 
 def _seconds(grace: str | None) -> float | None:

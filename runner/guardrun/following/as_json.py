@@ -39,6 +39,8 @@ def show_json(state: RunState) -> dict[str, Any]:
     })  # fmt: skip
     if state.source:
         shown["source"] = state.source
+    if state.job:
+        shown["job"] = json_ready(dict(state.job))
     return shown
 
 

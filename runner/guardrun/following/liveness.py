@@ -7,13 +7,18 @@ from typing import Any
 
 from guardrun.events.paths import RunPaths
 from guardrun.provenance.host import lease_liveness, read_lease
+from guardrun.reading.slurm_queue import QUEUE
 from guardrun.state.model import Facts, Liveness
 
 
 def gather_facts(
-    paths: RunPaths, attempt: int, processes: Iterable[Mapping[str, Any]], silent_s: float | None
+    paths: RunPaths,
+    attempt: int,
+    processes: Iterable[Mapping[str, Any]],
+    silent_s: float | None,
+    job: str = "",
 ) -> Facts:
-    """Read the leases of ``attempt``; never locks, never raises.
+    """Read the leases of ``attempt``; never locks, never raises. ``job``: that a scheduler was asked for.
 
     ``processes`` are what events said about the training's process, believed where no lease tells: a
     command without our library takes none.
@@ -23,7 +28,8 @@ def gather_facts(
         for facts in processes:
             trainer = lease_liveness(dict(facts))
             break
-    return Facts(trainer, _liveness(paths, "supervisor", attempt), silent_s)
+    queue = QUEUE.state_of(job) if job else ""
+    return Facts(trainer, _liveness(paths, "supervisor", attempt), silent_s, queue)
 
 
 def _liveness(paths: RunPaths, holder: str, attempt: int) -> Liveness:

@@ -45,7 +45,7 @@ from guardrun.signals.context import EngineSettings, settings_of
 from guardrun.signals.siblings import Sibling
 from guardrun.state.fold import RunFold
 from guardrun.state.model import Facts, RunState
-from guardrun.state.values import real, table, whole
+from guardrun.state.values import real, table, whole, words
 
 _TIMELINE: Final = frozenset((PHASE, RUN_END))
 _BEGINNINGS: Final = frozenset((HEADER, RUN_START, RESUME))
@@ -385,9 +385,10 @@ class RunFollower:
         silent = None if self._grew is None else now - self._grew
         if self._facts is not None and now - self._facts[0] < _LOOK_S:
             facts = self._facts[1]
-            return Facts(facts.trainer, facts.supervisor, silent)
+            return replace(facts, silent_s=silent)
         attempt = self._attempt()
-        facts = gather_facts(self.paths, attempt, self._fold.processes(attempt), silent)
+        job = "" if self.over else words(table(self.launch.get("slurm")).get("job_id"))
+        facts = gather_facts(self.paths, attempt, self._fold.processes(attempt), silent, job)
         self._facts = (now, facts)
         return facts
 

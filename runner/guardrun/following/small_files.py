@@ -11,6 +11,7 @@ import orjson
 
 from guardrun.events.paths import RunPaths
 from guardrun.events.untrusted import read_bounded
+from guardrun.provenance.slurm import JOB_FILE
 
 _ROLES: Final = ("best", "last")
 
@@ -41,10 +42,16 @@ class SmallFiles:
             self.identity = self._read(self._paths.run_json)
         number = self._newest_attempt()
         if number is not None:
-            self.launch = self._read(self._paths.attempt(number))
+            self.launch = self._with_job(self._read(self._paths.attempt(number)))
         found = {role: self._read(self._paths.pointer(role)) for role in _ROLES}
         self.pointers = {role: self._with_presence(body) for role, body in found.items() if body is not None}
         return (self.identity, self.launch, self.pointers) != before
+
+    def _with_job(self, launch: dict[str, Any] | None) -> dict[str, Any] | None:
+        """An attempt that a scheduler was given, with the job that it waits for."""
+        if launch is None or not launch.get("scheduler"):
+            return launch
+        return {**launch, "slurm": self._read(self._paths.root / JOB_FILE) or {}}
 
     def _with_presence(self, pointer: dict[str, Any]) -> dict[str, Any]:
         """The pointer, and whether what it names is (still) there: a proof says how it was, not how it is."""

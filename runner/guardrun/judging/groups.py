@@ -102,7 +102,8 @@ def usable(runs: Iterable[RunFacts], *, unfinished: bool = False) -> tuple[list[
 
 
 _BECAME: Final[Mapping[Status, str]] = {
-    Status.STARTING: "has not begun", Status.RUNNING: "goes on", Status.STOPPING: "is being stopped",
+    Status.QUEUED: "is in the queue", Status.STARTING: "has not begun", Status.RUNNING: "goes on",
+    Status.STOPPING: "is being stopped",
     Status.HUNG: "hangs", Status.LOST: "was lost", Status.FAILED: "failed", Status.KILLED: "was killed",
     Status.ABORTED: "was aborted",
 }  # fmt: skip

@@ -187,6 +187,7 @@ class RunFold:
             saves=tuple(current.saves),
             tags=tags,
             remarks=remarks,
+            job={**table(launch.get("slurm")), **table(watcher.start.get("slurm"))},
         )
 
     def _origin(self, launch: Mapping[str, Any], identity: Mapping[str, Any], path: str) -> dict[str, Any]:
@@ -260,6 +261,7 @@ class RunFold:
             training_t=self._rank0().last_t,
             hang=any(s.id == "hang" and s.recorded and s.cleared_at is None for s in signals),
             hung_least_s=hung_least(table(launch.get("config"))),
+            submitted=launch.get("scheduler") is not None and self.attempt < attempt,
         )
         return derive_status(evidence, facts, now)
 

@@ -13,6 +13,8 @@ from guardrun.events.schema import Event
 class Status(StrEnum):
     """What became of a run. Derived from events and facts, never stored."""
 
+    QUEUED = "queued"
+    """A scheduler has its job, and has not started it (again) yet."""
     STARTING = "starting"
     RUNNING = "running"
     STOPPING = "stopping"
@@ -34,8 +36,8 @@ class Status(StrEnum):
 
     @property
     def live(self) -> bool:
-        """Whether a process of this run is (believed to be) there."""
-        return self in (Status.STARTING, Status.RUNNING, Status.STOPPING, Status.HUNG)
+        """Whether a process of this run is (believed to be) there, or will be by itself."""
+        return self in (Status.QUEUED, Status.STARTING, Status.RUNNING, Status.STOPPING, Status.HUNG)
 
 
 Liveness = Literal["alive", "dead", "unknown", "absent"]
@@ -50,6 +52,8 @@ class Facts:
     supervisor: Liveness = "absent"
     silent_s: float | None = None
     """Seconds of the reader's own clock since it saw a file of this run grow; None: never seen growing."""
+    queue: str = ""
+    """What the scheduler says of the run's job (guardrun.reading.slurm_queue); "" unknown, or no job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,5 +195,7 @@ class RunState:
     tags: tuple[str, ...] = ()
     remarks: tuple[Remark, ...] = ()
     """Notes of people, oldest first."""
+    job: Mapping[str, Any] = field(default_factory=dict)
+    """The scheduler's job: job_id, partition, nodes, restarts; empty without one."""
     source: str = ""
     """The format of the log of another tool of which all this was read where it lies; "" for a run."""

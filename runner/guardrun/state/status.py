@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from guardrun.events.schema import Event
+from guardrun.reading.slurm_queue import GONE, WAITING
 from guardrun.state.model import Facts, Status
 from guardrun.state.values import whole, words
 
@@ -60,6 +61,8 @@ class Evidence:
     """The supervisor's signal ``hang`` holds."""
     hung_least_s: float = HUNG_AFTER_S
     """The user's ``stop.hang``."""
+    submitted: bool = False
+    """The attempt was given to a scheduler, and nothing of it was heard since."""
 
 
 def hung_after(slow_step_s: float, least_s: float = HUNG_AFTER_S) -> float:
@@ -89,6 +92,9 @@ def derive_status(evidence: Evidence, facts: Facts, now: float) -> Verdict:
     ended = _recorded_end(evidence)
     if ended is not None:
         return ended
+    waiting = _in_queue(evidence, facts)
+    if waiting is not None:
+        return waiting
     quiet = _silence(evidence, facts, now)
     if facts.trainer == "dead":
         return Verdict(Status.KILLED, "the training process is gone and wrote no end")
@@ -101,6 +107,17 @@ def derive_status(evidence: Evidence, facts: Facts, now: float) -> Verdict:
         where = "its host does not answer" if facts.trainer == "unknown" else "no process of it is known"
         return Verdict(Status.LOST, f"no sign of life for {duration_words(quiet)}; {where}")
     return _of_living(evidence, facts, None)
+
+
+def _in_queue(evidence: Evidence, facts: Facts) -> Verdict | None:
+    """Of a run whose job waits: for the first time, or because it was requeued without a word of ours."""
+    if facts.queue in WAITING:
+        return Verdict(Status.QUEUED)
+    if not evidence.submitted or facts.supervisor == "alive":
+        return None
+    if facts.queue == GONE:
+        return Verdict(Status.LOST, "its job left the queue, and nothing of it was ever heard")
+    return Verdict(Status.QUEUED if not facts.queue else Status.STARTING)
 
 
 def _recorded_end(evidence: Evidence) -> Verdict | None:

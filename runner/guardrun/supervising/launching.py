@@ -14,10 +14,15 @@ from guardrun.errors import UserError
 from guardrun.events.paths import RunPaths
 from guardrun.events.untrusted import read_object
 from guardrun.provenance.secrets import PLACEHOLDER, from_environment, reveal
+from guardrun.provenance.slurm import NAME as SLURM
+from guardrun.provenance.slurm import job_in
 from guardrun.provenance.torchrun import MODULE, torchrun_words
 from guardrun.supervising import sealing
 from guardrun.supervising.process_tree import Identity, alive, identify
+from guardrun.supervising.slurm_jobs import first_host
 
+_FIRST_PORT, _PORTS = 20_000, 10_000
+"""Where the hosts of a job meet, by the job's number, so that jobs that share a host do not."""
 UNKNOWN_EXIT: Final = 10_000
 """Stands for the exit code of a process that was not our child: only its end can be seen."""
 
@@ -47,15 +52,37 @@ def read_launch(paths: RunPaths, attempt: int) -> dict[str, Any]:
 
 
 def argv_of(launch: Mapping[str, Any]) -> list[str]:
-    """The words to execute; torchrun is put in front when the config asks for it and it is not there yet."""
+    """The words to execute; torchrun is put in front when the config asks for it and it is not there yet.
+
+    Raises UserError where several hosts of a Slurm job are wanted, and there is none.
+    """
     command = [str(word) for word in launch.get("command") or []]
     config = launch.get("config") or {}
-    if not command or config.get("launcher") != "torchrun" or _has_torchrun(command):
+    across = config.get("launcher") == SLURM and (config.get("nnodes") or 1) > 1
+    if not command or not (across or config.get("launcher") == "torchrun") or _has_torchrun(command):
         return command
     python = str(launch.get("python") or sys.executable)
     if Path(command[0]).name.startswith("python") or command[0] == python:
         python, command = command[0], command[1:]
-    return [python, *torchrun_words(config), *command]
+    in_front: list[str] = []
+    if across:
+        in_front, config = _on_every_host(config)
+    return [*in_front, python, *torchrun_words(config), *command]
+
+
+def _on_every_host(config: Mapping[str, Any]) -> tuple[list[str], Mapping[str, Any]]:
+    """``srun …``, which starts one agent of torchrun on each host of the job, and where they meet."""
+    job = job_in(os.environ)
+    nodes = config["nnodes"]
+    if job is None or job.node_count < nodes:
+        here = "outside of a job" if job is None else f"in a job of {job.node_count}"
+        raise UserError(f"nnodes: {nodes} hosts are wanted {here}", hint="ask sbatch for so many --nodes")
+    words = ["srun", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", "--kill-on-bad-exit=1"]
+    cores = os.environ.get("SLURM_CPUS_PER_TASK")
+    words += [f"--cpus-per-task={cores}"] if cores else []  # srun has not inherited it since 22.05
+    port = _FIRST_PORT + int(job.id) % _PORTS
+    meeting = config.get("rendezvous") or f"{first_host(job.nodes)}:{port}"
+    return words, {**config, "rendezvous": meeting}
 
 
 def _has_torchrun(command: list[str]) -> bool:
@@ -176,7 +203,11 @@ def start_training(
     console.log (a file: nobody's death can block or kill the writer). ``foreground`` inherits the terminal
     and stays in its process group, so that breakpoint() can be answered.
     """
-    argv = _sealed(reveal(argv_of(launch), from_environment()), launch, paths)
+    try:
+        words = argv_of(launch)
+    except UserError as error:
+        raise CannotStart(str(error)) from error
+    argv = _sealed(reveal(words, from_environment()), launch, paths)
     if not argv:
         raise CannotStart("the attempt names no command")
     if any(PLACEHOLDER.search(word) for word in argv):

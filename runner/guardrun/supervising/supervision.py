@@ -98,14 +98,21 @@ class Supervision:
         guard("acting on signals", self._act_on_signals)
         guard("stopping", self._tick)
 
-    def ask_by_signal(self) -> None:
+    def ask_by_signal(self, via: str = "sigterm") -> None:
         """SIGTERM or SIGINT reached the supervisor: a safe stop; a second one hurries it.
 
         Who sends these (a service manager, a scheduler) reads no offers: the stop climbs by the grace.
         """
         again = self._stopper is not None and self._stopper.ladder.active
         self.hurried = self.hurried or again
-        self._asker.stop("sigterm", grace=self._grace, hurry=again)
+        self._asker.stop(via, grace=self._grace, hurry=again)
+
+    def ask_by_warning(self, seconds: float) -> None:
+        """The scheduler will end the job in so many seconds: a safe stop, that climbs in the time there is.
+
+        Half of it may pass without progress before a rung that could lose steps is tried.
+        """
+        self._asker.stop("scheduler", grace=seconds / 2)
 
     def record_stage(self, stage: Stage, request: Request) -> None:
         """Write one stage of the stop into supervisor.jsonl."""

@@ -5,6 +5,7 @@ It never hurts the training: a bad event, a full disk or a fault of its own is n
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -17,6 +18,7 @@ from guardrun.errors import UserError
 from guardrun.events.paths import RunPaths
 from guardrun.events.schema import NOTE, RUN_END, RUN_START
 from guardrun.provenance.host import Lease, LeaseHeld
+from guardrun.provenance.slurm import job_in, warning_of
 from guardrun.supervising.ending import clear_away, end_words, read_last_words, record_proofs
 from guardrun.supervising.event_log import EventLog
 from guardrun.supervising.faults import Faults
@@ -57,14 +59,16 @@ class Supervisor:
     """One attempt of one run, from its start (or from now, with ``attach``) to its end."""
 
     def __init__(
-        self, paths: RunPaths, attempt: int, *, foreground: bool, attach: bool, tempo: Tempo
-    ) -> None:
+        self, paths: RunPaths, attempt: int, *, foreground: bool, attach: bool, tempo: Tempo,
+        warned: Callable[[], None],
+    ) -> None:  # fmt: skip
         self._paths = paths
         self._attempt = attempt
         self._foreground = foreground
         self._attach = attach
         self._tempo = tempo
         self._launch = read_launch(paths, attempt)
+        self._job = job_in(os.environ)
         self._past = PastAttempts(paths, attempt)
         self._log = EventLog(paths.supervisor, writer="supervisor", run_id=paths.root.name, attempt=attempt)
         self._faults = Faults(self._log)
@@ -82,11 +86,18 @@ class Supervisor:
         self._last_words = ""
         self._asked = 0
         self._asked_seen = 0
+        self._warned = self._heeded = False
+        """Whether the scheduler will end the job soon, and whether something was done about it."""
+        self._on_warning = warned
         self._remembered = float("-inf")
 
     def ask(self, *_: object) -> None:
         """A signal handler: SIGTERM or SIGINT reached the supervisor. Only counts; the loop acts."""
         self._asked += 1
+
+    def warn(self, *_: object) -> None:
+        """A signal handler: the scheduler's warning."""
+        self._warned = True
 
     def _is_hurried(self) -> bool:
         """Whether somebody asked again, by a signal or a command; looked up while a proof takes its time."""
@@ -168,7 +179,7 @@ class Supervisor:
             RUN_START, attempt=self._attempt, pid=identity.pid if identity else None,
             pid_start=identity.start if identity else None, command=argv_of(self._launch),
             cost_per_hour=cost.get("per_hour"), currency=cost.get("currency", "EUR"),
-            policy=config.get("policy") or {},
+            policy=config.get("policy") or {}, **({"slurm": self._job.as_json()} if self._job else {}),
         )  # fmt: skip
 
     def _stopper_for(self, training: Training) -> Stopper:
@@ -216,13 +227,22 @@ class Supervisor:
                 return exit_code
             if stopper.gave_up:
                 return UNKNOWN_EXIT
-            while self._asked_seen < self._asked:
-                self._asked_seen += 1
-                self._faults.guard("passing a signal on", self._supervision.ask_by_signal)
+            self._pass_signals_on()
             self._supervision.turn()
             self._faults.guard("looking at processes", lambda: self._remember(training))
             # A log that is far ahead (an attach to a long run) is read without resting for whole turns.
             time.sleep(self._tempo.turn if self._supervision.caught_up else self._tempo.turn / 20)
+
+    def _pass_signals_on(self) -> None:
+        guard = self._faults.guard
+        if self._warned and not self._heeded:
+            self._heeded = True
+            guard("minding the job's end", self._on_warning)
+            guard("heeding the scheduler", lambda: self._supervision.ask_by_warning(warning_of(self._launch)))
+        via = "sigterm" if self._job is None else "scheduler"
+        while self._asked_seen < self._asked:
+            self._asked_seen += 1
+            guard("passing a signal on", lambda: self._supervision.ask_by_signal(via))
 
     def _remember(self, training: Training) -> None:
         """Reap what was adopted; of a training that is not our child, remember the processes in time."""
@@ -278,12 +298,14 @@ def run_supervisor(
     attach: bool = False,
     takeover: bool = False,
     tempo: Tempo | None = None,
+    warned: Callable[[], None] = lambda: None,
 ) -> int:
     """Supervise ``attempt`` until it is over; returns the exit code of ``guard run``.
 
     In the ``foreground`` the training shares this terminal, whose Ctrl-C it gets itself. ``takeover``, here
-    or in the attempt's file: a supervisor on another host counts as gone. Raises UserError when that file is
-    missing, when another supervisor holds the run, or when there is nothing to attach to.
+    or in the attempt's file: a supervisor on another host counts as gone. ``warned`` is called once, when
+    the scheduler's warning is heeded. Raises UserError when that file is missing, when another supervisor
+    holds the run, or when there is nothing to attach to.
     """
     lease = Lease(paths.lease("supervisor"))
     try:
@@ -296,9 +318,11 @@ def run_supervisor(
     except OSError as error:
         raise UserError(f"cannot write {lease.path}: {error.strerror or error}") from error
     try:
-        supervisor = Supervisor(paths, attempt, foreground=foreground, attach=attach, tempo=tempo or Tempo())
+        supervisor = Supervisor(
+            paths, attempt, foreground=foreground, attach=attach, tempo=tempo or Tempo(), warned=warned
+        )
         become_subreaper()
-        with _Handlers(supervisor.ask, foreground=foreground):
+        with _Handlers(supervisor.ask, supervisor.warn, foreground=foreground):
             return supervisor.run()
     finally:
         lease.release()
@@ -307,7 +331,7 @@ def run_supervisor(
 class _Handlers:
     """Signal handlers for the time of the supervision. Functions, never SIG_IGN: exec would pass that on."""
 
-    def __init__(self, ask: Callable[..., None], *, foreground: bool) -> None:
+    def __init__(self, ask: Callable[..., None], warn: Callable[..., None], *, foreground: bool) -> None:
         def ignore(number: int, frame: FrameType | None) -> None:
             pass
 
@@ -316,6 +340,8 @@ class _Handlers:
             signal.SIGINT: ignore if foreground else ask,
             signal.SIGHUP: ignore,
         }
+        if job_in(os.environ) is not None:
+            self._wanted[signal.SIGUSR1] = warn
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> None:

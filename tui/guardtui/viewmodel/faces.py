@@ -20,6 +20,7 @@ class Face(NamedTuple):
 
 
 _TONES: Final[dict[Status, Tone]] = {
+    Status.QUEUED: "info",
     Status.STARTING: "info",
     Status.RUNNING: "accent",
     Status.STOPPING: "warn",

@@ -96,5 +96,6 @@ _MEANINGS = {
     Status.KILLED: "SIGKILL, out of memory, or a forced stop",
     Status.HUNG: "alive without progress",
     Status.LOST: "its host is gone or silent",
+    Status.QUEUED: "its job waits in the scheduler's queue",
     Status.QUIET: "a log of another tool that does not grow and tells no end",
 }

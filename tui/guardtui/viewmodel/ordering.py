@@ -14,10 +14,13 @@ from guardtui.viewmodel.progress import fraction
 from guardtui.viewmodel.remembered import Remembered
 
 _FIRST: Final = operator.itemgetter(0)
-_TROUBLE: Final = {Status.HUNG: 0, Status.STOPPING: 1, Status.RUNNING: 2, Status.STARTING: 2, Status.LOST: 3}
+_TROUBLE: Final = {
+    Status.HUNG: 0, Status.STOPPING: 1, Status.RUNNING: 2, Status.STARTING: 2, Status.QUEUED: 2,
+    Status.LOST: 3,
+}  # fmt: skip
 _STATUSES: Final = (
-    Status.HUNG, Status.STOPPING, Status.STARTING, Status.RUNNING, Status.LOST, Status.QUIET, Status.KILLED,
-    Status.FAILED, Status.ABORTED, Status.STOPPED, Status.FINISHED,
+    Status.HUNG, Status.STOPPING, Status.STARTING, Status.RUNNING, Status.QUEUED, Status.LOST, Status.QUIET,
+    Status.KILLED, Status.FAILED, Status.ABORTED, Status.STOPPED, Status.FINISHED,
 )  # fmt: skip
 
 

@@ -97,3 +97,5 @@ def _not_live(view: RunView) -> str:
             return "nobody answers for it"
         return f"is over: {state.status.value}"
     return barred(view)
+    if state.status is Status.QUEUED:
+        return "waits in a queue: guard stop takes it out"

@@ -173,6 +173,33 @@ class ResumeConfig(_Section, kw_only=True, frozen=True):
     """replay: fetch and drop the consumed batches (exact); sampler: skip their indices (fast)."""
 
 
+class SlurmConfig(_Section, kw_only=True, frozen=True):
+    """The job that is asked for, with ``launcher: slurm``; hosts are ``nnodes``."""
+
+    partition: str | None = None
+    """Partition; null, here and below: the cluster's default."""
+    time: Positive | None = None
+    """Time limit: "90m", "2h", "1d12h", or Slurm's own "1-12:00:00"."""
+    gpus: Count | str | None = None
+    """GPUs on each host: 4, or "a100:4"."""
+    gres: str | None = None
+    """The same in Slurm's older words: "gpu:4"."""
+    cpus_per_task: Count | None = None
+    """CPU cores on each host."""
+    mem: Count | str | None = None
+    """Memory of each host: "32G", or a number of MB."""
+    account: str | None = None
+    """Who pays."""
+    qos: str | None = None
+    """Quality of service."""
+    warning: Positive = 120.0
+    """Seconds (or "5m") before its time limit, or its preemption, at which the job is stopped safely."""
+    requeue: bool | None = None
+    """Back into the queue after that, to go on; null: yes in a job that guard asked for, no in others."""
+    extra: list[str] = []
+    """Further options of sbatch, as it spells them: [--constraint=a100, --exclude=node7]."""
+
+
 class AccessConfig(_Section, kw_only=True, frozen=True):
     """Who may look into the run's folder and command the run, besides its owner and root."""
 
@@ -201,12 +228,12 @@ class Config(_Section, kw_only=True, frozen=True):
     """Interpreter of the training; null: the one that guard runs in."""
     env: dict[str, str] = {}
     """Environment variables added for the training."""
-    launcher: Literal["none", "torchrun"] = "none"
-    """torchrun starts ``nproc_per_node`` ranks of ``entry``."""
+    launcher: Literal["none", "torchrun", "slurm"] = "none"
+    """torchrun starts ``nproc_per_node`` ranks of ``entry``; slurm does so in a job that it waits for."""
     nproc_per_node: Count = 1
-    """Ranks on each host, with ``launcher: torchrun``."""
+    """Ranks on each host, with a ``launcher``."""
     nnodes: Count = 1
-    """Hosts, with ``launcher: torchrun``; the others are given the command that guard prints."""
+    """Hosts, with a ``launcher``; torchrun's others are given the command that guard prints."""
     rendezvous: str | None = None
     """HOST:PORT where the hosts meet, on one of them."""
     max_restarts: Natural = 0
@@ -241,6 +268,8 @@ class Config(_Section, kw_only=True, frozen=True):
     """How `guard check` tries this training."""
     resume: ResumeConfig = ResumeConfig()
     """How a resumed training finds its place within an epoch."""
+    slurm: SlurmConfig = SlurmConfig()
+    """The job that is asked for, with ``launcher: slurm``."""
     access: AccessConfig = AccessConfig()
     """Who may look into the run's folder, and whose commands it obeys."""
 
@@ -255,6 +284,7 @@ SECTIONS: dict[str, type[_Section]] = {
     "efficiency": EfficiencyConfig,
     "check": CheckConfig,
     "resume": ResumeConfig,
+    "slurm": SlurmConfig,
     "access": AccessConfig,
 }
 """The keys of Config that are sections with fixed keys of their own."""

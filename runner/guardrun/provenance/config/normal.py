@@ -10,12 +10,15 @@ from typing import Any
 from guardrun.events.names import canonical_metric
 from guardrun.provenance.config.durations import parse_duration
 from guardrun.provenance.config.places import Places
+from guardrun.provenance.slurm import seconds_of
 
-_DURATIONS = (("budget", "time"), ("stop", "grace"), ("stop", "hang"), ("check", "time"))
+_DURATIONS = (("budget", "time"), ("stop", "grace"), ("stop", "hang"), ("check", "time"),
+              ("slurm", "warning"))  # fmt: skip
 _WHOLE = (
     ("checkpoint", "every_steps"), ("checkpoint", "every_epochs"), ("checkpoint", "keep"),
     ("check", "steps"), ("check", "tokens"), ("stop", "patience"), ("budget", "steps"), ("budget", "epochs"),
     ("", "seed"), ("", "nproc_per_node"), ("", "nnodes"), ("", "max_restarts"),
+    ("slurm", "cpus_per_task"),
 )  # fmt: skip
 _SHELL = frozenset(("|", "||", "&", "&&", ";", ">", ">>", "<", "2>&1"))
 _MAX_WORDS = ("acc", "f1", "auc", "bleu", "rouge", "precision", "recall", "map", "iou", "r2", "dice", "psnr",
@@ -41,6 +44,7 @@ def normalise(config: dict[str, Any], places: Places) -> dict[str, Any]:
         config["name"] = ""
     if config.get("launcher") is None:
         config["launcher"] = "none"
+    _time_limit(config.get("slurm"), places)
     _policy(config.get("policy"), places)
     _commands(config, places)
     for key in ("env", "data"):
@@ -62,6 +66,22 @@ def _duration(config: dict[str, Any], section: str, key: str, places: Places) ->
         holder[key] = parse_duration(holder[key])
     except ValueError as error:
         raise places.error(f"{section}.{key}", f"{error}, found {holder[key]!r}") from None
+
+
+def _time_limit(section: Any, places: Places) -> None:
+    """``slurm.time`` in seconds. A bare number is minutes to Slurm and seconds to guard: refused."""
+    if not isinstance(section, dict) or section.get("time") is None:
+        return
+    given = section["time"]
+    try:
+        if not isinstance(given, str) or given.strip().isdigit():
+            raise ValueError("needs a unit")
+        told = seconds_of(given)
+        section["time"] = parse_duration(given) if told is None else told
+    except ValueError:
+        raise places.error(
+            "slurm.time", f"needs its units, found {given!r}", 'for example 90m, 2h, 1d12h or "1-12:00:00"'
+        ) from None
 
 
 def _text(value: Any) -> Any:

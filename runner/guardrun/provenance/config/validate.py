@@ -85,8 +85,8 @@ def _check_hosts(config: Config, places: Places) -> None:
     """Several hosts, and ranks that are started anew, are torchrun's business."""
     for key, given in (("nnodes", config.nnodes > 1), ("max_restarts", config.max_restarts > 0)):
         if given and config.launcher == "none":
-            raise places.error(key, "needs `launcher: torchrun`")
-    if config.nnodes > 1 and config.rendezvous is None:
+            raise places.error(key, "needs `launcher: torchrun`, or `slurm`")
+    if config.nnodes > 1 and config.rendezvous is None and config.launcher == "torchrun":
         raise places.error("nnodes", "several hosts need `rendezvous: HOST:PORT`, a port of one of them")
     if config.rendezvous is not None and not re.fullmatch(r"[^\s:]+:\d{1,5}", config.rendezvous):
         raise places.error("rendezvous", "is no HOST:PORT")
@@ -107,8 +107,10 @@ def check_together(config: Config, places: Places) -> None:
         raise places.error("args", "belongs to `entry`; a `command` holds its own arguments")
     if config.launcher == "torchrun" and config.entry is None:
         raise places.error("launcher", "torchrun starts an `entry`, not a `command`")
+    if config.launcher == "slurm" and config.entry is None and config.nproc_per_node * config.nnodes > 1:
+        raise places.error("launcher", "several ranks in a job are those of an `entry`, not a `command`")
     if config.nproc_per_node > 1 and config.launcher == "none":
-        raise places.error("nproc_per_node", "several ranks need `launcher: torchrun`")
+        raise places.error("nproc_per_node", "several ranks need `launcher: torchrun`, or `slurm`")
     _check_hosts(config, places)
     if config.budget.cost is not None and not config.cost.per_hour:
         raise places.error("budget.cost", "a budget of money needs `cost: {per_hour: …}`")

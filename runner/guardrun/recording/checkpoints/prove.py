@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from guardrun.errors import UserError
 from guardrun.events.paths import RunPaths
 from guardrun.recording.checkpoints.finite import first_nonfinite
+from guardrun.recording.checkpoints.foreign import examine
 from guardrun.recording.checkpoints.layout import Damage, file_path, relative
 from guardrun.recording.checkpoints.load import Found, NoSuchCheckpoint, find, first_damage, load_part
 from guardrun.recording.checkpoints.pointers import ROLES, read_pointer
@@ -30,8 +31,9 @@ def prove(paths: RunPaths, which: str, level: str = "full") -> dict[str, Any]:
     """Examine "best", "last" or a folder; the fields of the JSON line.
 
     Level "hash": metadata and every file are as recorded, and the pointer's metric is the checkpoint's.
-    "full" also loads every part as tensors and plain Python, and wants each model's weights finite;
-    ``remarks`` tells of other states that are not. Raises NoSuchCheckpoint.
+    "full" also loads every part as tensors and plain Python, and wants each model's weights finite; the
+    training's own files as far as they can be opened so (``foreign``). ``remarks`` tells of other states that
+    are not finite, and of files that were not opened. Raises NoSuchCheckpoint.
     """
     begun = time.monotonic()
     while True:
@@ -84,10 +86,12 @@ def _metric_problem(found: Found) -> str:
 
 
 def _content_problem(found: Found, answer: dict[str, Any]) -> str:
+    own = [entry["path"] for entry in found.meta["files"] if entry["external"]]
+    problem = examine(own, answer)
+    if problem:
+        return problem
     for entry in found.meta["files"]:
         if entry["external"]:
-            answer["level"] = "hash"
-            answer["remarks"].append(f"{entry['path']} is the training's own format: hash only")
             continue
         name = f"{found.folder.name}/{entry['path']}"
         try:
