@@ -82,10 +82,36 @@ def test_a_step_is_slow_by_its_own_measure():
     assert len(hangs(judge([*minutes, *ticks(end, end + 610)]))) == 1
 
 
-@pytest.mark.parametrize("name", ["setup", "eval", "checkpoint", "stop", "done"])
-def test_setup_evaluation_checkpoint_and_the_end_are_no_hangs(name):
+@pytest.mark.parametrize("name", ["setup", "eval", "stop", "done"])
+def test_setup_evaluation_and_the_end_are_no_hangs(name):
     judged = judge([phase("train", T), *rows(20, 1.0), phase(name, T + 21), *ticks(T + 21, T + 9000)])
     assert hangs(judged) == []
+
+
+def test_a_save_that_never_ends_is_told_after_half_an_hour_and_never_acts():
+    saving = [phase("train", T), *rows(20, 1.0), evaluation(T + 21, 20), phase("checkpoint", T + 22)]
+    assert hangs(judge([*saving, *ticks(T + 22, T + 1820)])) == []
+    judged = judge([*saving, *ticks(T + 22, T + 9000)])
+    (signal,) = hangs(judged)
+    assert (signal.severity, signal.action, signal.evidence["phase"]) == ("warn", "warn", "checkpoint")
+    assert "The checkpoint at step 20 has been under way for 30" in signal.message
+    judged.feed(phase("train", T + 9001, 20))
+    assert judged.active == ()
+
+
+def test_a_save_may_take_three_times_as_long_as_the_longest_before():
+    slow = [phase("train", T), *rows(20, 1.0), phase("checkpoint", T + 21), phase("train", T + 1521)]
+    second = [*slow, *rows(20, 1.0, t=T + 1521, step=20), phase("checkpoint", T + 1542)]
+    assert hangs(judge([*second, *ticks(T + 1542, T + 1542 + 4400)])) == []
+    assert len(hangs(judge([*second, *ticks(T + 1542, T + 1542 + 4600)]))) == 1
+
+
+def test_the_policy_aborts_no_training_in_the_middle_of_a_save():
+    policy = {"hang": "abort"}
+    saving = [phase("train", T), *rows(20, 1.0), evaluation(T + 21, 20), phase("checkpoint", T + 22)]
+    judged = judge([*saving, *ticks(T + 22, T + 9000)], settings=EngineSettings(policy=policy))
+    (signal,) = hangs(judged)
+    assert signal.action == "warn"
 
 
 def test_compilation_before_the_first_step_is_no_hang():

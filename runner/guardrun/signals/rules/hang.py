@@ -13,6 +13,8 @@ from guardrun.signals.model import About, Finding, Point
 from guardrun.signals.words import seconds_words
 from guardrun.state.status import HUNG_HARD_TIMES, hung_after
 
+SAVING: Final = "checkpoint"
+"""The phase of a save that holds up the steps."""
 WINDOW: Final = 600
 """Steps whose times tell what is usual."""
 EVALUATIONS: Final = 3.0
@@ -21,6 +23,8 @@ LONGEST_TICK_S: Final = 60.0
 """What one look at the clock may add: a machine that slept was not training."""
 LAST_T: Final = 1e12
 """No clock says more."""
+SAVES: Final = 3.0
+"""Times the longest save before; a first one has no measure but the hard limit."""
 FEW_GAPS: Final = 5
 """Gaps that must be known where no phases are told."""
 
@@ -30,9 +34,11 @@ class Hang:
 
     Definition: within a stretch of training steps, after the first one, no event comes for ten times the
     slow step (99th percentile of the last 600), at least 300 s (``stop.hang``). Six times that (1,800 s) are
-    enough in any case, unless the slow step takes a third of it. Setup, compilation before the first step,
-    evaluation and checkpoints are no hangs, nor is an evaluation that a loop makes without saying so, of up
-    to three times the longest one before. Time is what the supervisor saw pass, and a suspended machine
+    enough in any case, unless the slow step takes a third of it. Setup, compilation before the first step and
+    evaluation are no hangs, nor is an evaluation that a loop makes without saying so, of up to three times
+    the longest one before. A checkpoint that is not written after 1,800 s, and after three times as long as
+    the longest before, is told too (its disk may hang), but only ever as a warning: nothing is ended in the
+    middle of a save. Time is what the supervisor saw pass, and a suspended machine
     counts for nothing. In a log without a supervisor's samples, a gap between two rows of training tells the
     same when it is over, as a warning.
 
@@ -52,6 +58,7 @@ class Hang:
 
     def __init__(self, context: Context) -> None:
         self._longest_evaluation = 0.0
+        self._longest_save = 0.0
         self._evaluated = False
         self._least = context.settings.hang
         self.reset()
@@ -85,6 +92,8 @@ class Hang:
                     self._gaps.append(gap)
             elif kind == "eval" and self._phase == "train" and self._last:
                 self._longest_evaluation = max(self._longest_evaluation, gap)
+            elif kind == "phase" and self._phase == SAVING and self._last:
+                self._longest_save = max(self._longest_save, gap)
             self._last = t
         if kind == "metrics":
             self._step = point.step
@@ -119,6 +128,9 @@ class Hang:
         self._silent += min(t - self._clock, LONGEST_TICK_S) if self._watched else 0.0
         self._clock = t
         self._watched = True
+        if self._phase == SAVING and self._silent > self._save_limit():
+            self._finding = self._told_of_save()
+            return True
         if self._silent <= self._least or not self._in_steps() or self._silent <= self._limit():
             return False
         self._finding = self._told(self._silent, over=False)
@@ -140,6 +152,25 @@ class Hang:
 
     def _limit(self) -> float:
         return max(hung_after(self._slow_step(), self._least), EVALUATIONS * self._longest_evaluation)
+
+    def _save_limit(self) -> float:
+        return max(HUNG_HARD_TIMES * self._least, SAVES * self._longest_save)
+
+    def _told_of_save(self) -> Finding:
+        step = self._step or 0
+        return Finding(
+            "warn", step,
+            f"The checkpoint at step {step} has been under way for {seconds_words(self._silent)}: the disk "
+            "may hang.",
+            {
+                "value": round(self._silent, 1), "threshold": round(self._save_limit(), 1),
+                "longest_save": self._longest_save, "phase": SAVING, "last_step": step, "last_t": self._last,
+            },
+            "Look at the disk below the run directory (and at the stacks, which the supervisor saves in "
+            "stacks/). The checkpoint before is untouched, and nothing is ended in the middle of a save "
+            "unless you say so.",
+            "the end of the save",
+        )  # fmt: skip
 
     def _told(self, silent: float, *, over: bool) -> Finding:
         slow, limit = self._slow_step(), self._limit()
