@@ -1,12 +1,14 @@
 """What guard costs a real step: log, gradient norm, data time, with a supervisor beside it, against none.
 
 ``python benchmarks/step_overhead.py``: a transformer of a million parameters and an MLP on the processor, one
-thread. Blocks of steps with guard (B) lie between blocks without (A, A'), in one process; A' against A, which
+thread. Blocks of steps with guard (B) lie between blocks without (A, A'), in one process and on the same
+weights, gradients and optimizer state, so that no way has the luckier place in memory; A' against A, which
 differ in nothing, is the noise that the numbers have to be read with. Takes some two minutes.
 """
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import os
@@ -82,6 +84,13 @@ class Training:
         self.model, self.batches = build()
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4)
 
+    def twin(self) -> Training:
+        """The same weights and the same optimizer state under an optimizer that nobody follows."""
+        other = copy.copy(self)
+        other.optimizer = self.torch.optim.AdamW(self.model.parameters(), lr=1e-4)
+        other.optimizer.state = self.optimizer.state
+        return other
+
     def step(self, batch: Any) -> Any:
         inputs, targets = batch
         out = self.model(inputs)
@@ -155,14 +164,14 @@ def _measure_here(kind: str, clips: bool, folder: Path) -> dict[str, float]:
     import guardrun
 
     torch.set_num_threads(1)
-    trainings = [Training(kind, clips) for _ in range(3)]
+    followed = Training(kind, clips)
     original = clip_grad._get_total_norm
     with guardrun.start("step-cost", runs_dir=folder) as run:
-        run.track(model=trainings[2].model, optimizer=trainings[2].optimizer)
+        run.track(model=followed.model, optimizer=followed.optimizer)
         listening = clip_grad._get_total_norm
         ways = {
-            "A": (_plain(trainings[0]), original), "A'": (_plain(trainings[1]), original),
-            "B": (_guarded(trainings[2], run), listening),
+            "A": (_plain(followed.twin()), original), "A'": (_plain(followed.twin()), original),
+            "B": (_guarded(followed, run), listening),
         }  # fmt: skip
         seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
         for step, _ in ways.values():

@@ -31,7 +31,7 @@ def end_of(log_of: LogOf, run: guardrun.Run) -> tuple[str, str, int]:
 def send(run: guardrun.Run, command: str = "stop", via: str = "cli", reason: str = "") -> None:
     assert run.path is not None
     send_command(RunPaths(run.path), command, attempt=1, via=via, reason=reason)
-    run._control._mailbox._next = 0.0  # the folder was listed a moment ago
+    run._control._mailbox.next_look = 0.0  # the folder was listed a moment ago
 
 
 class Model:

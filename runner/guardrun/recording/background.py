@@ -18,6 +18,11 @@ class Background(Generic[T]):
         self._thread: threading.Thread | None = None
         self._outcome: T | BaseException | None = None
 
+    @property
+    def busy(self) -> bool:
+        """Work has begun whose outcome nobody has taken."""
+        return self._thread is not None
+
     def begin(self, work: Callable[[], T]) -> None:
         """Start ``work``; nothing else may be under way."""
         self._outcome = None

@@ -44,31 +44,29 @@ class DeferredRing:
     def __init__(self, copy: Callable[[Sequence[Any]], Ticket] | None = None, slots: int = SLOTS) -> None:
         self._copy = copy or start_copy
         self._slots = slots
-        self._waiting: deque[Waiting] = deque()
-
-    def __len__(self) -> int:
-        return len(self._waiting)
+        self.waiting: deque[Waiting] = deque()
+        """Copies under way, the oldest first."""
 
     def push(
         self, names: list[str], tensors: Sequence[Any], deliver: Callable[[dict[str, float]], None]
     ) -> None:
         """Start to read ``tensors`` (one element each, all of one device); ``deliver`` gets them by name."""
-        while len(self._waiting) >= self._slots:
+        while len(self.waiting) >= self._slots:
             self._take(wait=True)
-        self._waiting.append(Waiting(self._copy(tensors), names, deliver))
+        self.waiting.append(Waiting(self._copy(tensors), names, deliver))
 
     def poll(self) -> None:
         """Deliver what has arrived. A later copy is never delivered before an earlier one."""
-        while self._waiting and self._waiting[0].ticket.ready():
+        while self.waiting and self.waiting[0].ticket.ready():
             self._take(wait=False)
 
     def flush(self) -> None:
         """Wait for everything under way and deliver it: at the end, or after an exception."""
-        while self._waiting:
+        while self.waiting:
             self._take(wait=True)
 
     def _take(self, *, wait: bool) -> None:
-        ticket, names, deliver = self._waiting.popleft()
+        ticket, names, deliver = self.waiting.popleft()
         if wait:
             ticket.wait()
         deliver(dict(zip(names, ticket.values(), strict=True)))

@@ -37,6 +37,18 @@ def total_norm(gradients: list[Any]) -> Any:
     return torch.linalg.vector_norm(torch.stack([norm.to(kind) for norm in norms]), 2)
 
 
+def _norm_of_usual(gradients: list[Any]) -> Any:
+    """The same for dense gradients on one device and of no more than float32: three calls of torch.
+
+    Raises RuntimeError for any other kind.
+    """
+    if not gradients:
+        return None
+    torch = sys.modules["torch"]
+    norms = torch._foreach_norm(gradients, 2, dtype=torch.float32)
+    return torch.linalg.vector_norm(torch.stack(norms))
+
+
 class GradientWatch:
     """Follows tracked optimizers. ``take`` gives the newest step's norm, once.
 
@@ -52,6 +64,8 @@ class GradientWatch:
         self._clipped: dict[int, Any] = {}
         self._original: Any = None
         self._wrapper: Any = None
+        self._usual = True
+        """No gradient has been of a kind that takes a closer look."""
         self.steps = 0
         """Steps that tracked optimizers have done."""
 
@@ -68,9 +82,11 @@ class GradientWatch:
 
     def take(self) -> Any:
         """The L2 norm over all tracked optimizers in their last step (a 0-d tensor), or None."""
+        if not self._norms:
+            return None
         norms, self._norms = list(self._norms.values()), {}
-        if len(norms) < 2:
-            return norms[0] if norms else None
+        if len(norms) == 1:
+            return norms[0]
         torch = sys.modules["torch"]
         device = norms[0].device
         return torch.linalg.vector_norm(torch.stack([norm.to(device, torch.float32) for norm in norms]), 2)
@@ -104,9 +120,7 @@ class GradientWatch:
             if clipped is None:
                 if not self._wanted():
                     return
-                torch = sys.modules["torch"]
-                with torch.no_grad():
-                    clipped = total_norm(_gradients(optimizer))
+                clipped = self._norm(_gradients(optimizer))
             scale = getattr(optimizer, "grad_scale", None)
             if scale is not None and clipped is not None and getattr(scale, "is_cuda", None) is not None:
                 clipped = clipped / scale.to(clipped.device)
@@ -114,6 +128,17 @@ class GradientWatch:
                 self._norms[id(optimizer)] = clipped
         except Exception:  # a gradient of a kind unknown to us: the step itself goes on
             self._norms.pop(id(optimizer), None)
+
+    def _norm(self, gradients: list[Any]) -> Any:
+        if self._usual:
+            try:
+                norm = _norm_of_usual(gradients)
+            except RuntimeError:
+                self._usual = False
+            else:  # a graph behind the gradients is rare; no_grad() would cost every step
+                return norm.detach() if norm is not None and norm.requires_grad else norm
+        with sys.modules["torch"].no_grad():
+            return total_norm(gradients)
 
     def _after_step(self, *_: Any) -> None:
         self.steps += 1
@@ -144,7 +169,10 @@ class GradientWatch:
         try:
             for optimizer in self._optimizers:
                 gradients = _gradients(optimizer)
-                if len(gradients) == len(tensors) and any(one is tensors[0] for one in gradients):
+                same = len(gradients) == len(tensors) and (
+                    gradients[0] is tensors[0] or any(one is tensors[0] for one in gradients)
+                )
+                if same:
                     narrow = norm.dtype.itemsize < 4  # may overflow where the gradients do not
                     self._clipped[id(optimizer)] = total_norm(gradients) if narrow else norm.detach()
         except Exception:

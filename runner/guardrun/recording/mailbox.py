@@ -39,13 +39,13 @@ class Mailbox:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._closed = False
-        self._next = 0.0
+        self.next_look = 0.0
+        """By the monotonic clock; until then there is nothing to take. 0: there may be at any time."""
         if session.writer.delay_s > 0:
             self._listen()
 
     def take(self, *, at_once: bool = False) -> list[Command | BadCommand]:
         """What has come in; the folder is looked at every POLL_S seconds, and now if ``at_once``."""
-        now = time.monotonic()
         if self._thread is not None:
             if at_once:
                 self._wait_for_look()
@@ -53,9 +53,10 @@ class Mailbox:
             for _ in found:
                 self._found.popleft()
             return found
-        if now < self._next and not at_once:
+        now = time.monotonic()
+        if now < self.next_look and not at_once:
             return []
-        self._next = now + POLL_S
+        self.next_look = now + POLL_S
         found = self._look()
         self._slow = self._slow + 1 if time.monotonic() - now > _SLOW_LOOK_S else 0
         if self._slow >= _SLOW_IN_A_ROW:
@@ -72,6 +73,7 @@ class Mailbox:
         return self._inbox.poll(time.time())
 
     def _listen(self) -> None:
+        self.next_look = 0.0
         self._thread = threading.Thread(target=self._look_often, name="guard-control", daemon=True)
         self._thread.start()
 

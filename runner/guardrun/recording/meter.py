@@ -48,61 +48,67 @@ class Meter:
         if self.sanity is not None:
             self.sanity.saw_batch(samples)
 
-    def measure(self, event: dict[str, Any]) -> None:
-        """Add step_time and data_time (s), samples_per_s, tokens_per_s, lr, grad_norm, loss_scale, memory."""
+    def measure(self, event: dict[str, Any]) -> list[tuple[str, Any]]:
+        """Add step_time and data_time (s), samples_per_s and tokens_per_s, and what memory is taken.
+
+        Returns lr, grad_norm and loss_scale, which may be tensors, or not finite.
+        """
         now = perf_counter()
-        elapsed, steps = now - self._mark, max(1, self.steps)
-        event["step_time"] = elapsed / steps
-        event["data_time"] = self._data_s / steps
+        elapsed, steps = now - self._mark, self.steps or 1
+        put = event.setdefault  # the script's own number is the one it wants to see
+        put("step_time", elapsed / steps)
+        put("data_time", self._data_s / steps)
         if elapsed > 0.0:
             if self._samples:
-                event["samples_per_s"] = self._samples / elapsed
+                put("samples_per_s", self._samples / elapsed)
             if self._tokens:
-                event["tokens_per_s"] = self._tokens / elapsed
+                put("tokens_per_s", self._tokens / elapsed)
         self._mark, self.steps = now, 0
         self._data_s = 0.0
         self._samples = self._tokens = 0
-        self._of_the_optimizer(event)
         if now >= self._memory_next:
             self._memory_next = now + _MEMORY_EVERY_S
-            _gpu_memory(event)
+            for name, value in _gpu_memory():
+                put(name, value)
+        return self._of_the_optimizer()
 
-    def measure_plain(self, event: dict[str, Any]) -> None:
+    def measure_plain(self, event: dict[str, Any]) -> list[tuple[str, Any]]:
         """In a loop of the script's own: the time between two steps, and what the optimizer tells."""
         now = perf_counter()
         if self.steps:
-            event["step_time"] = (now - self._mark) / self.steps
+            event.setdefault("step_time", (now - self._mark) / self.steps)
         self._mark, self.steps = now, 0
-        self._of_the_optimizer(event)
+        return self._of_the_optimizer()
 
-    def measure_norm(self, event: dict[str, Any]) -> None:
+    def measure_norm(self, event: dict[str, Any]) -> list[tuple[str, Any]]:
         """The norm of a step whose event was written before the optimizer's step."""
-        norm = self.gradients.take()
-        if norm is not None:
-            event["grad_norm"] = norm
+        return [("grad_norm", self.gradients.take())]
 
-    def _of_the_optimizer(self, event: dict[str, Any]) -> None:
-        rate = self.gradients.learning_rate()
-        if rate is not None:
-            event["lr"] = rate
-        self.measure_norm(event)
-        # get_scale() would wait for the device; the tensor behind it is read later like any other.
-        scale = getattr(self.scaler, "_scale", None)
-        if scale is not None:
-            event["loss_scale"] = scale
+    def _of_the_optimizer(self) -> list[tuple[str, Any]]:
+        found = [("lr", self.gradients.learning_rate()), ("grad_norm", self.gradients.take())]
+        if self.scaler is not None:
+            # get_scale() would wait for the device; the tensor behind it is read later like any other.
+            found.append(("loss_scale", getattr(self.scaler, "_scale", None)))
+        return found
 
 
-def _gpu_memory(event: dict[str, Any]) -> None:
+def _gpu_memory() -> list[tuple[str, int]]:
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_initialized():
-        return
-    event["gpu/memory_allocated_bytes"] = torch.cuda.memory_allocated()
-    event["gpu/memory_reserved_bytes"] = torch.cuda.memory_reserved()
+        return []
+    return [
+        ("gpu/memory_allocated_bytes", torch.cuda.memory_allocated()),
+        ("gpu/memory_reserved_bytes", torch.cuda.memory_reserved()),
+    ]
 
 
 def batch_size(batch: Any) -> int:
     """The first dimension of the first tensor or array in a batch; 0 when there is none. Never raises."""
     try:
+        if type(batch) in (tuple, list) and batch:  # as nearly every loader gives them
+            shape = getattr(batch[0], "shape", None)
+            if shape and shape[0]:
+                return int(shape[0])
         return _first_dimension(batch, 0)
     except Exception:  # a batch of the script's own kind may do anything when it is looked at
         return 0

@@ -12,7 +12,7 @@ from guardrun.recording.deferred import DeferredRing
 from guardrun.recording.values import SKIP, OnDevice, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from guardrun.recording.session import Session
 
@@ -59,8 +59,9 @@ class MetricLog:
 
     def __init__(self, session: Session, ring: DeferredRing | None = None) -> None:
         self.names = _Names(session)
-        self.meter: Callable[[dict[str, Any]], None] | None = None
-        """Set while a step's own values (times, lr, norms) wait to be written; takes the event to add to."""
+        self.meter: Callable[[dict[str, Any]], Iterable[tuple[str, Any]]] | None = None
+        """Set while a step's own values (times, lr, norms) wait to be written; takes the event to add to, and
+        returns what may not be a plain number yet."""
         self.before_first: Callable[[], None] | None = None
         """Called once before the next event: a resume is told before its first step."""
         self.on_test: Callable[[str, str, int], None] | None = None
@@ -117,12 +118,12 @@ class MetricLog:
 
     def poll(self) -> None:
         """Write what has arrived from a device meanwhile."""
-        if len(self._ring):
+        if self._ring.waiting:
             self._guarded(self._ring.poll)
 
     def flush(self) -> None:
         """Wait for everything on its way from a device, and write it."""
-        if len(self._ring):
+        if self._ring.waiting:
             self._guarded(self._ring.flush)
 
     # -- the slow paths
@@ -168,19 +169,16 @@ class MetricLog:
         self, event: dict[str, Any], later: list[tuple[str, Any]] | None
     ) -> list[tuple[str, Any]] | None:
         meter, self.meter = self.meter, None
-        measured: dict[str, Any] = {}
         try:
-            if meter is not None:
-                meter(measured)
+            for name, value in meter(event) if meter is not None else ():
+                if value is None or name in event:
+                    continue  # the script's own number is the one it wants to see
+                if type(value) is float:
+                    event[name] = value if value - value == 0.0 else nonfinite_word(value)
+                else:
+                    later = self._odd(event, name, value, later)
         except Exception as error:
             self._session.trouble("a step's own values could not be measured", error)
-        for name, value in measured.items():
-            if name in event:
-                continue  # the script's own number is the one it wants to see
-            if type(value) is float:
-                event[name] = value if value - value == 0.0 else nonfinite_word(value)
-            else:
-                later = self._odd(event, name, value, later)
         return later
 
     def _defer(self, event: dict[str, Any], later: list[tuple[str, Any]]) -> None:

@@ -150,14 +150,10 @@ class Agreement:
 
 def distributed_ready() -> bool:
     """Whether torch.distributed is initialised with more than one rank."""
-    torch = sys.modules.get("torch")
-    distributed = getattr(torch, "distributed", None)
-    return bool(
-        distributed is not None
-        and distributed.is_available()
-        and distributed.is_initialized()
-        and distributed.get_world_size() > 1
-    )
+    distributed = sys.modules.get("torch.distributed")
+    # Asked at every step: a torch without distributed has no is_initialized, and most programs stop there.
+    initialized = getattr(distributed, "is_initialized", None)
+    return initialized is not None and initialized() and distributed.get_world_size() > 1  # type: ignore[union-attr]
 
 
 def make_agreement(label: str, wait_s: float = JOIN_WAIT_S) -> Agreement | str:

@@ -233,6 +233,8 @@ class Saver:
 
     def at_boundary(self, last: bool, metrics: Mapping[str, Any] | None = None) -> bool:
         """Write what is due: the evaluation's best, ``last``, or both in one folder; whether it was."""
+        if not (last or self._evaluated is not None or self._background.busy):
+            return False
         self.settle(wait=False)
         evaluated, self._evaluated = self._evaluated, None
         if self.elsewhere is not None and not self.tracking:
@@ -323,11 +325,11 @@ class Saver:
 
     def settle(self, *, wait: bool = True) -> bool:
         """Tell of the save beside the training once it is done, or wait for it; False if it failed."""
-        from guardrun.recording.checkpoints.store import CheckpointFailed
-
         outcome = self._background.take(wait=wait)
         if outcome is None:
             return True
+        from guardrun.recording.checkpoints.store import CheckpointFailed
+
         last, step, held = self._under_way
         if isinstance(outcome, tuple):
             self._damaged(None)

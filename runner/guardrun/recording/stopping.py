@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from guardrun.events.commands import (
@@ -125,9 +126,10 @@ class Control:
 
     def poll(self, *, at_once: bool = False) -> None:
         """Acknowledge commands that came in; those of the last moment too if ``at_once``."""
-        if self._mailbox is None:
+        mailbox = self._mailbox
+        if mailbox is None or (not at_once and monotonic() < mailbox.next_look):
             return
-        for found in self._mailbox.take(at_once=at_once):
+        for found in mailbox.take(at_once=at_once):
             if isinstance(found, BadCommand):
                 self._session.note(f"control file {found.name} ignored: it {found.problem}")
             else:

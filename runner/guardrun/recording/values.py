@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Final
 
 from guardrun.events.encode import nonfinite_word
 
 SKIP: Final = object()
 """A value that is no number and no text."""
+_plain_tensor: type | None = None
+"""torch.Tensor itself, once one was logged: the usual value by far, known without asking what it can do."""
 
 
 class OnDevice:
@@ -31,6 +34,8 @@ def plain(value: Any) -> Any:
     if kind is bool:
         return int(value)
     try:
+        if kind is _plain_tensor and value.is_cpu:
+            return _scalar(value.item())  # refuses by itself what is not one number
         if getattr(value, "is_cuda", None) is not None:
             return _tensor(value)
         if isinstance(value, float):
@@ -51,6 +56,9 @@ def finite_or_word(value: float) -> float | str:
 
 
 def _tensor(value: Any) -> Any:
+    global _plain_tensor
+    if _plain_tensor is None:
+        _plain_tensor = getattr(sys.modules.get("torch"), "Tensor", None)
     if value.numel() != 1:
         return SKIP
     if hasattr(value, "full_tensor"):  # a DTensor: reading one is a collective, which a log must not start
@@ -62,7 +70,7 @@ def _tensor(value: Any) -> Any:
 
 def _scalar(item: Any) -> Any:
     if type(item) is float:
-        return finite_or_word(item)
+        return item if item - item == 0.0 else nonfinite_word(item)
     if isinstance(item, int):
         return int(item)
     return SKIP
