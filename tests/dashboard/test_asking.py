@@ -30,10 +30,11 @@ from guardtui.glyphs import UNICODE
 from guardtui.keys import TABLE
 from guardtui.ownership import unwritable
 from guardtui.resuming import Plan, plan_resume
+from guardtui.screens.dialog import DialogScreen
 from guardtui.snapshot import RunView
 from guardtui.text import text_of
 from guardtui.viewmodel import stopping
-from guardtui.viewmodel.reach import checkpoint_fate, resume_fate, stop_fate
+from guardtui.viewmodel.reach import checkpoint_fate, idle_keys, resume_fate, stop_fate
 from guardtui.viewmodel.several import fate_lines, stage_table
 from guardtui.widgets.key_bar import bar_items
 from run_factory import RunWriter, run_state
@@ -113,12 +114,94 @@ def test_a_stop_at_once_says_what_is_lost_and_that_it_climbs():
     assert asked.loses_work
 
 
+EVE = dict.fromkeys(["stop", "stop_now", "checkpoint", "resume", "note", "tags", "acknowledge"], "hers")
+
+
 def test_keys_that_cannot_act_are_dim_and_do_nothing():
-    items = bar_items(("fleet",), 200, readonly=False, barred="belongs to eve")
+    items = bar_items(("fleet",), 200, readonly=False, idle=EVE)
 
     dead = {text_of(shown).split()[0] for shown, action in items if not action}
     assert dead == ACTING
     assert {bit.tone for shown, action in items if not action for bit in shown} == {"rest"}
+
+
+def test_in_a_list_keys_keep_their_place_and_of_one_run_those_that_can_do_nothing_give_way():
+    def shown(*places, idle):
+        return [text_of(item) for item, _ in bar_items(places, 78, readonly=False, idle=idle)]
+
+    assert shown("fleet", idle=EVE) == shown("fleet", idle={})
+    assert "s stop safely" in shown("charts", "run", idle={})
+    assert "s stop safely" not in shown("charts", "run", idle=EVE)
+
+
+IDLE = [
+    ({}, {"resume": "is running: there is nothing to resume"}),
+    ({"status": Status.STOPPING},
+     {"checkpoint": "is stopping, and saves last by that",
+      "resume": "is stopping: there is nothing to resume"}),
+    ({"status": Status.FINISHED, "last": LAST},
+     dict.fromkeys(["stop", "stop_now", "checkpoint"], "is over: finished")),
+    ({"status": Status.FAILED}, dict.fromkeys(["stop", "stop_now", "checkpoint"], "is over: failed")
+     | {"resume": "has no checkpoint to resume from"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("state", "why"), IDLE, ids=lambda value: str(value)[:40])
+def test_which_keys_can_do_nothing_follows_from_what_the_run_does(state, why):
+    assert idle_keys([view(**state)]) == why
+    assert idle_keys([]) == {}
+
+
+def test_a_log_of_another_tool_is_only_looked_at_and_one_live_run_of_several_is_enough():
+    foreign = view(source="tensorboard")
+    assert set(idle_keys([foreign])) == {*EVE, "snooze"}
+    assert "stop" not in idle_keys([foreign, view()])
+    assert "note" not in idle_keys([foreign, view()])
+
+
+async def test_help_over_a_run_that_is_over_says_why_a_key_can_do_nothing_and_the_palette_offers_it_not():
+    over = run_state(run_id="a", status=Status.FINISHED, last=LAST, last_event_t=time.time())
+    app = dashboard(FakeFleet(FakeFollower(over)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await shows(pilot, "digits")
+        await pilot.press("question_mark")
+        await shows(pilot, "(not now: is over: finished)")
+        await pilot.press("question_mark", "s")
+        await shows(pilot, "Safe stop", "over")
+        await pilot.press("escape", "colon", *"stop")
+        await shows(pilot, "1 of 1", "leave; no training is ever stopped by that")
+
+
+DIALOGS = [("s", "Dialogs: stop, checkpoint, resume"), ("c", "Dialogs: stop, checkpoint, resume")]
+
+
+@pytest.mark.parametrize(("key", "title"), DIALOGS)
+async def test_help_over_a_dialog_begins_with_its_keys_and_goes_back_to_it(key, title):
+    app = dashboard(example_fleet())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "digits")
+        await pilot.press(key)
+        await until(pilot, lambda: isinstance(app.screen, DialogScreen))
+        dialog = app.screen
+        await pilot.press("question_mark")
+        seen = await shows(pilot, "Keys", title)
+        assert seen.splitlines()[2].strip() == title
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is dialog)
+
+
+async def test_help_over_the_export_of_a_chart_begins_with_its_keys():
+    app = dashboard(example_fleet())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "digits")
+        await pilot.press("down", "enter")
+        await shows(pilot, "accuracy")
+        await pilot.press("e")
+        await shows(pilot, "CSV")
+        await pilot.press("question_mark")
+        seen = await shows(pilot, "Keys", "Export of a chart")
+
+    assert seen.splitlines()[2].strip() == "Export of a chart"
 
 
 async def test_somebody_elses_run_says_so_in_its_head_before_a_key_is_pressed():
@@ -130,7 +213,7 @@ async def test_somebody_elses_run_says_so_in_its_head_before_a_key_is_pressed():
         (only,) = app.snapshot.runs
         app.show_snapshot(type(app.snapshot).of((replace(only, owner="eve"),)))
         app.open_run(only.path)
-        await shows(pilot, "eve's run: only to look at", "s stop safely")
+        await shows(pilot, "eve's run: only to look at")
         await pilot.press("c")
         await shows(pilot, "This run belongs to eve: no checkpoint can be asked for")
         await pilot.press("escape", "m")

@@ -134,8 +134,8 @@ def test_a_small_line_is_enough(opened):
     screen.type("\t")
     chosen = screen.settled()
 
-    assert start < 16_000
-    assert run - listed < 24_000
+    assert start < 14_000
+    assert run - listed < 14_000
     assert 0 < chosen - run < 1_500
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from textual.timer import Timer
@@ -119,11 +120,12 @@ class PreferringApp(ActingApp):
         ]
         return found
 
-    def palette_entries(self, places: tuple[Where, ...]) -> list[Entry]:
+    def palette_entries(self, places: tuple[Where, ...], idle: Mapping[str, str]) -> list[Entry]:
         """All that can be done at these places."""
         return entries(
-            places, self.offered_settings(), self.snapshot.runs, self.glyphs, readonly=self.readonly
-        )
+            places, self.offered_settings(), self.snapshot.runs, self.glyphs,
+            readonly=self.readonly, idle=idle,
+        )  # fmt: skip
 
     def action_palette(self) -> None:
         """Everything by name."""
@@ -132,7 +134,7 @@ class PreferringApp(ActingApp):
 
         below = self.screen
         if isinstance(below, BoardScreen) and not below.is_modal:
-            self.push_screen(PaletteScreen(self.palette_entries(below.places), self._do))
+            self.push_screen(PaletteScreen(self.palette_entries(below.places, below.idle), self._do))
 
     def _do(self, entry: Entry) -> None:
         if entry.run is not None:

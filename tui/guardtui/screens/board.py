@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from textual.screen import Screen
@@ -39,6 +40,12 @@ class BoardScreen(Screen[None]):
         """Whose keys count here, the nearest place first."""
         bars = self.query(KeyBar)
         return bars.first().places if bars else ()
+
+    @property
+    def idle(self) -> Mapping[str, str]:
+        """Actions that can do nothing to what is chosen here, and why."""
+        bars = self.query(KeyBar)
+        return bars.first().idle if bars else {}
 
     def apply(self, snapshot: Snapshot) -> None:
         """Draw what is new."""

@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from guardtui.bindings import bindings_for
+from guardtui.keys import Where
 from guardtui.screens.board import BoardScreen
 from guardtui.snapshot import RunView, Snapshot
 from guardtui.text import Line, line, wrapped
@@ -70,6 +71,11 @@ class DialogScreen(BoardScreen, ModalScreen[None]):
     def between(self) -> Sequence[Widget]:
         """What stands between the text and the choices."""
         return ()
+
+    @property
+    def places(self) -> tuple[Where, ...]:
+        """The help begins with the keys of the dialog."""
+        return ("stop",)
 
     @property
     def several(self) -> bool:

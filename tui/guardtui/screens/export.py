@@ -14,6 +14,7 @@ from textual.widgets import Input
 
 from guardtui.bindings import bindings_for
 from guardtui.chart.model import ChartModel
+from guardtui.keys import Where
 from guardtui.saving import export
 from guardtui.screens.board import BoardScreen
 from guardtui.text import Line, Tone, clean, line, wrapped
@@ -55,6 +56,11 @@ class ExportScreen(BoardScreen, ModalScreen[None]):
         self._of = of
         self._writing = ""
         self._results: list[tuple[bool, str]] = []
+
+    @property
+    def places(self) -> tuple[Where, ...]:
+        """The help begins with the keys of the dialog."""
+        return ("export",)
 
     def compose(self) -> ComposeResult:
         """Text above, the folder while it is typed, choices below."""

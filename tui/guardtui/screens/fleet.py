@@ -13,13 +13,14 @@ from textual.containers import Container
 
 from guardtui.bindings import bindings_for
 from guardtui.screens.acts import ActsOnRuns
+from guardtui.screens.whole import WholeScreen
 from guardtui.snapshot import Curves, RunView, Snapshot, Wants
 from guardtui.viewmodel.filtering import parse, standing
 from guardtui.viewmodel.fleet_title import empty_lines, title_line, verdict_line
 from guardtui.viewmodel.grouping import Group, next_grouping
 from guardtui.viewmodel.listing import Listed, Lister, Wish
 from guardtui.viewmodel.ordering import next_order, order_by_column
-from guardtui.viewmodel.reach import barred
+from guardtui.viewmodel.reach import idle_keys
 from guardtui.widgets.filter_field import FilterField
 from guardtui.widgets.fleet_table import FleetTable
 from guardtui.widgets.key_bar import KeyBar
@@ -35,7 +36,7 @@ _TALL = 34
 """From this height on it stands below the list."""
 
 
-class FleetScreen(ActsOnRuns):
+class FleetScreen(ActsOnRuns, WholeScreen):
     """The list of runs."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("fleet")]
@@ -110,6 +111,7 @@ class FleetScreen(ActsOnRuns):
 
     def on_mount(self) -> None:
         """Draw at once."""
+        self._painting = True
         self.apply(self.board.snapshot)
 
     def on_screen_resume(self) -> None:
@@ -157,7 +159,7 @@ class FleetScreen(ActsOnRuns):
 
     def _preview(self) -> None:
         self.board.look()
-        self.query_one(KeyBar).bar(barred(self.selected) if self.selected else "")
+        self.query_one(KeyBar).rest(idle_keys(self.targets))
         view = self.board.snapshot.by_path.get(self._previewed) if self._previewed else None
         if view is None:
             return

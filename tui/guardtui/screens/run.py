@@ -13,9 +13,10 @@ from guardtui.bindings import bindings_for
 from guardtui.panes.order import PANES
 from guardtui.panes.pane import Pane
 from guardtui.screens.acts import ActsOnRuns
+from guardtui.screens.whole import WholeScreen
 from guardtui.snapshot import Snapshot, Wants
 from guardtui.text import line
-from guardtui.viewmodel.reach import barred
+from guardtui.viewmodel.reach import idle_keys
 from guardtui.viewmodel.run_header import header_lines
 from guardtui.viewmodel.run_status import pane_at, room_beside_panes, status_line
 from guardtui.widgets.key_bar import KeyBar
@@ -23,7 +24,7 @@ from guardtui.widgets.lines import Lines
 from guardtui.widgets.problem import Problem
 
 
-class RunScreen(ActsOnRuns):
+class RunScreen(ActsOnRuns, WholeScreen):
     """Head, pane, status, keys. Each pane is made when it is first shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("run")]
@@ -93,7 +94,7 @@ class RunScreen(ActsOnRuns):
             return
         width = self.size.width - 2
         self.query_one("#head", Lines).show(header_lines(view, width, self.g))
-        self.query_one(KeyBar).bar(barred(view))
+        self.query_one(KeyBar).rest(idle_keys([view]))
         if not self.pane.is_mounted:
             return  # it is being made, and will draw itself
         self.pane.apply(view, snapshot)
@@ -109,6 +110,8 @@ class RunScreen(ActsOnRuns):
             g=self.g,
         )
         self.query_one("#status", Lines).show([shown])
+        if self.path in snapshot.curves or not self.pane.wants(self.path).curves:
+            self.complete()
 
     async def action_pane(self, number: int) -> None:
         """Show another pane."""

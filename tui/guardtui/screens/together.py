@@ -18,11 +18,12 @@ from guardtui.glyphs import ASCII
 from guardtui.screens.acts import ActsOnRuns
 from guardtui.screens.differences import DifferencesScreen
 from guardtui.screens.export import ExportScreen
+from guardtui.screens.whole import WholeScreen
 from guardtui.snapshot import RunView, Snapshot, Wants
 from guardtui.text import Line, line
 from guardtui.viewmodel.chart_reading import dressed
 from guardtui.viewmodel.comparison import Comparison
-from guardtui.viewmodel.reach import barred
+from guardtui.viewmodel.reach import idle_keys
 from guardtui.viewmodel.together import Roster, Row
 from guardtui.viewmodel.together_entries import Entry, entries, mode_of
 from guardtui.viewmodel.together_legend import legend_lines, legend_width, status_words, title_line
@@ -42,7 +43,7 @@ _SHARE = 3
 """Below the charts it takes at most a third of the height."""
 
 
-class TogetherScreen(ActsOnRuns, ChartKeys):
+class TogetherScreen(ActsOnRuns, ChartKeys, WholeScreen):
     """Head, charts, legend, status, keys. Keys that act mean the run that is chosen in the legend."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("together")]
@@ -117,7 +118,7 @@ class TogetherScreen(ActsOnRuns, ChartKeys):
         self._views = self._roster.views(snapshot.by_path)
         self._comparison.of(self._views)
         self._set_rows(self._roster.rows(self._views))
-        self.query_one(KeyBar).bar(barred(self.row.views[0]) if self.row is not None else "")
+        self.query_one(KeyBar).rest(idle_keys(self.row.views if self.row is not None else ()))
         self._source = TogetherSource(
             self._rows, snapshot.curves, band=self._roster.band(self._views),
             names=self._comparison.names, drawn=self._drawn,
@@ -127,6 +128,8 @@ class TogetherScreen(ActsOnRuns, ChartKeys):
         self._arrange()
         self.charts.show(self._source)
         self._explain()
+        if all(view.path in snapshot.curves for view in self._views):
+            self.complete()
 
     def _set_rows(self, rows: tuple[Row, ...]) -> None:
         """The chosen row stays chosen while others come and go around it."""

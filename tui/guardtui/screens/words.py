@@ -12,6 +12,7 @@ from textual.widgets import Input
 
 from guardrun.events.remarks import note_problem, parse_tags, tags_problem
 from guardtui.bindings import bindings_for
+from guardtui.keys import Where
 from guardtui.screens.dialog import DialogScreen
 from guardtui.snapshot import RunView
 from guardtui.text import Line, line
@@ -37,6 +38,11 @@ class WordsScreen(DialogScreen):
         """Type at once."""
         super().on_mount()
         self.query_one(Input).focus()
+
+    @property
+    def places(self) -> tuple[Where, ...]:
+        """The help begins with the keys of the dialog."""
+        return ("words",)
 
     @property
     def _reached(self) -> list[RunView]:

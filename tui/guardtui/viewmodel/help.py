@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from guardrun.state.model import Status
 from guardtui.glyphs import ASCII, Glyphs
@@ -15,8 +15,16 @@ _KEYS = 13
 _EXAMPLE = 19
 
 
-def help_lines(width: int, g: Glyphs, *, readonly: bool, places: Sequence[Where] = ()) -> list[Line]:
-    """All sections, fitted to ``width``; those of ``places``, where the person came from, first."""
+def help_lines(
+    width: int,
+    g: Glyphs,
+    *,
+    readonly: bool,
+    places: Sequence[Where] = (),
+    idle: Mapping[str, str] | None = None,
+) -> list[Line]:
+    """All sections, fitted to ``width``; those of ``places``, where the person came from, first, and
+    there why a key can do nothing now (``idle``: by action)."""
     lines = [
         line(
             ("Keys", "title"), ("   read-only: nothing can be stopped from here" if readonly else "", "warn")
@@ -28,7 +36,9 @@ def help_lines(width: int, g: Glyphs, *, readonly: bool, places: Sequence[Where]
             continue
         lines += [(), line((title, "accent"))]
         for key in keys:
-            rows = wrapped(key.help, max(20, width - _KEYS - 2))
+            why = (idle or {}).get(key.action, "") if where in places else ""
+            words = f"{key.help} (not now: {why})" if why else key.help
+            rows = wrapped(words, max(20, width - _KEYS - 2), "dim" if why else "text")
             for number, row in enumerate(rows):
                 lines.append((Bit(f"  {column(key.shown if number == 0 else '', _KEYS - 1)} ", "key"), *row))
     return [*lines, *_filter(width), (), line(("Shapes", "accent")), *_shapes(width, g), *_marks(width, g)]
@@ -86,6 +96,7 @@ _ON_CHARTS = (
     ("stop", "a stop"), ("resume", "a resume"), ("lr", "a jump of the learning rate"),
 )  # fmt: skip
 _MEANINGS = {
+    Status.QUEUED: "its job waits in the scheduler's queue",
     Status.STARTING: "no step yet",
     Status.RUNNING: "training",
     Status.STOPPING: "a safe stop is under way",
@@ -96,6 +107,5 @@ _MEANINGS = {
     Status.KILLED: "SIGKILL, out of memory, or a forced stop",
     Status.HUNG: "alive without progress",
     Status.LOST: "its host is gone or silent",
-    Status.QUEUED: "its job waits in the scheduler's queue",
     Status.QUIET: "a log of another tool that does not grow and tells no end",
 }

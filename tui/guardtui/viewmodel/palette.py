@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -49,13 +49,14 @@ def entries(
     g: Glyphs,
     *,
     readonly: bool,
+    idle: Container[str] = (),
 ) -> list[Entry]:
-    """Keys of these places, then settings, then runs."""
+    """Keys of these places but those of ``idle`` actions, then settings, then runs."""
     found = [
         Entry(key.help, key.shown, OWNERS.get(place, "focused.") + key.action, words=key.label, is_key=True)
         for place in (*places, "everywhere")
         for key in keys_for(place, readonly=readonly)
-        if key.action.partition("(")[0] not in _UNTOLD or key.label
+        if (key.action.partition("(")[0] not in _UNTOLD or key.label) and key.action not in idle
     ]
     found += [
         Entry(each.name, f"{g.done} now" if each.now else "", each.action, words=each.words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from guardrun.state.log_words import log_words
@@ -29,6 +30,32 @@ def barred(view: RunView) -> str:
     if view.owner:
         return f"belongs to {clean(view.owner)}"
     return clean(view.unwritable)
+
+
+def idle_keys(views: Sequence[RunView]) -> dict[str, str]:
+    """Actions of keys that would do nothing to any of these runs, each with the reason: it "is over"."""
+    if not views:
+        return {}
+    why: dict[str, str] = {}
+    if all(map(barred, views)):
+        why = dict.fromkeys(_REMARKS, barred(views[0]))
+    fates: dict[str, Callable[[RunView], Fate]] = {
+        "stop": _stages_or_stop, "stop_now": _stages_or_stop,
+        "checkpoint": checkpoint_fate, "resume": resume_fate,
+    }  # fmt: skip
+    for action, fate in fates.items():
+        if not any(fate(view).included for view in views):
+            why[action] = fate(views[0]).words
+    return why
+
+
+_REMARKS = ("note", "tags", "acknowledge", "snooze")
+
+
+def _stages_or_stop(view: RunView) -> Fate:
+    """Of a stop under way the same keys show the stages."""
+    fate = stop_fate(view, now=False)
+    return fate._replace(included=True) if view.state.status is Status.STOPPING else fate
 
 
 def stop_fate(view: RunView, *, now: bool = False) -> Fate:
@@ -96,6 +123,6 @@ def _not_live(view: RunView) -> str:
         if state.status is Status.LOST:
             return "nobody answers for it"
         return f"is over: {state.status.value}"
-    return barred(view)
     if state.status is Status.QUEUED:
         return "waits in a queue: guard stop takes it out"
+    return barred(view)
