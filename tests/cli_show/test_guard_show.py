@@ -376,3 +376,25 @@ def test_a_machine_that_refuses_is_told_without_a_traceback(
         "guard: /somewhere/file: No space left on device",
         "       make room on that disk, or use another place",
     ]
+
+
+def test_the_saved_stacks_are_named_and_no_link_out_of_the_run(
+    writer: RunWriter, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    root = writer.paths.root
+    assert json.loads(shown(capsys, str(root), "--json"))["stacks"] == []
+
+    folder = root / "stacks"
+    folder.mkdir()
+    saved = [f"2026-11-29_12-00-00.rank{rank}.txt" for rank in (0, 1)]
+    for name in (*saved, "raw.rank0.txt", "notes.txt"):
+        (folder / name).write_text("Thread 0x1 (most recent call first):")
+    (folder / "2026-11-29_12-00-00.rank2.txt").symlink_to("/etc/hostname")
+    (folder / "2026-11-29_12-00-00.rank3.txt").mkdir()
+
+    assert json.loads(shown(capsys, str(root), "--json"))["stacks"] == [f"stacks/{name}" for name in saved]
+    assert f"  stacks/{saved[1]}" in shown(capsys, str(root)).splitlines()
+
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    assert json.loads(shown(capsys, str(root), "--json"))["stacks"] == []

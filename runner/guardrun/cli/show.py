@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from guardrun.following.run_follower import RunFollower
     from guardrun.judging.checklist import Judged
     from guardrun.judging.facts import RunFacts
+
+_SHOWN_STACKS: Final = 8
+"""Files of a run's saved stacks on its page: the newest; ``--json`` names all."""
 
 
 @click.command("show")
@@ -54,6 +57,7 @@ def command(
         _show_config(path, as_json, json_file)
         return 0
     from guardrun.cli.saved_checkpoints import looked_at, offers, with_offers
+    from guardrun.cli.saved_stacks import saved_stacks
 
     follower = _followed(path)
     state, damaged = looked_at(follower.state(), follower.paths)
@@ -67,6 +71,7 @@ def command(
         **with_offers(show_json(state), damaged),
         "efficiency": json_ready(efficiency_json(facts)),
         "checklist": json_ready([judged.as_json() for judged in items]),
+        "stacks": (stacks := saved_stacks(follower.paths)),
     }
     write_json(document, to_stdout=as_json, file=json_file)
     if not as_json:
@@ -77,6 +82,8 @@ def command(
             state, efficiency=efficiency_lines(facts), checklist=checklist_block(items),
             offers=offers(damaged),
         )  # fmt: skip
+        if stacks:
+            page += ["", "stacks", *(f"  {one}" for one in stacks[-_SHOWN_STACKS:])]
         click.echo("\n".join(page))
     return exit_code_for([state], fail_on)
 
