@@ -13,7 +13,10 @@ from waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[1]
 GUARD = [sys.executable, "-m", "guardrun.cli.main"]
-DIGITS = str(ROOT / "sample_runs/digits/config.yaml")
+FAULTS = str(ROOT / "sample_runs/faults/config.yaml")
+"""A training with PyTorch: nothing goes wrong unless asked, and ``params.pace`` makes it take its time."""
+FOR_LONG = (FAULTS, "params.epochs=500", "params.pace=0.01", "policy.overfit=off")
+"""Goes on for minutes, whatever it learns."""
 
 
 def guard(

@@ -9,7 +9,7 @@ import pytest
 from textual.widgets import Input
 
 from dashboard_pilot import screen_text, shows, until
-from guard_process import DIGITS, events, guard, only_run, processes_of
+from guard_process import FAULTS, FOR_LONG, events, guard, only_run, processes_of
 from guardrun.state.model import Status
 from guardtui.app import Dashboard
 from run_factory import RunWriter
@@ -52,7 +52,7 @@ def launch(folder: Path, script: str, name: str) -> None:
 
 @pytest.mark.torch
 async def test_a_training_is_saved_noted_tagged_stopped_and_resumed_by_keys(tmp_path):
-    done = guard("run", DIGITS, "params.epochs=200", "--detach", cwd=tmp_path)
+    done = guard("run", *FOR_LONG, "--detach", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     run = only_run(tmp_path / "runs")
     app = Dashboard([tmp_path / "runs"])
@@ -103,7 +103,7 @@ async def test_a_training_is_saved_noted_tagged_stopped_and_resumed_by_keys(tmp_
         assert {file: file.read_bytes() for file in run.glob("*.jsonl")} == logs
 
         await pilot.press("r")
-        await shows(pilot, "Resume", f"goes on from step {last.step:,}", "attempt 2", DIGITS, "enter  resume")
+        await shows(pilot, "Resume", f"goes on from step {last.step:,}", "attempt 2", FAULTS, "enter  resume")
         assert not (run / "attempts/2.json").exists()
         await pilot.press("enter", "enter")
         await until(pilot, lambda: state().attempt == 2 and state().step > last.step, 90)

@@ -16,12 +16,19 @@ from guardrun.samples import sample_folder
 
 pytestmark = pytest.mark.torch
 
+
+@pytest.fixture(autouse=True)
+def _pytorch_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests let its compiler sleep: tests/children."""
+    monkeypatch.delenv("PYTHONPATH")
+
+
 GUARD = str(Path(sys.executable).with_name("guard"))
 
 
 def start(words: list[str], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run to its end in ``folder``, on one thread; fails with its output."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
+    environment = {**os.environ, **variables}
     done = subprocess.run(
         words, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
@@ -34,8 +41,8 @@ def only_run(folder: Path) -> Path:
     return run
 
 
-def events(run: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (run / "events.jsonl").read_bytes().splitlines()]
+def events(run: Path, file: str = "events.jsonl") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / file).read_bytes().splitlines()]
 
 
 def test_digits_trains_under_guard_run_and_keeps_a_verified_best(tmp_path: Path):
@@ -67,10 +74,13 @@ def test_a_sample_trains_alone_and_leaves_a_complete_run(tmp_path: Path):
 def test_an_absurd_learning_rate_is_aborted_before_it_wastes_the_run(tmp_path: Path):
     config = sample_folder("small") / "config.yaml"
     words = [GUARD, "run", str(config), "params.lr=30", "params.epochs=200"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, timeout=120, check=False)
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 3
-    end = events(only_run(tmp_path))[-1]
+    run = only_run(tmp_path)
+    (advice, *_) = [s["advice"] for s in events(run, "supervisor.jsonl") if s.get("severity") == "act"]
+    assert advice
+    assert advice in done.stdout.replace("\n", " ")
+    end = events(run)[-1]
     assert end["reason"] in ("abort:loss_explosion", "abort:nan")
     assert end["step"] < 0.25 * 200 * 19
 
