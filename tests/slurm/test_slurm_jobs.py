@@ -99,6 +99,9 @@ def test_a_run_waits_as_queued_and_a_stop_takes_it_out(cluster: Cluster, project
     assert show(run)["status"] == "queued"
     assert "queued" in guard("ls", "runs", cwd=project).stdout
     assert "queued" in guard("watch", "--once", "runs", cwd=project).stdout
+    twice = guard("run", "--resume", str(run), cwd=project)
+    assert twice.returncode == 2
+    assert f"in Slurm's queue already: job {job} is pending" in twice.stderr
     stopped = guard("stop", str(run), cwd=project)
 
     assert stopped.returncode == 0, stopped.stderr
@@ -199,6 +202,24 @@ def test_without_sbatch_it_says_what_to_do(project: Path, monkeypatch: pytest.Mo
     assert refused.returncode == 2
     assert "`sbatch` is not on this host" in refused.stderr
     assert "launcher=none" in refused.stderr
+
+
+@pytest.mark.parametrize("words", [("sweep", "config.yaml", "params.steps=1,2"), ("check", "config.yaml")])
+def test_commands_that_train_where_they_are_started_do_not_do_so_on_a_login_node(
+    project: Path, words: tuple[str, ...]
+) -> None:
+    refused = guard(*words, cwd=project)
+
+    assert refused.returncode == 2
+    assert "asks for no job (launcher: slurm)" in refused.stderr
+    assert list(project.glob("runs/*")) == []
+
+
+def test_a_dry_run_shows_what_slurm_would_be_asked(project: Path) -> None:
+    planned = guard("run", "config.yaml", "slurm.gpus=2", "--dry-run", cwd=project)
+
+    assert "# by: sbatch " in planned.stdout
+    assert " --gpus-per-node=2 --time=0-00:10:00 RUN/slurm.sh" in planned.stdout
 
 
 @pytest.mark.campaign

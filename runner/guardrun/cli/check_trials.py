@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from guardrun.cli.launch import plan, write_attempt
+from guardrun.cli.submitting import refuse_to_submit
 from guardrun.errors import UserError
 from guardrun.events.run_ids import create_run
 from guardrun.judging.sanity_gathering import trial_of
@@ -58,6 +59,7 @@ class Bench:
         """Of the first training: what a run of this configuration knows of itself."""
         self._overrides = list(overrides)
         self.loaded = load_config(file, self._overrides)
+        refuse_to_submit(self.loaded.config.launcher)
         self.seed = self.loaded.config.seed if self.loaded.config.seed is not None else 0
 
     def run(

@@ -17,14 +17,15 @@ from guardrun.cli.front import Front, Received, end_by
 from guardrun.cli.in_job import end_of, goes_on, requeue_own_job, run_of_this_job
 from guardrun.cli.launch import Launch, attempts_of, plan, read_attempt, secrets_of, write_attempt
 from guardrun.cli.result import print_result
-from guardrun.cli.submitting import scheduler_for, submit_run
+from guardrun.cli.submitting import refuse_if_in_queue, scheduler_for, submit_run
 from guardrun.cli.terminal import interactive
 from guardrun.errors import UserError
 from guardrun.events.access import Access
 from guardrun.events.paths import RunPaths
 from guardrun.events.run_ids import create_run
 from guardrun.provenance.config import Loaded, config_from_command, config_yaml, load_config
-from guardrun.provenance.slurm import warning_of
+from guardrun.provenance.slurm import NAME as SLURM
+from guardrun.provenance.slurm import sbatch_words, warning_of
 from guardrun.reading.plain_text import plain
 
 _GOES_ON = 0
@@ -207,6 +208,7 @@ def _resume(options: Options, *, restarted: bool = False, secrets: Mapping[str, 
     assert options.resume is not None
     paths = RunPaths(resolve_run(options.resume, options.runs_dir).resolve())
     refuse_if_held(paths, options.takeover)
+    refuse_if_in_queue(paths)
     overrides = [*options.words, *_as_overrides(options)]
     number, loaded, launch, start = plan_resume(paths, overrides, secrets=secrets, anew=restarted)
     own = "its beginning" if ANEW in start.remarks else "the training's own checkpoint"
@@ -384,5 +386,7 @@ def _show_plan(loaded: Loaded, launch: Launch, what: str) -> int:
     print(plain(f"# would start {what}; nothing was started"))
     print(plain(f"# command: {shlex.join(launch.command)}"))
     print(plain(f"# in: {launch.workdir}"))
+    if loaded.config.launcher == SLURM:
+        print(plain(f"# by: {shlex.join(sbatch_words(loaded.effective, 'RUN', ['RUN/slurm.sh']))}"))
     print(config_yaml(loaded, origins=True), end="")
     return 0

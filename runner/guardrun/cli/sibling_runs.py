@@ -18,6 +18,7 @@ from guardrun.cli.events_tail import SupervisorTail, notice
 from guardrun.cli.front import Received
 from guardrun.cli.launch import Launch, write_attempt
 from guardrun.cli.progress_tail import ProgressTail
+from guardrun.cli.submitting import refuse_to_submit
 from guardrun.cli.terminal import styled
 from guardrun.errors import UserError
 from guardrun.events.access import Access
@@ -80,7 +81,9 @@ class GroupRun:
         self, siblings: Sequence[Sibling], *, runs_dir: Path, parallel: int, parent: str | None = None,
         on_start: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
-        """``on_start`` is called whenever a run has started."""
+        """``on_start`` is called whenever a run has started. Raises UserError where a job is wished."""
+        for sibling in siblings:
+            refuse_to_submit(sibling.loaded.config.launcher)
         self._waiting = list(siblings)
         self._order = {id(sibling): place for place, sibling in enumerate(siblings)}
         self._runs_dir = runs_dir

@@ -32,6 +32,32 @@ def scheduler_for(launcher: str, *, foreground: bool) -> dict[str, Any]:
     return {"scheduler": NAME}
 
 
+def refuse_to_submit(launcher: str) -> None:
+    """For commands that train where they are started: on a login node that is not what was wished.
+
+    Raises UserError for ``launcher: slurm`` outside of a job.
+    """
+    if launcher == NAME and job_in(os.environ) is None:
+        raise UserError(
+            "this command trains where it is started, and asks for no job (launcher: slurm)",
+            hint="put it into a batch script, or say launcher=none to train here",
+        )
+
+
+def refuse_if_in_queue(paths: RunPaths) -> None:
+    """Raise UserError where a job of the run waits or trains: a second one would train it twice."""
+    from guardrun.reading.slurm_queue import GONE, QUEUE
+    from guardrun.supervising.slurm_jobs import job_of
+
+    job = job_of(paths)
+    state = QUEUE.state_of(job) if job and job_in(os.environ) is None else GONE
+    if state not in ("", GONE, "COMPLETING"):
+        raise UserError(
+            f"{paths.root.name} is in Slurm's queue already: job {job} is {state.lower()}",
+            hint=f"it goes on by itself; guard stop {paths.root} ends it",
+        )
+
+
 def submit_run(
     paths: RunPaths, attempt: int, config: Mapping[str, Any], variables: Mapping[str, str], *, created: bool
 ) -> None:

@@ -23,10 +23,8 @@ from guardrun.provenance.slurm import JOB_FILE, Job, sbatch_words
 
 SCRIPT: Final = "slurm.sh"
 _PATIENCE_S: Final = 60.0
-_NO_SLURM: Final = (
-    "submit from a host of the cluster (a login node), put Slurm's programs on PATH, or train here: "
-    "guard run CONFIG.yaml launcher=none"
-)
+_NO_SLURM: Final = "say it on a host of the cluster (a login node), with Slurm's programs on PATH"
+_OR_HERE: Final = "; to train here: guard run CONFIG.yaml launcher=none"
 
 
 class Submitted(NamedTuple):
@@ -109,7 +107,8 @@ def _slurm(words: list[str], environment: Mapping[str, str]) -> str:
             stdin=subprocess.DEVNULL, env=dict(environment),
         )  # fmt: skip
     except FileNotFoundError:
-        raise UserError(f"`{words[0]}` is not on this host: Slurm is not there", hint=_NO_SLURM) from None
+        hint = _NO_SLURM + (_OR_HERE if words[0] == "sbatch" else "")
+        raise UserError(f"`{words[0]}` is not on this host: Slurm is not there", hint=hint) from None
     except subprocess.TimeoutExpired:
         raise UserError(f"`{words[0]}` has not answered for {_PATIENCE_S:g} s", exit_code=1) from None
     except OSError as error:
