@@ -26,7 +26,8 @@ TOKEN = "hf_abcdefghijklmnopqrstuvwxyz012345"
 PLANTED = {
     "variable": "planted-variable-1", "params": "planted-params-22", "env": "planted-env-333",
     "argument": "planted-argument-4", "remote": "planted-remote-5", "override": "planted-override-6",
-    "token": TOKEN, "source": "ghp_0123456789abcdefghijklmnopqrstuvwxyz",
+    "token": TOKEN, "source": "ghp_0123456789abcdefghijklmnopqrstuvwxyz", "number": "86420975",
+    "short": "q7x9",
 }  # fmt: skip
 TRAIN = """
 import os, sys
@@ -36,6 +37,7 @@ with guardrun.start() as run:
     run.log(loss=1.0)
     told = [run.params.api_key, run.params.nested.password, os.environ["SERVICE_TOKEN"], *sys.argv[2:4]]
     print("heard", sorted(map(len, told)))
+    print("account", run.params.account.passcode + 0, len(run.params.account.password), sys.argv[5])
 """
 
 
@@ -58,9 +60,9 @@ def project(tmp_path: Path) -> Path:
     (folder / "model.py").write_text(f"K = '{PLANTED['source']}'\n")
     (folder / "config.yaml").write_text(
         "entry: train.py\nparams:\n  api_key: {params}\n  nested: {{password: x}}\n  note: 'use {token}'\n"
-        "env: {{SERVICE_TOKEN: {env}}}\nargs: [--api-key, {argument}, '${{params.api_key}}']\n".format(
-            **PLANTED
-        )
+        "  account: {{passcode: {number}, password: {short}}}\n"
+        "env: {{SERVICE_TOKEN: {env}}}\n"
+        "args: [--api-key, {argument}, '${{params.api_key}}', --passcode, {number}]\n".format(**PLANTED)
     )
     return folder
 
@@ -74,7 +76,9 @@ def test_planted_secrets_reach_the_training_and_no_file_of_the_run(project: Path
     assert done.returncode == 0, done.stdout + done.stderr
     lengths = sorted(len(PLANTED[name]) for name in ("params", "override", "env", "argument", "params"))
     assert f"heard {lengths}" in done.stdout
+    assert f"account {PLANTED['number']} 4 {PLANTED['number']}" in done.stdout, "the number stays a number"
     (run,) = (project / "runs").iterdir()
+    (run / "console.log").unlink()  # what the training itself prints is its own
     recorded = everything_below(run)
     assert [name for name, secret in PLANTED.items() if secret in recorded] == []
     launch = json.loads((run / "attempts/1.json").read_text())
@@ -124,7 +128,8 @@ NAMED = [
     "secrets", "aws_secret_access_key", "sentry_dsn", "authorization",
 ]  # fmt: skip
 HARMLESS = {
-    "max_tokens": "123456789012", "pad_token": "<|endoftext|>", "eos_token": "</s>", "token": "short",
+    "max_tokens": "123456789012", "mask": "<|endoftext|>", "eos_token": "</s>", "token": "short",
+    "pad_token": 50256,
     "tokenizer": "gpt2-large-uncased", "key": "abcdefgh", "sort_key": "abcdefgh", "author": "Somebody Else",
     "num_tokens": 4096, "monkey": "abcdefgh", "keyword": "abcdefgh", "api_key": "<secret 1>",
     "password": "${oc.env:PASSWORD}", "mask_token": "[MASK] is a text", "secret": "", "client_secret": None,
@@ -169,6 +174,53 @@ def test_a_password_of_one_letter_is_hidden_where_it_stands_and_nowhere_else() -
 
     assert hidden == ["--db=postgres://me:<secret 1>@host/data", "save it at a place"]
     assert secrets.hide_bytes(b"x = 'postgres://me:a@host'") == b"x = 'postgres://me:<secret 1>@host'"
+
+
+@pytest.mark.parametrize(
+    ("words", "recorded"),
+    [
+        (["--api-key", "12345678"], ["--api-key", "<secret 1>"]),
+        (["--password", "1234", "--epochs=1234"], ["--password", "<secret 1>", "--epochs=1234"]),
+        (["PASSWORD=1", "--workers", "1"], ["PASSWORD=<secret 1>", "--workers", "1"]),
+        (["--password", 1234, 1234], ["--password", "<secret 1>", 1234]),
+        (["bash", "-c", "train --password 1234 --steps 1234 PWD=99 x"],
+         ["bash", "-c", "train --password <secret 2> --steps 1234 PWD=<secret 1> x"]),
+        (["https://user:pw@host/pw"], ["https://user:<secret 1>@host/pw"]),
+    ],
+)  # fmt: skip
+def test_short_ones_and_numbers_are_hidden_behind_their_names_alone(words: list, recorded: list) -> None:
+    secrets = Secrets()
+    secrets.look_into(words)
+
+    assert secrets.hide(words) == recorded
+
+
+def test_a_number_is_hidden_in_copies_of_files_too() -> None:
+    secrets = Secrets()
+    secrets.look_into({"db": {"password": 1234}, "steps": 1234})
+
+    assert secrets.hide_bytes(b"steps: 1234\ndb: {password: 1234}\n") == (
+        b"steps: 1234\ndb: {password: <secret 1>}\n"
+    )
+    assert without_named(b"PASSWORD = 01234\nsteps = 1234\n") == b"PASSWORD = <secret>\nsteps = 1234\n"
+
+
+NAMES = st.sampled_from(["password", "api_key", "--db-password", "CLIENT_SECRET", "params.apiKey"])
+SECRETS = st.one_of(st.integers(0, 10**12), st.text("abcxyz0123456789", min_size=1, max_size=12))
+
+
+@given(NAMES, SECRETS, st.lists(st.sampled_from(["--lr", "steps=", "0.5", "run it"]), max_size=3))
+def test_no_secret_behind_its_name_is_recorded_however_short(
+    name: str, secret: str | int, rest: list[str]
+) -> None:
+    for written in ({name: secret}, {"args": [name.lower(), secret]}, [f"{name}={secret}", *rest]):
+        secrets = Secrets()
+        secrets.look_into(written)
+        hidden = secrets.hide(written)
+        if not (isinstance(written, dict) and "args" in written and not name.startswith("-")):
+            assert "<secret 1>" in json.dumps(hidden)
+            assert secrets.known == {"<secret 1>": str(secret) if isinstance(written, list) else secret}
+        assert reveal(hidden, json.loads(json.dumps(secrets.known))) == written
 
 
 KEYS = st.sampled_from(["lr", "api_key", "password", "note", "token"])

@@ -31,5 +31,5 @@ def keep_code(paths: RunPaths, git: GitFacts, secrets: Secrets) -> None:
 
 
 def _scrubbed(content: bytes, secrets: Secrets) -> bytes:
-    secrets.look_into(content.decode("utf-8", "replace"))
+    secrets.look_for_shapes(content.decode("utf-8", "replace"))
     return secrets.hide_bytes(content)

@@ -1,9 +1,10 @@
 """What must not be written down: passwords, tokens and keys in configurations, command lines and addresses.
 
-The rule. A value is a secret when its name says so (``api_key``, ``--password``, ``HF_TOKEN`` …) and it is
-text of some length; when it has the shape of a known kind of token (``hf_…``, ``ghp_…``, ``AKIA…``, a JSON
+The rule. A value, text or number, is a secret when its name says so (``api_key``, ``--password``,
+``HF_TOKEN`` …); when it has the shape of a known kind of token (``hf_…``, ``ghp_…``, ``AKIA…``, a JSON
 web token, a private key); or when it is the password, or such a parameter, of an address. Wherever a secret
 stands, the record holds ``<secret 1>`` in its place; the training gets the value itself, by its environment.
+A short one, or a number, is looked for behind its name alone: "1234" elsewhere is a step or a port.
 
 Standard library only: the training's side uses it as well.
 """
@@ -13,8 +14,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any, AnyStr
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 VARIABLE = "GUARDRUN_SECRETS"
 """Holds ``{"<secret 1>": value}`` in the environment of supervisor and training, and nowhere else."""
@@ -25,7 +26,7 @@ _SHORTEST_TOKEN = 12
 _NAME = re.compile(
     r"(?:^|_)(?:secrets?|password|passwd|passphrase|pwd|credentials?|api_?key|access_?key|secret_?key|"
     r"private_?key|signing_?key|encryption_?key|auth_?key|account_?key|license_?key|client_?secret|dsn|"
-    r"connection_?string|sas_?token|bearer)$"
+    r"passcode|connection_?string|sas_?token|bearer)$"
 )
 _TOKEN_NAME = re.compile(r"(?:^|_)(?:token|auth|authorization|cookie)$")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -40,6 +41,15 @@ _ASSIGNED = re.compile(
     rb"""(?P<value>[^"'\r\n]+)(?P=quote)"""
 )
 """``NAME = "value"``, ``name: str = "value"``, ``"name": "value"`` in a source."""
+_ASSIGNED_NUMBER = re.compile(
+    rb"""(?P<name>[A-Za-z_][\w-]*)["']?\]?[ \t]*[:=][ \t]*(?P<value>[0-9]{4,})(?=[,;)}\s]|$)"""
+)
+"""``NAME = 1234``, ``name: 1234``."""
+_INLINE = re.compile(r"""(?<![\w.-])(?P<name>-{0,2}[A-Za-z_][\w.-]*)=["']?(?P<value>[^\s"'&;|]+)""")
+_INLINE_OPTION = re.compile(
+    r"""(?<![\w.-])(?P<name>--[A-Za-z_][\w.-]*)[ \t]+["']?(?P<value>[^\s"'&;|-][^\s"'&;|]*)"""
+)
+"""``NAME=value`` and ``--name value`` within one word: of a shell's command line."""
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]*:([^/@\s]+)@|(?<=://)([^/@\s:]{20,})@")
 _PARAMETER = re.compile(
     r"[?&](?:token|sig|signature|key|api_?key|access_?token|password|secret|x-amz-(?:signature|credential|"
@@ -49,15 +59,23 @@ _PARAMETER = re.compile(
 
 
 def is_secret(name: str, value: Any) -> bool:
-    """Whether a value of that name is not to be written down. Numbers and placeholders never are secrets."""
-    if not isinstance(value, str) or PLACEHOLDER.fullmatch(value) or value.startswith("${"):
+    """Whether a value of that name is not to be written down. Placeholders and references never are."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or value != value:
         return False
-    word = _CAMEL.sub("_", name.rpartition(".")[2].lstrip("-")).replace("-", "_").lower()
+    text = str(value)
+    if not text or PLACEHOLDER.search(text) or text.startswith("$"):
+        return False
+    word = _last_word(name)
     if _NAME.search(word):
-        return len(value) >= _SHORTEST
+        return True
     # pad_token: "<pad>" is a setting; a token that lets somebody in is long and has no such brackets.
-    long_enough = len(value) >= _SHORTEST_TOKEN and not re.search(r"[\s<>\[]", value)
+    long_enough = len(text) >= _SHORTEST_TOKEN and not re.search(r"[\s<>\[]", text)
     return bool(_TOKEN_NAME.search(word)) and long_enough
+
+
+def _last_word(name: str) -> str:
+    """``--params.apiKey`` -> ``api_key``."""
+    return _CAMEL.sub("_", name.rpartition(".")[2].lstrip("-")).replace("-", "_").lower()
 
 
 def secrets_in(text: str) -> list[str]:
@@ -89,82 +107,112 @@ def without_named(content: bytes, *, diff: bool = False) -> bytes:
         start, end = match.start("value") - match.start(), match.end("value") - match.start()
         return match[0][:start] + b"<secret>" + match[0][end:]
 
+    def scrubbed(part: bytes) -> bytes:
+        return _ASSIGNED_NUMBER.sub(hidden, _ASSIGNED.sub(hidden, part))
+
     if not diff:
-        return _ASSIGNED.sub(hidden, content)
+        return scrubbed(content)
     lines = content.splitlines(keepends=True)
-    return b"".join(_ASSIGNED.sub(hidden, line) if line.startswith(b"+") else line for line in lines)
+    return b"".join(scrubbed(line) if line.startswith(b"+") else line for line in lines)
 
 
-def _replaced(text: AnyStr, secret: AnyStr, place: AnyStr) -> AnyStr:
+def _replaced(text: str, secret: str, place: str) -> str:
     """Wherever it stands; a short one (of an address: ``//me:a@host``) only where it must be the secret."""
     if len(secret) >= _SHORTEST:
         return text.replace(secret, place)
-    if isinstance(text, bytes) and isinstance(secret, bytes):
-        return re.sub(rb"(?<=[:=])" + re.escape(secret) + rb"(?=[@&#\s]|$)", lambda _: place, text)
-    return re.sub(rf"(?<=[:=]){re.escape(str(secret))}(?=[@&#\s]|$)", lambda _: place, str(text))
+    pattern = rf"(:|[?&][\w.-]+=){re.escape(secret)}(?=[@&#\s]|$)"
+    return re.sub(pattern, lambda found: found[1] + place, text)
+
+
+def _named_words(words: Iterable[Any], name: str) -> Iterator[tuple[str, Any, str]]:
+    """Of each word of a command line: what comes before its value, the value, and what that is called."""
+    before = name
+    for word in words:
+        if not isinstance(word, str):
+            yield "", word, before
+            before = name
+            continue
+        key, equals, rest = word.partition("=")
+        if equals and re.fullmatch(r"-{0,2}[\w.-]+", key):
+            yield f"{key}=", rest, key
+        else:
+            yield "", word, before
+        before = word if word.startswith("-") and not equals else name
 
 
 class Secrets:
     """The secrets of one launch: found first, then replaced wherever they stand."""
 
-    def __init__(self, known: Mapping[str, str] | None = None) -> None:
+    def __init__(self, known: Mapping[str, Any] | None = None) -> None:
         """``known``: placeholder -> value, of the environment."""
-        self._places: dict[str, str] = {value: place for place, value in (known or {}).items()}
+        self._places: dict[str | int | float, str] = {value: place for place, value in (known or {}).items()}
+        self._behind_names: dict[re.Pattern[str], str] = {}
+        """Where short ones and numbers stand in a text -> their placeholder."""
 
     def __bool__(self) -> bool:
         return bool(self._places)
 
     def look_into(self, value: Any, name: str = "") -> None:
-        """Find the secrets of a configuration, of a command line (a list of words), of a text."""
+        """Find the secrets of a configuration, of a command line (a list of words), of a word."""
         if isinstance(value, Mapping):
             for key, inner in value.items():
                 self.look_into(inner, str(key))
         elif isinstance(value, list | tuple):
-            self._look_into_words(value, name)
+            for _, word, called in _named_words(value, name):
+                self.look_into(word, called)
+        elif is_secret(name, value):
+            self._add(value, name)
         elif isinstance(value, str):
-            if is_secret(name, value):
-                self._add(value)
-            else:
-                for one in secrets_in(value):
-                    self._add(one)
+            self.look_for_shapes(value)
+            for pattern in (_INLINE, _INLINE_OPTION):
+                for found in pattern.finditer(value):
+                    if is_secret(found["name"], found["value"]):
+                        self._add(found["value"], found["name"])
 
-    def _look_into_words(self, words: Iterable[Any], name: str) -> None:
-        before = name
-        for word in words:
-            if not isinstance(word, str):
-                self.look_into(word, name)
-                continue
-            key, equals, rest = word.partition("=")
-            if equals and re.fullmatch(r"-{0,2}[\w.-]+", key):
-                self.look_into(rest.strip("\"'"), key)
-            else:
-                self.look_into(word, before)
-            before = word if word.startswith("-") and not equals else name
+    def look_for_shapes(self, text: str) -> None:
+        """Find what is a secret by its shape: in a source, where a name may have any value."""
+        for one in secrets_in(text):
+            self._add(one)
 
-    def _add(self, value: str) -> None:
-        self._places.setdefault(value, f"<secret {len(self._places) + 1}>")
+    def _add(self, value: str | int | float, name: str = "") -> None:
+        place = self._places.setdefault(value, f"<secret {len(self._places) + 1}>")
+        text = str(value)
+        if name and (len(text) < _SHORTEST or not isinstance(value, str)):
+            word = _last_word(name).replace("_", "[_-]?")
+            behind = rf"(?i)((?<![a-z]){word}[\"']?\]?(?:\s*[:=]\s*|[ \t]+)[\"']?){re.escape(text)}(?![\w.])"
+            self._behind_names[re.compile(behind)] = place
 
-    def hide(self, value: Any) -> Any:
+    def hide(self, value: Any, name: str = "") -> Any:
         """A copy of a text, list or mapping with a placeholder for every secret."""
         if not self._places:
             return value
         if isinstance(value, Mapping):
-            return {key: self.hide(inner) for key, inner in value.items()}
+            return {key: self.hide(inner, str(key)) for key, inner in value.items()}
         if isinstance(value, list | tuple):
-            return [self.hide(inner) for inner in value]
-        if isinstance(value, str):
-            for secret in sorted(self._places, key=len, reverse=True):
-                value = _replaced(value, secret, self._places[secret])
-        return value
+            words = _named_words(value, name)
+            return [
+                before + self.hide(w, called) if before else self.hide(w, called)
+                for before, w, called in words
+            ]
+        if is_secret(name, value) and value in self._places:
+            return self._places[value]
+        return self._hide_text(value) if isinstance(value, str) else value
+
+    def _hide_text(self, text: str) -> str:
+        for pattern, place in self._behind_names.items():
+            text = pattern.sub(lambda found, to=place: found[1] + to, text)  # type: ignore[misc]
+        for secret in sorted((one for one in self._places if isinstance(one, str)), key=len, reverse=True):
+            text = _replaced(text, secret, self._places[secret])
+        return text
 
     def hide_bytes(self, content: bytes) -> bytes:
         """As ``hide``, for a file's content."""
-        for secret in sorted(self._places, key=len, reverse=True):
-            content = _replaced(content, os.fsencode(secret), self._places[secret].encode())
-        return content
+        if not self._places:
+            return content
+        return self._hide_text(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
     @property
-    def known(self) -> dict[str, str]:
+    def known(self) -> dict[str, Any]:
         """Placeholder -> value, for ``reveal``."""
         return {place: value for value, place in self._places.items()}
 
@@ -173,17 +221,19 @@ class Secrets:
         return {VARIABLE: json.dumps(self.known)} if self._places else {}
 
 
-def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Placeholder -> value, as the launcher handed them on. Never raises."""
     try:
         found = json.loads((os.environ if environ is None else environ).get(VARIABLE, "{}"))
     except ValueError:
         return {}
-    return {str(place): str(value) for place, value in found.items()} if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    return {str(place): v if isinstance(v, int | float) else str(v) for place, v in found.items()}
 
 
-def reveal(value: Any, known: Mapping[str, str]) -> Any:
-    """A copy with the values in their places; a placeholder that nobody knows stays."""
+def reveal(value: Any, known: Mapping[str, Any]) -> Any:
+    """A copy with the values in their places, numbers as numbers; a placeholder that nobody knows stays."""
     if not known:
         return value
     if isinstance(value, Mapping):
@@ -191,7 +241,9 @@ def reveal(value: Any, known: Mapping[str, str]) -> Any:
     if isinstance(value, list | tuple):
         return [reveal(inner, known) for inner in value]
     if isinstance(value, str):
-        return PLACEHOLDER.sub(lambda match: known.get(match[0], match[0]), value)
+        if value in known:
+            return known[value]
+        return PLACEHOLDER.sub(lambda match: str(known.get(match[0], match[0])), value)
     return value
 
 

@@ -108,7 +108,7 @@ def environment_of(launch: Mapping[str, Any], paths: RunPaths, attempt: int) -> 
     """Our environment, the config's ``env`` and how the training finds its run."""
     config = launch.get("config") or {}
     secrets = from_environment()
-    extra = {str(key): reveal(str(value), secrets) for key, value in (config.get("env") or {}).items()}
+    extra = {str(key): str(reveal(str(value), secrets)) for key, value in (config.get("env") or {}).items()}
     settled = {**determinism_of(config), **_for_restarts(config), **os.environ}
     found = {**settled, "PYTHONUNBUFFERED": "1", **extra, **marks_of(paths, attempt)}
     first = [str(path) for path in launch.get("import_paths") or []]
