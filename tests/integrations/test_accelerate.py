@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.torch
 
@@ -38,3 +46,36 @@ def test_a_stop_saves_the_state_and_a_resume_counts_on(trainings):
     trainings.sample("accelerate", "--epochs", "1")
     assert trained.events("resume")[-1]["step"] == end["step"]
     assert trained.events("metrics")[-1]["step"] == end["step"] + 6
+
+
+def test_two_ranks_under_accelerate_launch_are_one_run_that_stops_at_one_step_and_registers_each_state_once(
+    trainings,
+):
+    script = ROOT / "sample_runs/accelerate/train.py"
+    launch = "accelerate launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no"
+    options = ["--dynamo_backend", "no", "--main_process_port", "0", str(script), "--epochs", "4000"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "guardrun.cli.main", "run", "--", *launch.split(), *options],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    try:
+        trainings.stop(20)
+        said, _ = process.communicate(timeout=150)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0, said
+    (trained,) = trainings.all()
+    assert json.loads((trained.run / "run.json").read_bytes())["name"] == "train"
+    ends = [trained.events("run_end", rank) for rank in (0, 1)]
+    assert [[(end["status"], end["reason"]) for end in one] for one in ends] == [
+        [("stopped", "stop:cli")]
+    ] * 2
+    assert ends[0][0]["step"] == ends[1][0]["step"]
+    assert trained.proved("last")["step"] == ends[0][0]["step"]
+    assert trained.proved("last")["level"] == "full"
+    saved = [event["step"] for event in trained.events("checkpoint")]
+    assert len(saved) == len(set(saved)) > 1
+    assert trained.events("checkpoint", 1) == []
+    assert {"random_states_0.pkl", "random_states_1.pkl"} <= {Path(f).name for f in trained.files("last")}

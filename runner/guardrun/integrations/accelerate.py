@@ -73,7 +73,8 @@ class GuardTracker(Resumes, GeneralTracker):  # type: ignore[misc]
         loop = self._begun
         if loop is None:
             return
-        PartialState().wait_for_everyone()
+        if self._attached is not None:  # else nobody knows whether every rank comes here
+            self._meet(loop)
         self._register_saved()
         loop.tell_deleted()
         if self._own_run:
@@ -127,10 +128,19 @@ class GuardTracker(Resumes, GeneralTracker):  # type: ignore[misc]
         self._counted = True
         loop.step(step, epoch, values)
 
+    def _meet(self, loop: OuterLoop) -> None:
+        """Every rank has written its part of the newest state."""
+        try:
+            PartialState().wait_for_everyone()
+        except RuntimeError as error:  # another rank has left by an error of its own, which is the one to see
+            loop.run._session.trouble("the ranks did not meet at the end", error)
+
     def _attach(self, loop: OuterLoop, accelerator: Any) -> None:
         if self._attached is accelerator:
             return
         self._attached = accelerator
+        if self not in accelerator.trackers:  # Accelerate gives trackers to the main process only
+            accelerator.trackers.append(self)
         accelerator.register_save_state_pre_hook(self._before_save)
         # Accelerate has no public list of what it prepared; without it there are no norms.
         prepared = [getattr(one, "optimizer", one) for one in getattr(accelerator, "_optimizers", ())]
