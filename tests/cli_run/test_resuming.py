@@ -96,6 +96,22 @@ def test_checkpoints_of_the_trainings_own_code_are_left_to_it(ended: RunPaths, t
     assert json.loads(ended.attempt(2).read_text())["resume_from"] is None
 
 
+def test_a_checkpoint_that_is_a_folder_of_a_framework_is_named_as_such(tmp_path: Path) -> None:
+    paths = RunWriter(tmp_path).paths
+    (tmp_path / "checkpoint-10").mkdir()
+    save(paths, "last", external=str(tmp_path / "checkpoint-10/config.json"))
+    meta = paths.checkpoints / "step-10-a1/meta.json"
+    body = json.loads(meta.read_bytes())
+    one = body["files"][0]
+    body["files"].append({**one, "path": str(tmp_path / "checkpoint-10/model.safetensors")})
+    meta.write_text(json.dumps(body))
+    pointer = json.loads(paths.pointer("last").read_bytes())
+    pointer["meta_sha256"] = hashlib.sha256(meta.read_bytes()).hexdigest()
+    paths.pointer("last").write_text(json.dumps(pointer))
+
+    assert choose_checkpoint(paths).remarks[0].endswith(f"load itself: {tmp_path / 'checkpoint-10'}")
+
+
 def test_a_run_without_checkpoint_is_not_resumed(ended: RunPaths, tmp_path: Path) -> None:
     done = guard("run", "--resume", str(ended.root), cwd=tmp_path)
     assert done.returncode == 2

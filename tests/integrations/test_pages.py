@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from guardrun.cli.launch import plan
+from guardrun.provenance.config import load_config
 
 PAGES = Path(__file__).resolve().parents[2] / "docs/integrations"
 
@@ -49,3 +54,36 @@ def test_a_user_adds_at_most_three_lines(name: str):
     added = [line for line in diff.splitlines() if line.startswith("+")]
     removed = [line for line in diff.splitlines() if line.startswith("-")]
     assert 0 < len(added) - len(removed) <= 3
+
+
+def test_the_script_of_the_page_about_torchrun_is_one_run_of_two_ranks_under_guard_run(trainings):
+    (text,) = blocks("torchrun", "python")
+    (trainings.folder / "train.py").write_text(text)
+    words = ["torchrun", "--standalone", "--nproc_per_node", "2", "train.py"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "guardrun.cli.main", "run", "--", *words], stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        trainings.stop(25)
+        said, _ = process.communicate(timeout=150)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0, said
+    (trained,) = trainings.all()
+    (end,), (other,) = trained.events("run_end"), trained.events("run_end", rank=1)
+    assert (end["status"], end["step"]) == (other["status"], other["step"]) == ("stopped", other["step"])
+    assert trained.proved("last")["step"] == end["step"]
+    assert trained.files("last") == ["rank0.pt", "rank1.pt"]
+
+
+@pytest.mark.parametrize("name", ["hf_trainer", "lightning"])
+def test_a_sample_s_configuration_starts_its_script_with_the_arguments_it_knows(name: str):
+    file = PAGES.parents[1] / "sample_runs" / name / "config.yaml"
+    loaded = load_config(str(file), ["params.nan_at=7"])
+    launch = plan(loaded.config, file.parent)
+    assert launch.command[1] == "train.py"
+    options = [word for word in launch.command if word.startswith("--")]
+    assert "--nan-at" in options
+    assert all(f'"{option}"' in launch.script.read_text() for option in options)

@@ -13,6 +13,7 @@ from guardrun.events.paths import RunPaths
 from guardrun.provenance.config import Loaded
 from guardrun.provenance.secrets import reveal
 from guardrun.reading.discovery import run_name
+from guardrun.recording.checkpoints.external import own_last
 from guardrun.recording.checkpoints.layout import Damage
 from guardrun.recording.checkpoints.load import NoSuchCheckpoint, choose_resume, find
 
@@ -80,6 +81,6 @@ def choose_checkpoint(paths: RunPaths, *, anew: bool = False) -> Start:
             f"{paths.root.name} has no checkpoint to resume from",
             hint="start it anew with `guard run`; run.track(model=…, optimizer=…) makes a training resumable",
         ) from None
-    files = [] if isinstance(own, Damage) else [str(entry["path"]) for entry in own.meta["files"]]
+    where = "" if isinstance(own, Damage) else own_last(paths)[0]
     remark = "its checkpoints are the training's own, which it must load itself"
-    return Start(None, [f"{remark}: {files[0]}" if files else remark])
+    return Start(None, [f"{remark}: {where}" if where else remark])
