@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -181,3 +182,39 @@ def test_no_pace_whose_steps_take_less_than_five_minutes_is_a_hang(gaps, phases)
 def test_it_never_raises(rows):
     judge(Point(kind, i, 0, t, {}, text="train") for i, (kind, t) in enumerate(rows))
     assert not raised(judge([], EngineSettings()), "hang")
+
+
+def of_rank(rank: int, points: list[Point]) -> list[Point]:
+    return [replace(point, rank=rank) for point in points]
+
+
+def test_the_rank_that_is_behind_is_named():
+    points = [phase("train", T), *rows(40, 1.0), *of_rank(1, rows(40, 1.0)), *of_rank(2, rows(39, 1.0))]
+    points.sort(key=lambda point: point.t)
+
+    (told,) = hangs(judge([*points, evaluation(T + 40, 40), *ticks(T + 40, T + 400)]), "act")
+
+    assert "Rank 2 is at step 39, the furthest at 40." in told.message
+    assert (told.evidence["ranks_behind"], told.evidence["rank_step"]) == ([2], 39)
+    assert "first at the rank that is behind" in told.advice
+
+
+def test_at_one_step_the_rank_in_another_phase_is_named():
+    ranks = [point for rank in (1, 2, 3) for point in of_rank(rank, [phase("train", T), *rows(40, 1.0)])]
+    points = sorted([phase("train", T), *rows(40, 1.0), *ranks], key=lambda point: point.t)
+    late = of_rank(3, [phase("eval", T + 40)])
+
+    (told,) = hangs(judge([*points, evaluation(T + 40, 40), *late, *ticks(T + 40, T + 400)]), "act")
+
+    assert "Rank 3 is in phase eval, most in train." in told.message
+
+
+def test_ranks_that_all_wait_at_one_place_are_not_accused():
+    points = sorted(
+        [phase("train", T), *rows(40, 1.0), *of_rank(1, rows(40, 1.0))], key=lambda point: point.t
+    )
+
+    (told,) = hangs(judge([*points, evaluation(T + 40, 40), *ticks(T + 40, T + 400)]), "act")
+
+    assert "Rank" not in told.message
+    assert "ranks_behind" not in told.evidence

@@ -10,6 +10,7 @@ import numpy as np
 from guardrun.signals.block import Block
 from guardrun.signals.context import Context
 from guardrun.signals.model import About, Finding, Point
+from guardrun.signals.ranks_behind import RankPlaces
 from guardrun.signals.words import seconds_words
 from guardrun.state.status import HUNG_HARD_TIMES, hung_after
 
@@ -40,7 +41,8 @@ class Hang:
     the longest before, is told too (its disk may hang), but only ever as a warning: nothing is ended in the
     middle of a save. Time is what the supervisor saw pass, and a suspended machine
     counts for nothing. In a log without a supervisor's samples, a gap between two rows of training tells the
-    same when it is over, as a warning.
+    same when it is over, as a warning. Of several ranks, silence is rank 0's; those whose last step is lower
+    than others', or at one step those whose phase is another than most ranks', are named.
 
     Defaults: max(10 slow steps, ``stop.hang``: 300 s); warns. Until a first evaluation has come the signal
     is a warning only (what hangs may be that evaluation), and one to act on after 1,800 s.
@@ -53,7 +55,7 @@ class Hang:
 
     about = About(
         id="hang", family="performance", kinds=frozenset(("metrics", "eval", "phase", "system", "tick")),
-        clear_after=1, graced=False,
+        clear_after=1, graced=False, every_rank=True,
     )  # fmt: skip
 
     def __init__(self, context: Context) -> None:
@@ -70,6 +72,7 @@ class Hang:
         self._step: int | None = None
         """Of its last row; None before the first."""
         self._phase = ""
+        self._others = RankPlaces()
         self._clock = 0.0
         self._silent = 0.0
         self._watched = False
@@ -80,6 +83,9 @@ class Hang:
         kind = point.kind
         if kind == "tick" or kind == "system":
             return self._pass_time(point.t)
+        if point.rank:
+            self._others.take(point)
+            return False
         was = self._finding is not None
         self._finding = None
         t = point.t
@@ -177,18 +183,19 @@ class Hang:
         sure = not over and (self._evaluated or silent > HUNG_HARD_TIMES * self._least)
         usual = f"; a slow step takes {seconds_words(slow)}" if slow else ""
         ago = "had been" if over else "has been"
+        behind, places = self._others.behind(self._step or 0, self._phase) if not over else ("", {})
         evidence = {
             "value": round(silent, 1), "threshold": round(limit, 1), "slow_step": slow,
             "window": len(self._gaps), "last_step": self._step, "last_t": self._last,
-            "longest_evaluation": self._longest_evaluation, "over": over,
+            "longest_evaluation": self._longest_evaluation, "over": over, **places,
         }  # fmt: skip
         return Finding(
             "act" if sure else "warn", self._step or 0,
-            f"The training {ago} silent for {seconds_words(silent)} after step {self._step}{usual}.",
+            f"The training {ago} silent for {seconds_words(silent)} after step {self._step}{usual}.{behind}",
             evidence,
             "Look where it waits (the Python stacks, which the supervisor saves in stacks/), then abort and "
             "resume from the last checkpoint. All ranks wait where one is stuck: look for whose stack "
-            "differs.",
+            "differs" + (", first at the rank that is behind." if behind else "."),
             "the next step",
         )  # fmt: skip
 
