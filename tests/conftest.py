@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("busy", deadline=None)  # how long an example takes is up to the machine
+settings.load_profile("busy")
 
 _FAIL_ON_SKIP = "GUARD_TESTS_FAIL_ON_SKIP"
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from forked_trainings import Forked
 from guard_process import ROOT, guard
 from guardrun.cli import check_trials
 from guardrun.cli.check_page import item_lines
 from guardrun.cli.check_plan import Plan
 from guardrun.cli.check_trials import Allowance, Bench
+from guardrun.cli.main import run
 from guardrun.judging.check_records import config_fingerprint, find_check
 from guardrun.judging.sanity_model import CHECKS, OPTIONAL
 from guardrun.provenance.config import load_config
+from guardrun.supervising import launching
 
 pytestmark = pytest.mark.torch
 
@@ -45,21 +49,30 @@ def copy_of_planted(tmp_path: Path) -> Path:
     )
 
 
-def check(config: Path, *words: str, expected: int) -> dict[str, Any]:
-    """The JSON document, which is all that is printed."""
-    done = guard("check", str(config), *words, "--json", cwd=config.parent, timeout=170)
-    assert done.returncode == expected, done.stdout + done.stderr
-    document: dict[str, Any] = json.loads(done.stdout)
-    return document
+@pytest.fixture
+def check(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., dict[str, Any]]:
+    """Runs the command in this process and its trainings as forks of it; gives the JSON document."""
+    monkeypatch.setattr(launching, "subprocess", Forked)
+
+    def command(config: Path, *words: str, expected: int) -> dict[str, Any]:
+        code = run(["check", str(config), *words, "--json"])
+        printed = capsys.readouterr()
+        assert code == expected, printed.out + printed.err
+        document: dict[str, Any] = json.loads(printed.out)
+        return document
+
+    return command
 
 
 def verdicts(document: dict[str, Any]) -> dict[str, str]:
     return {item["id"]: item["verdict"] for item in document["items"]}
 
 
-def test_a_sound_training_passes_everything_and_leaves_only_its_result(tmp_path: Path):
+def test_a_sound_training_passes_everything_and_leaves_only_its_result(check, tmp_path: Path):
     config = copy_of_planted(tmp_path)
-    result = check(config, "--memory", "1", expected=0)
+    result = check(config, "--memory", "8", expected=0)
     assert result["verdict"] == "pass"
     assert verdicts(result) == {name: "pass" for name in CHECKS if name not in OPTIONAL}
     for item in result["items"]:
@@ -81,14 +94,16 @@ def test_a_sound_training_passes_everything_and_leaves_only_its_result(tmp_path:
 
 
 @pytest.mark.parametrize(("fault", "name"), FAULTS.items())
-def test_each_planted_mistake_fails_the_check_that_is_made_for_it(fault: str, name: str, tmp_path: Path):
+def test_each_planted_mistake_fails_the_check_that_is_made_for_it(
+    fault: str, name: str, check, tmp_path: Path
+):
     config = copy_of_planted(tmp_path)
     result = check(config, f"params.fault={fault}", "--only", name, expected=4)
     assert (result["verdict"], verdicts(result)) == ("fail", {name: "fail"})
     assert result["items"][0]["next"]
 
 
-def test_an_order_that_nobody_seeded_is_told_with_the_step_where_it_shows(tmp_path: Path):
+def test_an_order_that_nobody_seeded_is_told_with_the_step_where_it_shows(check, tmp_path: Path):
     config = copy_of_planted(tmp_path)
     result = check(config, "params.fault=unseeded", "--only", "determinism", "--steps", "30", expected=4)
     (item,) = result["items"]
@@ -105,7 +120,7 @@ with guardrun.start() as run:
 """
 
 
-def test_a_training_that_hands_over_no_data_is_unknown_and_never_passed(tmp_path: Path):
+def test_a_training_that_hands_over_no_data_is_unknown_and_never_passed(check, tmp_path: Path):
     (tmp_path / "train.py").write_text(SILENT)
     config = tmp_path / "config.yaml"
     config.write_text("entry: train.py\nseed: 1\n")
@@ -155,10 +170,13 @@ def test_a_training_that_never_begins_is_waited_for_once(tmp_path: Path, monkeyp
 
 
 def test_trainings_are_kept_when_asked_and_a_baseline_of_ones_own_counts(tmp_path: Path):
+    """The real command from a shell, and its trainings as processes that begin with nothing."""
     config = copy_of_planted(tmp_path)
     (config.parent / "linear.yaml").write_text(config.read_text().replace("width: 32", "width: 2"))
     words = ["check.baseline=linear.yaml", "--only", "baseline", "--steps", "60", "--keep"]
-    result = check(config, *words, expected=0)
+    done = guard("check", str(config), *words, "--json", cwd=config.parent, timeout=170)
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(done.stdout)
     baselines = result["items"][0]["evidence"]["baselines"]
     models = [one["model"] for one in baselines if one["metric"] == "val/accuracy"]
     assert models == ["majority class", "logistic regression", "linear"]
