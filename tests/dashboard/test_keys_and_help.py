@@ -9,6 +9,7 @@ from dashboard_pilot import dashboard, example_fleet, shows, until
 from guardtui.glyphs import UNICODE
 from guardtui.keys import TABLE, keys_for
 from guardtui.panes.order import PANES
+from guardtui.screens.columns import ColumnsScreen
 from guardtui.screens.differences import DifferencesScreen
 from guardtui.screens.fleet import FleetScreen
 from guardtui.screens.run import RunScreen
@@ -22,7 +23,7 @@ from guardtui.widgets.key_bar import bar_items
 
 PLACES = {
     "fleet": FleetScreen, "run": RunScreen, "together": TogetherScreen, "differences": DifferencesScreen,
-    "stop": StopScreen, "words": TagScreen, "text": TextScreen,
+    "stop": StopScreen, "words": TagScreen, "text": TextScreen, "columns": ColumnsScreen,
     **{pane.where: pane for pane in PANES},
 }  # fmt: skip
 

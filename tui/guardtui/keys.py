@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 
 Where = Literal[
     "fleet", "run", "charts", "signals", "system", "ranks", "saved", "output", "origin", "audit", "together",
-    "differences", "stop", "words", "export", "text", "palette", "everywhere",
+    "differences", "stop", "words", "export", "columns", "text", "palette", "everywhere",
 ]  # fmt: skip
 """Screens, panes of the run screen, dialogs."""
 
@@ -81,6 +81,7 @@ TABLE: Final = (
     Key("d", "d", "hide", "hide", "hide: take from the list, nothing is deleted; again: no more",
         ("fleet",), rank=6),
     Key("full_stop", ".", "show_hidden", "", "show hidden runs too, dimmed", ("fleet",)),
+    Key("C", "C", "columns", "", "choose and order the columns", ("fleet",)),
     Key("escape", "esc", "back", "", "undo: the selection, else the filter", ("fleet",)),
     Key("escape,backspace", "esc", "back", "back",
         "back: from one chart to all, from a pane to the charts, to the list of runs", ("run",), rank=1),
@@ -196,6 +197,14 @@ TABLE: Final = (
     Key("3,c", "3 c", "save('csv')", "", "its numbers as CSV", ("export",)),
     Key("f", "f", "folder", "", "into another folder", ("export",)),
     Key("escape", "esc", "close", "", "close the dialog", ("export",)),
+    Key("up,k", "↑ k", "choose(-1)", "", "the column above", ("columns",)),
+    Key("down,j", "↓ j", "choose(1)", "", "the column below", ("columns",)),
+    Key("K,shift+up", "K", "carry(-1)", "", "move it up: further left in the list", ("columns",)),
+    Key("J,shift+down", "J", "carry(1)", "", "move it down", ("columns",)),
+    Key("space", "space", "switch", "", "leave it out, or show it", ("columns",)),
+    Key("0", "0", "itself", "", "all of them, in the usual order", ("columns",)),
+    Key("enter", "enter", "confirm", "", "keep it, also for the next time", ("columns",)),
+    Key("escape", "esc", "close", "", "leave the list as it was", ("columns",)),
     Key("up,k", "↑ k", "scroll(-1)", "", "scroll up", ("text",)),
     Key("down,j", "↓ j", "scroll(1)", "", "scroll down", ("text",)),
     Key("pageup,b", "PgUp", "scroll(-15)", "", "a page up", ("text",)),
@@ -230,6 +239,7 @@ SECTIONS: Final[tuple[tuple[Where, str], ...]] = (
     ("stop", "Dialogs: stop, checkpoint, resume"),
     ("words", "Dialogs: note, tags (Enter writes)"),
     ("export", "Export of a chart"),
+    ("columns", "Columns of the list"),
     ("text", "This page"),
     ("palette", "Palette"),
     ("everywhere", "Everywhere"),

@@ -38,6 +38,8 @@ class Settings:
     pinned: tuple[str, ...] = ()
     """Ids of runs that stay on top of the list."""
     hidden: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    """Titles of columns from the left; where room is short the last go first. Empty: by themselves."""
     columns_off: tuple[str, ...] = ()
     """Titles of columns that are never shown."""
     theme: str = ""

@@ -147,7 +147,9 @@ class FleetScreen(ActsOnRuns, WholeScreen):
             else empty_lines(snapshot, listed, self._wish, width - 4, demo=self._demo_place is not None)
         )
         self.query_one("#empty", Lines).show(empty)
-        self.table.show_runs(listed, self._wish, chosen=self._chosen, without=kept.columns_off)
+        self.table.show_runs(
+            listed, self._wish, chosen=self._chosen, columns=(kept.columns, kept.columns_off)
+        )
         self._judge_text()
         self._preview()
 
@@ -307,6 +309,12 @@ class FleetScreen(ActsOnRuns, WholeScreen):
     def action_show_hidden(self) -> None:
         """Show hidden runs, dimmed, or not."""
         self._change(show_hidden=not self._wish.show_hidden)
+
+    def action_columns(self) -> None:
+        """Choose the columns."""
+        from guardtui.screens.columns import ColumnsScreen
+
+        self.board.push_screen(ColumnsScreen())
 
     def action_filter(self) -> None:
         """Type what is to be listed."""

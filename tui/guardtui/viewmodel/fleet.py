@@ -9,6 +9,7 @@ from typing import Final
 from guardtui.glyphs import UNICODE, Glyphs
 from guardtui.snapshot import RunView
 from guardtui.text import Bit, Line, Tone, column, fit, width_of
+from guardtui.viewmodel.column_choice import in_order
 from guardtui.viewmodel.columns import COLUMNS, Column, name_cell
 from guardtui.viewmodel.faces import signal_words
 from guardtui.viewmodel.grouping import Group, head
@@ -53,16 +54,17 @@ class Placer:
         self._wished = Remembered(_wished)
 
     def placed(
-        self, width: int, views: Sequence[RunView], without: Collection[str] = ()
+        self, width: int, views: Sequence[RunView], order: Sequence[str] = (), without: Collection[str] = ()
     ) -> tuple[Placed, ...]:
-        """The useful columns that fit into ``width`` cells, each as wide as is useful; names come first."""
+        """The useful columns that fit into ``width`` cells, each as wide as is useful; names come first.
+        In an ``order`` that somebody chose what stands further left stays longer."""
         room, gap = width - GUTTER, gap_of(width)
         self._wished.let_go(len(views))
         wished = set(map(self._wished.of, views))
         telling = frozenset[str]().union(*(titles for _, _, titles in wished)) - frozenset(without)
-        kept = [c for c in COLUMNS if not c.rank or c.title in telling]
+        kept = [c for c in in_order(COLUMNS, order) if not c.rank or c.title in telling]
         while len(kept) > 1 and sum(c.least + gap for c in kept) - gap > room:
-            kept.remove(max(kept, key=lambda c: c.rank))
+            kept.remove(kept[-1] if order and kept[-1].rank else max(kept, key=lambda c: c.rank))
         widths = {c.title: c.least for c in kept}
         spare = room - sum(widths.values()) - gap * (len(kept) - 1)
         useful = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class FleetTable(Lines):
         self._listed = Listed()
         self._wish = Wish()
         self._chosen: Collection[Path] = ()
-        self._without: Collection[str] = ()
+        self._wished: tuple[Sequence[str], Collection[str]] = ((), ())
         self._placer = fleet.Placer()
         self._columns: tuple[fleet.Placed, ...] = ()
         self._made: dict[Hashable, tuple[Any, Line]] = {}
@@ -64,12 +64,18 @@ class FleetTable(Lines):
         return self.row if isinstance(self.row, RunView) else None
 
     def show_runs(
-        self, listed: Listed, wish: Wish, *, chosen: Collection[Path] = (), without: Collection[str] = ()
+        self,
+        listed: Listed,
+        wish: Wish,
+        *,
+        chosen: Collection[Path] = (),
+        columns: tuple[Sequence[str], Collection[str]] = ((), ()),
     ) -> None:
-        """Draw these rows; the selection stays on its run where that is still listed."""
+        """Draw these rows; the selection stays on its run where that is still listed. ``columns``: their
+        order as it is wished, and those that are left out."""
         old = self.row
         self._listed, self._wish = listed, wish
-        self._chosen, self._without = chosen, without
+        self._chosen, self._wished = chosen, columns
         self._cursor = self._place_of(old)
         self._draw()
 
@@ -142,7 +148,7 @@ class FleetTable(Lines):
         rows = self._listed.rows
         self._offset = min(self._offset, max(0, len(rows) - room))
         self._offset = min(max(self._offset, self._cursor - room + 1), self._cursor)
-        columns = self._placer.placed(width, self._listed.runs, self._without)
+        columns = self._placer.placed(width, self._listed.runs, *self._wished)
         if columns != self._columns or len(self._made) > _MOST_KEPT:
             self._columns = columns
             self._made.clear()
