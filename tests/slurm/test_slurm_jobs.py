@@ -17,6 +17,16 @@ from waiting import wait_for
 PAGE = ROOT / "docs/integrations/slurm.md"
 
 
+DEAF = """
+import pathlib, signal, time
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+print("begins", flush=True)
+first = pathlib.Path("first")
+if not first.exists():
+    first.touch()
+    time.sleep(600)
+"""
 RANKS = """
 import os, time
 import torch
@@ -159,6 +169,20 @@ def test_a_job_that_is_requeued_without_a_warning_goes_on_all_the_same(
 
     assert wait_for_end(run, 2)["status"] == "finished"
     assert spoken(run)[-1] == ["ends", "at", "300", whole_sum(300)]
+
+
+def test_a_training_that_obeys_nothing_is_cut_off_in_time_and_begins_again(
+    cluster: Cluster, project: Path
+) -> None:
+    (project / "train.py").write_text(DEAF)
+    run, job = submit(project, "slurm.warning=4")
+    wait_for(lambda: (run / "console.log").exists() and spoken(run), 30, what="the training")
+
+    cluster.warn(job)
+
+    assert wait_for_end(run, 2)["status"] == "finished"
+    assert spoken(run) == [["begins"], ["begins"]]
+    assert "it has no checkpoint yet: it begins anew" in output(run)
 
 
 def test_guard_run_in_a_script_of_ones_own_heeds_the_warning_and_goes_on(
