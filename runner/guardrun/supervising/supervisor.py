@@ -16,6 +16,7 @@ from typing import Any
 
 from guardrun.errors import UserError
 from guardrun.events.paths import RunPaths
+from guardrun.events.remembered import RememberedFolder
 from guardrun.events.schema import NOTE, RUN_END, RUN_START
 from guardrun.provenance.host import Lease, LeaseHeld
 from guardrun.provenance.slurm import job_in, warning_of
@@ -70,7 +71,10 @@ class Supervisor:
         self._launch = read_launch(paths, attempt)
         self._job = job_in(os.environ)
         self._past = PastAttempts(paths, attempt)
-        self._log = EventLog(paths.supervisor, writer="supervisor", run_id=paths.root.name, attempt=attempt)
+        self._log = EventLog(
+            paths.supervisor, writer="supervisor", run_id=paths.root.name, attempt=attempt,
+            folder=RememberedFolder(paths.root, (paths.run_json, paths.attempt(attempt))),
+        )  # fmt: skip
         self._faults = Faults(self._log)
         self._events = TrainingLog(paths, attempt)
         self._stacks = StackSaver(paths, lambda: self._events.ranks, self._events.stack_signals)
