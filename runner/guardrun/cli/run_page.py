@@ -316,6 +316,7 @@ def _next(state: RunState) -> Iterator[str]:
     if state.source:
         yield f"guard watch {plain(state.path)}{_DOT}guard signals {plain(state.path)}"
     elif state.status.live:
-        yield f"guard watch {plain(state.path)}{_DOT}guard stop {run}"
+        attach = f"guard run --attach {run}{_DOT}" if state.deserted else ""
+        yield f"{attach}guard watch {plain(state.path)}{_DOT}guard stop {run}"
     elif state.reason != "completed" and state.last is not None and state.last.verified is not False:
         yield f"guard run --resume {run}"

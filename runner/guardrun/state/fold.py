@@ -168,6 +168,7 @@ class RunFold:
             stop_offer=offered_rung(stages) if live else "",
             can_save=current.can_save is not False and self._may_have_library(launch, math.inf),
             supervised=self.supervised and not deserted,
+            deserted=deserted,
             last_event_t=self._last_t(),
             silent_s=facts.silent_s,
             bad_lines=sum(source.bad_lines for source in self._sources.values()) + extra_bad_lines,

@@ -193,6 +193,8 @@ class RunState:
     saves: tuple[SaveAnswer, ...] = ()
     """Checkpoints that were asked for in this attempt, as far as the training saw it; newest last."""
     tags: tuple[str, ...] = ()
+    deserted: bool = False
+    """Its supervisor died, and the training goes on: another can take it up."""
     remarks: tuple[Remark, ...] = ()
     """Notes of people, oldest first."""
     job: Mapping[str, Any] = field(default_factory=dict)

@@ -67,12 +67,7 @@ def identity_line(view: RunView, width: int, g: Glyphs) -> Line:
             line((f"on {clean(state.host)}" if view.elsewhere and state.status.live else "", "dim")),
             line((_barred_words(view, width), "dim" if state.source else "warn")),
             line((unknown_end, "dim")),
-            line(
-                (
-                    "unsupervised" if state.status.live and not (state.supervised or state.source) else "",
-                    "dim",
-                )
-            ),
+            line((_unsupervised_words(state, width), "warn" if state.deserted else "dim")),
         ),
         Bit("  "),
         width,
@@ -85,6 +80,15 @@ def _name(view: RunView, width: int) -> str:
     """A log's name is a path: as much of its end as leaves room for what is said of it."""
     name = clean(view.state.name) or clean(view.path.name)
     return shorten_start(name, max(_SHORT_NAME, width - _LOG_WORDS)) if view.state.source else name
+
+
+def _unsupervised_words(state: RunState, width: int) -> str:
+    """That nothing acts by itself; and where a supervisor has died, how another takes its place."""
+    if state.deserted:
+        return (
+            f"no supervisor: guard run --attach {clean(state.run_id)}" if width >= _WIDE else "no supervisor"
+        )
+    return "unsupervised" if state.status.live and not (state.supervised or state.source) else ""
 
 
 def _barred_words(view: RunView, width: int) -> str:
