@@ -53,7 +53,7 @@ class ColumnsScreen(BoardScreen, ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Columns above, keys below."""
         with Vertical() as box:
-            box.border_title = "Columns, from the left; where room is short the last ones go first"
+            box.border_title = "Columns, from the left; the last ones go first"
             yield Lines(id="columns")
             yield Choices(id="choices")
 

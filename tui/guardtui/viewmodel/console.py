@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -15,6 +16,11 @@ from guardtui.text import Bit, Line, Tone, clean, fit, line
 _MARGIN: Final = 2
 _MOST_WRAPPED: Final = 40
 """Rows that one line may take."""
+_ERROR: Final = re.compile(
+    r"^Traceback \(most recent|^[\w.]*(?:Error|Exception)\b(?::|$)|\b(?:ERROR|CRITICAL)\b"
+)
+_WARNING: Final = re.compile(r"\b\w*Warning:|\bWARN(?:ING)?\b")
+"""As Python and its logging begin them."""
 
 
 def console_lines(console: Sequence[str], width: int, height: int) -> list[Line]:
@@ -89,28 +95,35 @@ def window(output: Output, top: int | None, width: int, height: int, *, wrap: bo
 
 
 def drawn(rows: Sequence[Row], query: str, current: int | None, g: Glyphs) -> list[Line]:
-    """The rows with every match told by its own tone, and the current one by a mark at the left, too."""
+    """The rows with every match told by its own tone, and the current one by a mark at the left, too; lines
+    of errors and warnings have theirs."""
     lines: list[Line] = []
     before: int | None = None
+    tone: Tone = "text"
     for row in rows:
         here = row.number == current
         mark = g.cursor if here and row.number != before else " "
-        lines.append((Bit(mark + " ", "accent"), *_highlighted(row.text, query)))
+        tone = tone if row.number == before else _tone_of(row.text)
+        lines.append((Bit(mark + " ", "accent"), *_highlighted(row.text, query, tone)))
         before = row.number
     return lines
 
 
-def _highlighted(text: str, query: str) -> Line:
+def _tone_of(text: str) -> Tone:
+    return "bad" if _ERROR.search(text) else "warn" if _WARNING.search(text) else "text"
+
+
+def _highlighted(text: str, query: str, tone: Tone) -> Line:
     low, wanted = text.lower(), query.lower()
     # Some letters change their length in lower case: then nothing is highlighted rather than the wrong cells.
     if not wanted or len(low) != len(text):
-        return line(text)
+        return line((text, tone))
     parts: list[tuple[str, Tone]] = []
     place = 0
     while (found := low.find(wanted, place)) >= 0:
-        parts += [(text[place:found], "text"), (text[found : found + len(wanted)], "found")]
+        parts += [(text[place:found], tone), (text[found : found + len(wanted)], "found")]
         place = found + len(wanted)
-    return line(*parts, (text[place:], "text"))
+    return line(*parts, (text[place:], tone))
 
 
 @dataclass
