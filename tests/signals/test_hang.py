@@ -218,3 +218,11 @@ def test_ranks_that_all_wait_at_one_place_are_not_accused():
 
     assert "Rank" not in told.message
     assert "ranks_behind" not in told.evidence
+
+
+@pytest.mark.parametrize("kind", ["tick", "system"])
+def test_a_clock_that_is_set_while_somebody_sees_time_pass_is_no_hang(kind):
+    jumped = rows(20, 1.0, t=T + 5 * 3600, step=20)
+    points = [phase("train", T), *rows(20, 1.0), *ticks(T, T + 3, kind), *jumped]
+
+    assert not hangs(judge(points))

@@ -77,6 +77,8 @@ class Hang:
         self._silent = 0.0
         self._watched = False
         """Whether the present silence was seen to pass, by ticks or samples."""
+        self._clocked = False
+        """Somebody sees time pass in this attempt: a gap between two rows alone is a clock that was set."""
         self._finding: Finding | None = None
 
     def update(self, point: Point) -> bool:
@@ -91,7 +93,7 @@ class Hang:
         t = point.t
         if 0 < t < LAST_T:
             gap = t - self._last
-            if gap > self._least and self._last and not self._watched:
+            if gap > self._least and self._last and not self._clocked:
                 self._look_back(point, gap)
             if kind == "metrics":
                 if self._step is not None and gap >= 0:
@@ -133,7 +135,7 @@ class Hang:
         # The clock of whoever watches need not be the training's: only its own differences count.
         self._silent += min(t - self._clock, LONGEST_TICK_S) if self._watched else 0.0
         self._clock = t
-        self._watched = True
+        self._watched = self._clocked = True
         if self._phase == SAVING and self._silent > self._save_limit():
             self._finding = self._told_of_save()
             return True
