@@ -114,14 +114,16 @@ def test_a_budget_ends_a_run_as_finished(run, budget, cost, which):
 
 
 def test_time_that_earlier_attempts_used_counts(run):
-    run.trainer("steps=60", "every=0.01")
+    """An hour of it is made: the first attempt is said to have begun an hour earlier than it did."""
+    run.trainer("steps=2")
     run.supervise().wait(30)
-    run.trainer(number=2, budget={"time": 0.55})
+    log = run.paths.root / "supervisor.jsonl"
+    begun = run.events("run_start")[0]["t"]
+    log.write_text(log.read_text().replace(f'"t":{begun}', f'"t":{begun - 3600}'))
+    assert run.events("run_start")[0]["t"] == begun - 3600
+    run.trainer(number=2, budget={"time": 3600})
     assert run.supervise(number=2).wait(30) == 0
-    first, second = run.events("run_end")
-    spent = second["t"] - run.events("run_start")[1]["t"]
-    assert second["reason"] == "budget:time"
-    assert spent < 0.5 < first["t"] - run.events("run_start")[0]["t"] + spent + 0.3
+    assert run.events("run_end")[1]["reason"] == "budget:time"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
