@@ -34,12 +34,16 @@ class Notebook:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._manager = KernelManager(
-            kernel_name="python3", connection_file=str(folder / "connection.json"), transport="ipc"
-        )
+        self._kernels = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._kernels += 1
+        file = self.folder / f"connection{self._kernels}.json"
+        self._manager = KernelManager(kernel_name="python3", connection_file=str(file), transport="ipc")
         self._manager.start_kernel(
-            cwd=folder, stderr=subprocess.DEVNULL,
-            env={**os.environ, "IPYTHONDIR": str(folder / "ipython"), "OMP_NUM_THREADS": "1"},
+            cwd=self.folder, stderr=subprocess.DEVNULL,
+            env={**os.environ, "IPYTHONDIR": str(self.folder / "ipython"), "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
         self._client = self._manager.client()
         self._client.start_channels()
@@ -79,9 +83,11 @@ class Notebook:
         raise AssertionError("it is never drawn")
 
     def restart(self) -> None:
-        self._manager.restart_kernel()
-        self._client.wait_for_ready(60)
-        self.cell("import time, guardrun")
+        """Another kernel after this one, with sockets of its own: those of the old one may vanish late."""
+        self._client.stop_channels()
+        self._manager.shutdown_kernel(restart=True)
+        self._manager.cleanup_resources()
+        self._begin()
 
     def close(self) -> None:
         self._client.stop_channels()
@@ -90,7 +96,9 @@ class Notebook:
     # -- its runs
 
     def runs(self) -> list[Path]:
-        return sorted(file.parent for file in self.folder.glob("runs/*/run.json"))
+        """The oldest first; several may begin within the second that their names tell."""
+        files = sorted(self.folder.glob("runs/*/run.json"), key=lambda file: file.stat().st_mtime_ns)
+        return [file.parent for file in files]
 
     def events(self, kind: str, run: Path | None = None) -> list[dict[str, Any]]:
         file = (run or self.runs()[-1]) / "events.jsonl"

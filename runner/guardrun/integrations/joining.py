@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 import weakref
 from typing import TYPE_CHECKING, Any
 
 from guardrun.errors import UserError
 from guardrun.events.paths import RunPaths
+from guardrun.recording.cells import in_notebook as in_notebook
 from guardrun.recording.checkpoints.external import own_epoch, own_last
 from guardrun.recording.starting import current_run, start
 
@@ -39,11 +39,6 @@ def join(arguments: dict[str, Any]) -> tuple[Run, bool]:
     run = start(**arguments)
     _started.add(run)
     return run, True
-
-
-def in_notebook() -> bool:
-    """Whether the process outlives its trainings, so that nothing but their end ends a run."""
-    return "ipykernel" in sys.modules
 
 
 def resumable() -> tuple[str, int] | None:

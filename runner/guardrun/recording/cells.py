@@ -1,7 +1,7 @@
 """The cells of a notebook: what one leaves behind is told, and between two of them a stop is heard.
 
-A notebook's process outlives its trainings, shows exceptions itself and goes on. So neither the end of the
-process nor its exception hook tell what became of a run; the ends of cells do.
+A notebook's process, like IPython in a terminal, outlives its trainings, shows exceptions itself and goes on.
+So neither the end of the process nor its exception hook tell what became of a run; the ends of cells do.
 """
 
 from __future__ import annotations
@@ -23,9 +23,15 @@ _LISTEN_S: Final = 0.5
 """Between two looks for a stop while no cell runs."""
 
 
+def shell() -> Any:
+    """IPython's shell, of a notebook or in a terminal; None in a script."""
+    ipython = sys.modules.get("IPython")
+    return None if ipython is None else ipython.get_ipython()
+
+
 def in_notebook() -> bool:
-    """Whether this process is a notebook's kernel."""
-    return "ipykernel" in sys.modules
+    """Whether this process is a notebook's kernel, and not only a script that has loaded one's package."""
+    return getattr(shell(), "kernel", None) is not None
 
 
 class Cells:
@@ -44,12 +50,11 @@ class Cells:
 
     def watch(self) -> bool:
         """Have IPython tell of its cells; False where there is none to do so."""
-        ipython = sys.modules.get("IPython")
-        shell = ipython.get_ipython() if ipython is not None else None
-        if shell is None or not in_notebook():
+        found = shell()
+        if found is None:
             return False
-        shell.events.register("pre_run_cell", self.begins)
-        shell.events.register("post_run_cell", self.ends)
+        found.events.register("pre_run_cell", self.begins)
+        found.events.register("post_run_cell", self.ends)
         return True
 
     def begins(self, info: Any = None) -> None:
@@ -127,7 +132,7 @@ def _leave_open(run: Run, error: BaseException) -> None:
 
 def ending_of(error: BaseException) -> dict[str, Any]:
     """``run_end``'s fields for an error that ended the training. A cell is interrupted by a person."""
-    if isinstance(error, KeyboardInterrupt) and in_notebook():
+    if isinstance(error, KeyboardInterrupt) and shell() is not None:
         return {"status": "stopped", "reason": "stop:sigint"}
     return failure_of(error)
 

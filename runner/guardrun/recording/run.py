@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from guardrun.events.schema import PHASE, RUN_END, RUN_START, SEEDS
 from guardrun.recording.boundaries import Boundaries
-from guardrun.recording.cells import ending_of, in_notebook, left_by
+from guardrun.recording.cells import ending_of, left_by, shell
 from guardrun.recording.data_calls import DataCalls
 from guardrun.recording.data_records import DataRecords
 from guardrun.recording.evaluating import Evaluations
@@ -328,7 +328,7 @@ class Run(DataCalls, Shown):
             "argv": hidden(list(sys.argv)), "script": sys.argv[0] if sys.argv else "",
             "python": sys.executable,
             "interactive": hasattr(sys, "ps1"),
-            "notebook": in_notebook(),
+            "notebook": shell() is not None,
         }  # fmt: skip
         torch = sys.modules.get("torch")
         if torch is not None:

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from guardrun.recording.cells import Cells, in_notebook
+from guardrun.recording.cells import Cells
 from guardrun.recording.opening import Asked, open_session
 from guardrun.recording.run import Run
 from guardrun.recording.session import say
@@ -28,7 +28,7 @@ class _Process:
         self.joined = False
         self.hooked = False
         self.watched = False
-        """A notebook tells of its cells."""
+        """IPython tells of its cells."""
         self.exception_hook: Callable[..., Any] | None = None
         """The newest of ours."""
 
@@ -94,7 +94,7 @@ def _install_hooks() -> None:
         atexit.register(_at_exit)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_in_child)
-    if in_notebook() and not _process.watched:
+    if not _process.watched:
         _process.watched = Cells(lambda: _process.open).watch()
     if sys.excepthook is not _process.exception_hook:
         _process.exception_hook = sys.excepthook = _recording_before(sys.excepthook)
