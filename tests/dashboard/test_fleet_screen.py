@@ -241,10 +241,18 @@ async def test_settings_that_cannot_be_kept_are_one_note(tmp_path):
     store.start(wait_s=10)
     app = dashboard(example_fleet(), settings=store)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        seen: dict[str, str] = {}
+
+        def told() -> int:
+            """However long each of them stays on the screen."""
+            seen.update((each.identity, each.message) for each in app._notifications)
+            return len(seen)
+
+        await until(pilot, lambda: told() == 1)
         await shows(pilot, "digits")
         await pilot.press("o", "o")
-        await until(pilot, lambda: len(app._notifications) == 2)
-        notes = [each.message for each in app._notifications]
+        await until(pilot, lambda: told() == 2)
+        notes = list(seen.values())
         assert ["begin anew" in notes[0], "settings are not kept" in notes[1]] == [True, True]
         await shows(pilot, "best metric first")
 
