@@ -116,3 +116,17 @@ def test_a_resume_passes_over_the_users_own_files(kit: Trained, tmp_path: Path) 
     assert choice.folder == "step-1-a1"
     with pytest.raises(UserError, match="saved by the training's own code"):
         load_checkpoint(kit.paths, "last")
+
+
+def test_a_file_registered_anew_for_an_earlier_step_leaves_that_steps_folder_alone(
+    kit: Trained, tmp_path: Path
+) -> None:
+    best, last = write(tmp_path / "best.pt", "with optimizer"), write(tmp_path / "last.pt", "x")
+    kit.store.register(best, step=4, epoch=1, metrics={"val/loss": 0.5})
+    kit.store.register(last, step=9, epoch=2)
+    best.write_text("without")  # stripped at the end, as Ultralytics does it
+
+    saved = kit.store.register(best, step=4, epoch=1, metrics={"val/loss": 0.5})
+
+    assert saved.path == "checkpoints/step-4-a1-2"
+    assert (prove(kit.paths, "best")["verified"], prove(kit.paths, "best")["step"]) == (True, 4)

@@ -48,7 +48,9 @@ def test_what_the_migration_page_makes_of_a_script_trains(trainings, which: int)
     assert trained.proved("best")["metric"] > 0
 
 
-@pytest.mark.parametrize("name", ["transformers", "lightning", "accelerate", "keras", "tensorboard"])
+@pytest.mark.parametrize(
+    "name", ["transformers", "lightning", "accelerate", "keras", "tensorboard", "ultralytics"]
+)
 def test_a_user_adds_at_most_three_lines(name: str):
     (diff,) = blocks(name, "diff")
     added = [line for line in diff.splitlines() if line.startswith("+")]

@@ -2,12 +2,12 @@
 
 ``guardrun.integrations.transformers.GuardCallback()``, ``guardrun.integrations.lightning.GuardCallback()``,
 ``guardrun.integrations.accelerate.GuardTracker()``, ``guardrun.integrations.keras.GuardCallback()``,
-``guardrun.integrations.tensorboard.mirror()``.
+``guardrun.integrations.tensorboard.mirror()``, ``guardrun.integrations.ultralytics.attach(model)``.
 """
 
 from __future__ import annotations
 
-_MODULES = frozenset(("accelerate", "keras", "lightning", "tensorboard", "transformers"))
+_MODULES = frozenset(("accelerate", "keras", "lightning", "tensorboard", "transformers", "ultralytics"))
 
 
 def __getattr__(name: str) -> object:

@@ -218,7 +218,10 @@ class CheckpointStore:
             raise CheckpointFailed(f"{path} was not registered: {error.strerror or error}") from error
         place = ("external", os.path.abspath(path), *(one["sha256"] for one in files))
         solo = self._world_size > 1
-        name = FolderName(self._attempt, step, solo, self._turns[solo].of(step, place, True)[0])
+        turn, again = self._turns[solo].of(step, place, True)
+        name = FolderName(self._attempt, step, solo, turn)
+        while not again and (self._paths.checkpoints / str(name) / META).exists():  # an earlier step's, anew
+            name = FolderName(self._attempt, step, solo, name.turn + 1)
         folder = self._paths.checkpoints / str(name)
         with self._failing(step, folder):
             os.makedirs(folder, exist_ok=True)
