@@ -72,7 +72,7 @@ class Cluster:
         self._start("slurmctld", "-D")
         for node in ("node1", "node2"):
             self._start("slurmd", "-D", "-N", node)
-        wait_for(lambda: self._idle() == {"node1", "node2"}, 30, what="idle nodes")
+        wait_for(lambda: seldom() or self._idle() == {"node1", "node2"}, 30, what="idle nodes")
 
     def _idle(self) -> set[str]:
         lines = self.run("sinfo", "-h", "-N", "-o", "%N %T").splitlines()
@@ -124,6 +124,10 @@ class Cluster:
         """PENDING, RUNNING, …; "" once it has left the queue."""
         return self.run("squeue", "-h", "-j", job, "-o", "%T").strip()
 
+    def wait(self, job: str, state: str, note: str = "") -> None:
+        """Until the job is in that state ("": out of the queue), asked seldom: each question is a process."""
+        wait_for(lambda: seldom() or self.state(job) == state, 60, what=f"job {job} {state or 'gone'} {note}")
+
     def warn(self, job: str) -> None:
         """What Slurm sends before a time limit, which would be a minute at least."""
         self.run("scancel", "--batch", "--signal=USR1", job)
@@ -136,7 +140,7 @@ class Cluster:
     def clear(self) -> None:
         """Take every job out and wait until the nodes are free."""
         self.run("scancel", "--me")
-        wait_for(lambda: not self.run("squeue", "-h"), 30, what="an empty queue")
+        wait_for(lambda: seldom() or not self.run("squeue", "-h"), 30, what="an empty queue")
 
     def stop(self) -> None:
         self.run("scancel", "--me", "--signal=KILL")
@@ -150,6 +154,12 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 daemon.kill()
                 daemon.wait()
+
+
+def seldom() -> bool:
+    """False after a rest, for what is asked again and again and costs something."""
+    time.sleep(0.25)
+    return False
 
 
 def _free_ports(count: int) -> list[int]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from guard_process import GUARD, ROOT, events, guard, only_run, show, wait_for_step
-from slurm_cluster import Cluster
+from slurm_cluster import Cluster, seldom
 from waiting import wait_for
 
 PAGE = ROOT / "docs/integrations/slurm.md"
@@ -55,11 +55,11 @@ def submit(project: Path, *words: str) -> tuple[Path, str]:
 
 def wait_for_end(run: Path, attempt: int = 1) -> dict[str, Any]:
     """The supervisor's last word on that attempt."""
-    ends = wait_for(
-        lambda: [e for e in events(run, "supervisor.jsonl", "run_end") if e["attempt"] >= attempt],
-        60, what=f"the end of attempt {attempt}; {output(run)}",
-    )  # fmt: skip
-    return ends[-1]
+
+    def ends() -> list[dict[str, Any]]:
+        return [end for end in events(run, "supervisor.jsonl", "run_end") if end["attempt"] >= attempt]
+
+    return wait_for(lambda: seldom() or ends(), 60, what=f"the end of attempt {attempt}; {output(run)}")[-1]
 
 
 def output(run: Path) -> str:
@@ -103,7 +103,7 @@ def test_a_submitted_run_trains_on_its_node_and_tells_its_job(cluster: Cluster, 
 
 def test_a_run_waits_as_queued_and_a_stop_takes_it_out(cluster: Cluster, project: Path) -> None:
     other = cluster.occupy("high")
-    wait_for(lambda: cluster.state(other) == "RUNNING", what="the other job")
+    cluster.wait(other, "RUNNING")
     run, job = submit(project)
 
     assert show(run)["status"] == "queued"
@@ -128,7 +128,7 @@ def test_a_stop_from_the_login_node_is_safe_and_final(cluster: Cluster, project:
 
     assert stopped.returncode == 0, stopped.stdout + stopped.stderr
     assert "verified" in stopped.stdout
-    wait_for(lambda: cluster.state(job) == "", what="the end of the job")
+    cluster.wait(job, "")
     assert [path.name for path in (run / "attempts").iterdir()] == ["1.json"]
 
 
@@ -139,7 +139,7 @@ def test_the_warning_saves_requeues_and_goes_on_exactly(cluster: Cluster, projec
     cluster.warn(job)
 
     assert (wait_for_end(run)["status"], wait_for_end(run)["reason"]) == ("stopped", "stop:scheduler")
-    wait_for(lambda: cluster.state(job) == "PENDING", 30, what=f"a requeued job; {output(run)}")
+    cluster.wait(job, "PENDING", output(run))
     assert show(run)["status"] == "queued"
     assert wait_for_end(run, 2)["status"] == "finished"
     assert_went_on_exactly(run, 300)
@@ -152,13 +152,14 @@ def test_a_preempted_run_yields_and_goes_on_exactly(cluster: Cluster, project: P
 
     other = cluster.occupy("high")
 
-    wait_for(lambda: cluster.state(other) == "RUNNING", 30, what=f"the other job; {output(run)}")
+    cluster.wait(other, "RUNNING", output(run))
     assert wait_for_end(run)["reason"] == "stop:scheduler"
     cluster.run("scancel", other)
     assert wait_for_end(run, 2)["status"] == "finished"
     assert_went_on_exactly(run, 300)
 
 
+@pytest.mark.campaign
 def test_a_job_that_is_requeued_without_a_warning_goes_on_all_the_same(
     cluster: Cluster, project: Path
 ) -> None:
@@ -171,6 +172,7 @@ def test_a_job_that_is_requeued_without_a_warning_goes_on_all_the_same(
     assert spoken(run)[-1] == ["ends", "at", "300", whole_sum(300)]
 
 
+@pytest.mark.campaign
 def test_a_training_that_obeys_nothing_is_cut_off_in_time_and_begins_again(
     cluster: Cluster, project: Path
 ) -> None:
