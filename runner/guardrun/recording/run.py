@@ -358,25 +358,16 @@ class Run(DataCalls, Shown):
     def _tell_end(self, error: BaseException | None) -> None:
         session = self._session
         reason = self._wish.reason if self._wish.agreed else "completed"
-        fields: dict[str, Any] = {"status": status_of(reason), "reason": reason}
-        left = left_by(self)
-        if error is not None:
-            fields = ending_of(error)
-        elif left is not None:
-            fields = left
-        elif self._with_process:
+        told = left_by(self) if error is None else ending_of(error)
+        fields: dict[str, Any] = told or {"status": status_of(reason), "reason": reason}
+        if told is None and self._with_process:
             fields["at_exit"] = True
         self._surroundings.tell_environment()
         session.emit(PHASE, phase="done", step=session.progress.step, epoch=session.progress.epoch)
         if session.writer.dropped:
             fields["dropped"] = session.writer.dropped
-        session.emit(
-            RUN_END,
-            **fields,
-            attempt=session.attempt,
-            step=session.progress.step,
-            epoch=session.progress.epoch,
-        )
+        progress = session.progress
+        session.emit(RUN_END, **fields, attempt=session.attempt, step=progress.step, epoch=progress.epoch)
         session.writer.sync()
 
     def _close(self) -> None:
