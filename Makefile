@@ -7,7 +7,7 @@ PIP    := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c
 # Many tests wait for real trainings and terminals: one worker more than there are cores keeps the cores busy.
 PYTEST_WORKERS ?= $(shell echo $$(( 1 + $$(getconf _NPROCESSORS_ONLN) )))
 
-.PHONY: demo test lint benchmark campaign soak slurm smoke record clean
+.PHONY: demo test lint benchmark campaign frameworks soak slurm smoke record clean
 
 demo: $(VENV)/.demo  ## a real training of half a minute, with the dashboard on it
 	$(BIN)/guard run sample_runs/digits/config.yaml --watch
@@ -25,9 +25,12 @@ benchmark: $(VENV)/.demo  ## costs as ratios against a floor in the same process
 	$(BIN)/python -m benchmarks
 	$(BIN)/python benchmarks/dashboard.py
 
-campaign: $(VENV)/.test  ## every trial of the campaigns of faults: kill -9, safe stops, resumes and more
+campaign: $(VENV)/.test $(VENV)/.frameworks  ## every trial of the campaigns of faults: kill -9, safe stops, resumes and more
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.faults --full
 	$(BIN)/python -m pytest -n auto -m campaign
+
+frameworks: $(VENV)/.test $(VENV)/.frameworks  ## Ultralytics, W&B, MLflow, tensorboardX: gigabytes, in an environment of their own
+	$(BIN)/python -m pytest -n 2 -m campaign tests/frameworks
 
 soak: $(VENV)/.test  ## ten minutes of the dashboard over a hundred trainings that come and go
 	GUARD_SOAK_SECONDS=600 $(BIN)/python -m pytest -n 0 tests/soak
@@ -65,6 +68,15 @@ $(VENV)/.test: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.lint: $(VENV)/.test
 	@$(PIP) -e '.[lint]'
+	@touch $@
+
+# `===`: of several indexes the builds of torch and torchvision that belong together.
+$(VENV)/.frameworks: $(BIN)/python pyproject.toml
+	@echo "installing Ultralytics, W&B, MLflow and tensorboardX into $(VENV)/frameworks ..."
+	@$(PYTHON) -m venv $(VENV)/frameworks
+	@$(VENV)/frameworks/bin/pip install --quiet --disable-pip-version-check \
+	  torch===2.13.0 torchvision===0.28.0 tensorboardX==2.6.5 ultralytics==8.4.190 wandb==0.31.0 mlflow-skinny==3.17.2 \
+	  -e '.[ultralytics,wandb,mlflow,tensorboard]'
 	@touch $@
 
 $(VENV)/.smoke: $(BIN)/python pyproject.toml constraints.txt $(wildcard runner/guardrun/*.py runner/guardrun/*/*.py tui/guardtui/*.py tui/guardtui/*/*.py)
