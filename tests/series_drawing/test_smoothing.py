@@ -53,3 +53,13 @@ def test_a_constant_curve_is_left_alone_from_its_first_value_on() -> None:
 def test_a_weight_outside_zero_to_one_is_refused(weight: float) -> None:
     with pytest.raises(ValueError, match="weight must be in"):
         debiased_ema(np.ones(3), weight)
+
+
+@pytest.mark.parametrize("weight", [0.5, 0.99, 0.9999])
+def test_a_curve_of_many_blocks_has_no_seams_in_its_average(weight: float) -> None:
+    y = np.random.default_rng(1).normal(size=10_000)
+    y[123] = 1e12
+
+    assert debiased_ema(y, weight) == pytest.approx(
+        np.array(by_hand(y.tolist(), weight)), rel=1e-9, abs=1e-12
+    )

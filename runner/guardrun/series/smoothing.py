@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
 
-_BLOCK = 256
+_BLOCK = 4096
+"""Values averaged at once: as many as lie in the nearest cache."""
+_FADED = 1e-200
+"""What weighs less than this is nothing beside any other value."""
 
 
 def debiased_ema(y: Floats, weight: float) -> Floats:
@@ -95,15 +98,17 @@ def _unbias(start: int, end: int, weight: float) -> Floats:
 
 
 def _biased(values: Floats, weight: float, carried: float) -> Floats:
-    """The average of finite values, block by block: a lower triangular matrix in place of a Python loop."""
-    size = min(_BLOCK, values.size)
-    lags = np.arange(size)[:, None] - np.arange(size)[None, :]
-    kernel = np.where(lags >= 0, (1.0 - weight) * weight ** np.maximum(lags, 0), 0.0)
-    decay = weight ** np.arange(1, size + 1)
-    biased = np.empty_like(values)
-    for start in range(0, values.size, size):
-        block = values[start : start + size]
-        n = block.size
-        biased[start : start + n] = kernel[:n, :n] @ block + decay[:n] * carried
-        carried = float(biased[start + n - 1])
+    """The average of finite values without a loop over them: sums of 2, 4, 8 … values, each made of two
+    before it (W. D. Hillis and G. L. Steele, Data parallel algorithms, CACM 29, 1986). No matrices, whose
+    library would take the cores that a training needs."""
+    biased = (1.0 - weight) * values
+    decay = weight ** np.arange(1, min(_BLOCK, values.size) + 1)
+    for start in range(0, values.size, _BLOCK):
+        block = biased[start : start + _BLOCK]
+        reach = 1
+        while reach < block.size and (faded := weight**reach) > _FADED:
+            block[reach:] += faded * block[:-reach]
+            reach *= 2
+        block += carried * decay[: block.size]
+        carried = float(block[-1])
     return biased
