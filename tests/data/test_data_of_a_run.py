@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
 from torch.utils.data import TensorDataset
 
 import guardrun
 from guardrun.errors import UserError
 from guardrun.provenance.preprocessing import describe
+from later import Later
+
+samples = Later("sklearn.datasets")
 
 Begin = Callable[..., guardrun.Run]
 Events = Callable[..., list[dict[str, Any]]]
@@ -25,7 +27,7 @@ Told = Callable[..., list[str]]
 
 
 def digits() -> dict[str, TensorDataset]:
-    images, labels = load_digits(return_X_y=True)
+    images, labels = samples.load_digits(return_X_y=True)
     x, y = torch.tensor(images, dtype=torch.float32) / 16, torch.tensor(labels)
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
     cuts = {"train": order[:1200], "val": order[1200:1500], "test": order[1500:]}

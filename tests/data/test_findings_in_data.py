@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 
 from guardrun.provenance.data.drift import judge_change, judge_moves, statistics_changes
 from guardrun.provenance.data.duplicates import example_hashes, judge_duplicates, repeated, shared
@@ -19,6 +17,9 @@ from guardrun.provenance.data.leakage import judge_leaks
 from guardrun.provenance.data.normalisation import judge_fit, judge_normalisation, pool
 from guardrun.provenance.data.statistics import table_statistics
 from guardrun.provenance.data.table import table_of
+from later import Later
+
+pd, samples = Later("pandas"), Later("sklearn.datasets")
 
 RNG = np.random.default_rng(7)
 
@@ -140,9 +141,9 @@ def test_hashing_examples_ends_with_its_time() -> None:
 # -- leaks
 
 
-@pytest.mark.parametrize("load", [load_digits, load_iris, load_wine, load_breast_cancer])
-def test_sound_data_sets_have_no_leak(load: Any) -> None:
-    x, y = load(return_X_y=True)
+@pytest.mark.parametrize("name", ["digits", "iris", "wine", "breast_cancer"])
+def test_sound_data_sets_have_no_leak(name: str) -> None:
+    x, y = getattr(samples, f"load_{name}")(return_X_y=True)
 
     assert judge_leaks("train", table_of((x, y))) == []
     assert leaks({**{str(i): x[:, i] for i in range(min(20, x.shape[1]))}, "label": y}) == []
@@ -252,7 +253,7 @@ def test_a_range_that_only_all_splits_fill_was_fitted_on_all() -> None:
 
 
 def test_data_that_was_not_normalised_is_not_accused() -> None:
-    x, y = load_digits(return_X_y=True)
+    x, y = samples.load_digits(return_X_y=True)
     for scale in (1.0, 16.0):
         parts = {"train": (x[:1200] / scale, y[:1200]), "test": (x[1200:] / scale, y[1200:])}
         assert judge_normalisation(records(**parts)) == []
@@ -343,7 +344,7 @@ def test_examples_that_changed_sides_are_counted() -> None:
 
 
 def test_sound_splits_pass_without_a_word() -> None:
-    x, y = load_digits(return_X_y=True)
+    x, y = samples.load_digits(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(x))
     cuts = {"train": order[:1200], "val": order[1200:1500], "test": order[1500:]}
     known: dict[str, dict[str, Any]] = {}

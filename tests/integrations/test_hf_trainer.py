@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import Trainer, TrainingArguments
 
-from guardrun.integrations.transformers import GuardCallback
+from later import Later
 
 ROOT = Path(__file__).resolve().parents[2]
+
+transformers, integration = Later("transformers"), Later("guardrun.integrations.transformers")
 
 pytestmark = pytest.mark.torch
 
@@ -75,13 +76,13 @@ def test_a_nan_of_a_loss_that_the_model_does_not_return_shows_in_the_norm_of_its
         calls.append(1)
         return outputs["y"].square().mean() * (float("nan") if len(calls) == 3 else 1.0)
 
-    settings = TrainingArguments(
+    settings = transformers.TrainingArguments(
         "checkpoints", max_steps=4, logging_steps=1, max_grad_norm=0.0, report_to=[], use_cpu=True,
         disable_tqdm=True, save_strategy="no",
     )  # fmt: skip
     data = [{"x": one, "labels": one[:1]} for one in torch.randn(32, 4)]
-    trainer = Trainer(
-        Line(), settings, train_dataset=data, compute_loss_func=loss, callbacks=[GuardCallback()]
+    trainer = transformers.Trainer(
+        Line(), settings, train_dataset=data, compute_loss_func=loss, callbacks=[integration.GuardCallback()]
     )
     trained = trainings.train(trainer.train)
     norms, losses = trained.steps("grad_norm"), trained.steps("train/loss")

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 os.environ["KERAS_BACKEND"] = "torch"
 
-import keras
 import numpy
 import pytest
 
 from guardrun.errors import UserError
-from guardrun.integrations.keras import GuardCallback
+from later import Later
+
+keras, integration = Later("keras"), Later("guardrun.integrations.keras")
 
 pytestmark = [
     pytest.mark.torch,
@@ -78,7 +80,7 @@ def test_a_stop_within_an_epoch_keeps_a_file_and_a_resume_goes_on_with_that_epoc
     assert losses[step + 1] < losses[1] / 2  # weights, and the optimizer's state
 
 
-def line(**compiled: object) -> keras.Model:
+def line(**compiled: object) -> Any:
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
     model.compile(loss="mse", **compiled)
     return model
@@ -90,7 +92,9 @@ def test_accumulated_batches_are_one_step_and_a_schedules_rate_is_recorded(train
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)
     model = line(optimizer=keras.optimizers.SGD(schedule, gradient_accumulation_steps=2))
     trained = trainings.train(
-        lambda: model.fit(x, x.sum(1), batch_size=8, epochs=2, verbose=0, callbacks=[GuardCallback()])
+        lambda: model.fit(
+            x, x.sum(1), batch_size=8, epochs=2, verbose=0, callbacks=[integration.GuardCallback()]
+        )
     )
     assert list(trained.steps("train/loss")) == list(range(1, 9))
     assert trained.steps("lr")[3] == pytest.approx(0.1 * 0.5**5)  # Keras counts batches here
@@ -99,7 +103,7 @@ def test_accumulated_batches_are_one_step_and_a_schedules_rate_is_recorded(train
 
 def test_another_backend_is_refused_in_words(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    guard = GuardCallback()
+    guard = integration.GuardCallback()
     guard.set_model(line(optimizer="sgd"))
     with pytest.raises(UserError, match="torch backend; this one is jax"):
         guard.on_train_begin()

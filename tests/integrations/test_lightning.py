@@ -8,67 +8,21 @@ import signal
 import time
 import warnings
 
-import lightning
 import pytest
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
-from lightning.pytorch.plugins import MixedPrecision
-from torch.nn import functional as F
-from torch.utils.data import DataLoader, TensorDataset
 
 import guardrun
 from guardrun.events.commands import STOP, send_command
 from guardrun.events.paths import RunPaths
-from guardrun.integrations.lightning import GuardCallback
 from guardrun.recording.mailbox import POLL_S
 from guardrun.recording.starting import current_run
+from later import Later
 
 pytestmark = pytest.mark.torch
 
-QUIET = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
-
-
-def loader(count: int = 64) -> DataLoader:
-    torch.manual_seed(0)
-    x = torch.randn(count, 4)
-    return DataLoader(TensorDataset(x, x.sum(1, keepdim=True)), batch_size=8)
-
-
-class Line(lightning.LightningModule):
-    def __init__(self) -> None:
-        super().__init__()
-        self.line = torch.nn.Linear(4, 1)
-
-    def training_step(self, batch, index):
-        return F.mse_loss(self.line(batch[0]), batch[1])
-
-    def validation_step(self, batch, index):
-        self.log("val_loss", F.mse_loss(self.line(batch[0]), batch[1]))
-
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), lr=0.01)
-
-
-class ByHand(Line):
-    """Two optimizers, stepped by the module itself."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.automatic_optimization = False
-        self.norms: list[float] = []
-
-    def training_step(self, batch, index):
-        one, other = self.optimizers()
-        loss = super().training_step(batch, index)
-        one.zero_grad()
-        other.zero_grad()
-        self.manual_backward(loss)
-        self.norms.append(float(torch.stack([p.grad.norm() for p in self.parameters()]).norm()))
-        one.step()
-        other.step()
-
-    def configure_optimizers(self):
-        return torch.optim.SGD([self.line.weight], lr=0.01), torch.optim.SGD([self.line.bias], lr=0.01)
+lines, callbacks, plugins = (
+    Later("lightning_lines"), Later("lightning.pytorch.callbacks"), Later("lightning.pytorch.plugins")
+)  # fmt: skip
 
 
 def ask_to_stop() -> None:
@@ -117,52 +71,52 @@ def test_a_stop_is_saved_by_lightning_and_a_resume_goes_on_in_the_same_epoch(tra
 
 
 def test_a_stop_in_the_sanity_check_ends_before_the_first_step(trainings):
-    class Stopped(Line):
+    class Stopped(lines.Line):
         def validation_step(self, batch, index):
             if self.trainer.sanity_checking and index == 0:
                 ask_to_stop()
             super().validation_step(batch, index)
 
-    trainer = lightning.Trainer(max_epochs=2, callbacks=[GuardCallback()], **QUIET)
-    trained = trainings.train(lambda: trainer.fit(Stopped(), loader(), loader()))
+    trainer = lines.trainer(max_epochs=2)
+    trained = trainings.train(lambda: trainer.fit(Stopped(), lines.loader(), lines.loader()))
     assert (trained.end()["status"], trained.end()["step"]) == ("stopped", 0)
     assert trained.events("ack")
 
 
 def test_a_stop_in_validation_waits_for_its_end_and_outranks_min_epochs(trainings):
-    class Stopped(Line):
+    class Stopped(lines.Line):
         def validation_step(self, batch, index):
             if not self.trainer.sanity_checking and index == 0 and self.global_step == 8:
                 ask_to_stop()
                 time.sleep(2 * POLL_S)
             super().validation_step(batch, index)
 
-    saves = ModelCheckpoint(monitor="val_loss")
-    trainer = lightning.Trainer(max_epochs=9, min_epochs=5, callbacks=[GuardCallback(), saves], **QUIET)
-    trained = trainings.train(lambda: trainer.fit(Stopped(), loader(), loader()))
+    saves = callbacks.ModelCheckpoint(monitor="val_loss")
+    trainer = lines.trainer(saves, max_epochs=9, min_epochs=5)
+    trained = trainings.train(lambda: trainer.fit(Stopped(), lines.loader(), lines.loader()))
     assert (trained.end()["status"], trained.end()["step"]) == ("stopped", 8)
     assert [event["step"] for event in trained.events("eval")] == [8]
     assert trained.proved("last")["step"] == 8
 
 
 def test_a_stop_before_the_first_validation_is_no_failure_of_those_who_wait_for_its_metric(trainings):
-    class Stopped(Line):
+    class Stopped(lines.Line):
         def on_train_batch_start(self, batch, index):
             if self.global_step == 1:
                 ask_to_stop()
 
-    waiting = [EarlyStopping("val_loss"), ModelCheckpoint(monitor="val_loss")]
-    trainer = lightning.Trainer(max_epochs=500, callbacks=[GuardCallback(), *waiting], **QUIET)
-    trained = trainings.train(lambda: trainer.fit(Stopped(), loader(4000), loader()))
+    waiting = [callbacks.EarlyStopping("val_loss"), callbacks.ModelCheckpoint(monitor="val_loss")]
+    trainer = lines.trainer(*waiting, max_epochs=500)
+    trained = trainings.train(lambda: trainer.fit(Stopped(), lines.loader(4000), lines.loader()))
     assert trained.end()["status"] == "stopped"
     assert trained.end()["step"] < 500
     assert trained.proved("last")["step"] == trained.end()["step"]
 
 
 def test_manual_optimization_has_its_loss_and_the_norm_over_all_optimizers(trainings):
-    module = ByHand()
-    trainer = lightning.Trainer(max_epochs=1, callbacks=[GuardCallback()], **QUIET)
-    trained = trainings.train(lambda: trainer.fit(module, loader(), loader()))
+    module = lines.ByHand()
+    trainer = lines.trainer(max_epochs=1)
+    trained = trainings.train(lambda: trainer.fit(module, lines.loader(), lines.loader()))
     norms = trained.steps("grad_norm")
     assert list(norms) == list(range(2, 17, 2))  # Lightning counts the steps of both
     assert list(norms.values()) == pytest.approx(module.norms)
@@ -170,14 +124,14 @@ def test_manual_optimization_has_its_loss_and_the_norm_over_all_optimizers(train
 
 
 def test_sigterm_in_the_middle_of_an_accumulation_is_a_safe_stop(trainings):
-    class Terminated(Line):
+    class Terminated(lines.Line):
         def training_step(self, batch, index):
             if index == 8:
                 os.kill(os.getpid(), signal.SIGTERM)
             return super().training_step(batch, index)
 
-    trainer = lightning.Trainer(max_epochs=2, accumulate_grad_batches=4, callbacks=[GuardCallback()], **QUIET)
-    trained = trainings.train(lambda: trainer.fit(Terminated(), loader(1000), loader()))
+    trainer = lines.trainer(max_epochs=2, accumulate_grad_batches=4)
+    trained = trainings.train(lambda: trainer.fit(Terminated(), lines.loader(1000), lines.loader()))
     end = trained.end()
     assert (end["status"], end["reason"], end["step"]) == ("stopped", "stop:sigterm", 3)
     assert trained.proved("last")["step"] == 3
@@ -186,16 +140,14 @@ def test_sigterm_in_the_middle_of_an_accumulation_is_a_safe_stop(trainings):
 def test_the_scale_of_mixed_precision_is_recorded_and_the_norm_is_of_unscaled_gradients(trainings):
     norms = []
 
-    class Clipped(Line):
+    class Clipped(lines.Line):
         def on_before_optimizer_step(self, optimizer):
             norms.append(float(torch.stack([p.grad.norm() for p in self.parameters()]).norm()))
 
     scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
-    mixed = MixedPrecision("16-mixed", "cpu", scaler=scaler)
-    trainer = lightning.Trainer(
-        max_epochs=1, callbacks=[GuardCallback()], plugins=[mixed], gradient_clip_val=0.1, **QUIET
-    )
-    trained = trainings.train(lambda: trainer.fit(Clipped(), loader(), loader()))
+    mixed = plugins.MixedPrecision("16-mixed", "cpu", scaler=scaler)
+    trainer = lines.trainer(max_epochs=1, plugins=[mixed], gradient_clip_val=0.1)
+    trained = trainings.train(lambda: trainer.fit(Clipped(), lines.loader(), lines.loader()))
     assert set(trained.steps("loss_scale").values()) == {1024.0}
     assert list(trained.steps("grad_norm").values()) == pytest.approx(norms)
     assert min(norms) > 0.1
@@ -204,9 +156,9 @@ def test_the_scale_of_mixed_precision_is_recorded_and_the_norm_is_of_unscaled_gr
 def test_a_monitor_of_model_checkpoint_decides_what_is_best(trainings):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        saves = ModelCheckpoint(monitor="val_acc", mode="max", every_n_train_steps=1)
-        trainer = lightning.Trainer(fast_dev_run=True, callbacks=[GuardCallback(), saves], **QUIET)
-        trained = trainings.train(lambda: trainer.fit(Line(), loader(), loader()))
+        saves = callbacks.ModelCheckpoint(monitor="val_acc", mode="max", every_n_train_steps=1)
+        trainer = lines.trainer(saves, fast_dev_run=True)
+        trained = trainings.train(lambda: trainer.fit(lines.Line(), lines.loader(), lines.loader()))
     start = trained.events("run_start")[0]
     assert (start["monitor"], start["mode"]) == ("val/acc", "max")
     assert json.loads((trained.run / "run.json").read_bytes())["name"]
@@ -215,8 +167,8 @@ def test_a_monitor_of_model_checkpoint_decides_what_is_best(trainings):
 def test_each_training_of_a_process_is_a_run_of_its_own(trainings):
     def twice():
         for _ in range(2):
-            trainer = lightning.Trainer(max_epochs=1, callbacks=[GuardCallback()], **QUIET)
-            trainer.fit(Line(), loader(), loader())
+            trainer = lines.trainer(max_epochs=1)
+            trainer.fit(lines.Line(), lines.loader(), lines.loader())
 
     trainings.train(twice)
     ends = [(one.end()["status"], one.end()["step"]) for one in trainings.all()]
@@ -226,8 +178,8 @@ def test_each_training_of_a_process_is_a_run_of_its_own(trainings):
 def test_a_run_that_the_script_has_started_is_recorded_into_and_stays_its_own(trainings):
     def within():
         with guardrun.start("mine") as run:
-            trainer = lightning.Trainer(max_epochs=1, callbacks=[GuardCallback()], **QUIET)
-            trainer.fit(Line(), loader(), loader())
+            trainer = lines.trainer(max_epochs=1)
+            trainer.fit(lines.Line(), lines.loader(), lines.loader())
             run.log({"after": 1.0})
 
     trained = trainings.train(within)

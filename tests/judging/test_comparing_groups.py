@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scipy import stats
 
 from compared_runs import finished_run, seeded
 from guardrun.cli.main import run
@@ -23,6 +22,9 @@ from guardrun.judging.compare_words import (
 )
 from guardrun.judging.config_difference import differences
 from guardrun.judging.gathering import gather_facts
+from later import Later
+
+stats = Later("scipy.stats")
 
 WIDE = {1: 0.50, 2: 0.52, 3: 0.51}
 NARROW = {1: 0.60, 2: 0.63, 3: 0.61}

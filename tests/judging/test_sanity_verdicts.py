@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from guardrun.judging import sanity_learning as learning
 from guardrun.judging import sanity_machine as machine
 from guardrun.judging.sanity_chance import lower_tail, upper_tail
 from guardrun.judging.sanity_model import CHECKS, Item, Trial, overall
 from guardrun.judging.sanity_precision import judge_precision
+from later import Later
+
+stats = Later("scipy.stats")
 
 TEN = {"kind": "classes", "count": 300, "classes": 10, "share": 0.1, "entropy": math.log(10)}
 LETTERS = {"kind": "tokens", "count": 5000, "classes": 60, "share": 0.2, "entropy": 3.0, "highest": 128}

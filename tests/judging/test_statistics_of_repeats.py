@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
-from scipy import stats
 
 from guardrun.errors import UserError
 from guardrun.judging.statistics import (
@@ -19,6 +18,9 @@ from guardrun.judging.statistics import (
     summary,
     unpaired_difference,
 )
+from later import Later
+
+stats = Later("scipy.stats")
 
 values = some.lists(some.floats(-1e6, 1e6), min_size=2, max_size=12)
 
