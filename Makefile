@@ -4,6 +4,8 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 # --no-compile: Python compiles what is imported; to compile all that is installed takes most of a minute.
 PIP    := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
+# Python must keep what it has compiled, also where the environment forbids it: else every process compiles PyTorch.
+export PYTHONDONTWRITEBYTECODE :=
 # Many tests wait for real trainings and terminals: one worker more than there are cores keeps the cores busy.
 PYTEST_WORKERS ?= $(shell echo $$(( 1 + $$(getconf _NPROCESSORS_ONLN) )))
 
