@@ -155,7 +155,7 @@ class RunWriter:
         self.event(schema.EVAL, step=self.step, epoch=self.step // 100, improved=True, **shown)
 
     def checkpoint(
-        self, *, roles: tuple[str, ...] = ("best", "last"), metric: float = 0.4, attempt: int = 1
+        self, *, roles: tuple[str, ...] = ("best", "last"), metric: float = 0.4, attempt: int = 1, **more: Any
     ) -> None:
         """A checkpoint event with its files: a few bytes stand for the weights, all hashes fit."""
         folder = self.paths.checkpoint(self.step, attempt)
@@ -182,7 +182,7 @@ class RunWriter:
             meta_sha256=seal,
             bytes=1_234_567,
             seconds=0.2,
-            external=False,
+            **{"external": False, **more},
         )
 
     def signal(

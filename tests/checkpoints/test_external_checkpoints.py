@@ -36,6 +36,7 @@ def test_a_registered_file_becomes_best_and_last_and_can_be_proved(kit: Trained,
         True,
         7,
     )
+    assert saved.event()["own"] == str(file)
     answer = prove(kit.paths, "best")
     assert (answer["verified"], answer["level"], answer["metric"]) == (True, "hash", 0.5)
     assert answer["remarks"] == [f"{file} is the training's own format: hash only"]

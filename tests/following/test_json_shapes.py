@@ -44,7 +44,7 @@ def test_show() -> None:
         "checkpoints": {
             "best": {
                 "path": "checkpoints/step-420-a1", "step": 420, "metric": 0.4, "sha256": "ab",
-                "verified": True,
+                "verified": True, "own": None,
             },
             "last": None,
         },

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from guardrun.errors import UserError
+from guardrun.reading.plain_text import plain
 
 if TYPE_CHECKING:
-    from guardrun.state.model import RunState
+    from guardrun.state.model import CheckpointRef, RunState
 
 FOUND: Final = 4
 """Exit code of --fail-on when a signal of that severity stands."""
@@ -27,6 +28,17 @@ _NARROWEST: Final = 40
 def runs_dir_default() -> str:
     """Where runs are looked for when nobody says."""
     return os.environ.get("GUARDRUN_RUNS_DIR") or "runs"
+
+
+def own_words(ref: CheckpointRef) -> str:
+    """`` = out/checkpoint-265``: what a checkpoint stands for that the training itself saved; else ""."""
+    if not ref.own:
+        return ""
+    try:
+        here = os.path.relpath(ref.own)
+    except (OSError, ValueError):  # this folder is gone; a log may say anything
+        here = os.pardir
+    return f" = {plain(ref.own if here.startswith(os.pardir) else here)}"
 
 
 def json_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from guardrun.cli.output import own_words
 from guardrun.cli.terminal import styled
 from guardrun.events.paths import RunPaths
 from guardrun.provenance.config import format_duration
@@ -84,7 +85,7 @@ def _steps(state: RunState) -> str:
 
 
 def _checkpoint(ref: CheckpointRef, state: RunState) -> str:
-    parts = [ref.path, f"step {ref.step:,}"]
+    parts = [ref.path + own_words(ref), f"step {ref.step:,}"]
     if ref.metric is not None and state.monitor is not None:
         parts.append(f"{state.monitor.name} {ref.metric:.6g}")
     if ref.verified is None:

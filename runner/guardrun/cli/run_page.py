@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from guardrun.cli.output import padded, screen_width, shortened
+from guardrun.cli.output import own_words, padded, screen_width, shortened
 from guardrun.cli.run_words import age_seconds, local_time, reason_words, signal_place, status_words
 from guardrun.cli.signal_block import signal_block, worst_standing_first
 from guardrun.cli.terminal import styled
@@ -175,7 +175,7 @@ def _checkpoints(state: RunState, glyphs: Glyphs) -> Iterator[str]:
 
 
 def _checkpoint(ref: CheckpointRef, glyphs: Glyphs) -> str:
-    parts = [plain(ref.path)]
+    parts = [plain(ref.path) + own_words(ref)]
     if f"step-{ref.step}-" not in ref.path:
         parts.append(f"step {ref.step:,}")
     if ref.metric is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from guardrun.cli.output import runs_dir_default, write_json
+from guardrun.cli.output import own_words, runs_dir_default, write_json
 from guardrun.cli.terminal import styled
 from guardrun.errors import UserError
 from guardrun.reading.plain_text import plain
@@ -182,7 +182,8 @@ def _checkpoint_line(role: str, ref: CheckpointRef, state: RunState) -> tuple[st
         False: (f"DAMAGED: {ref.problem}", "red"),
         None: ("not verified" + (f": {ref.problem}" if ref.problem else ""), "yellow"),
     }[ref.verified]
-    return f"{role}: {Path(state.path) / ref.path} (step {ref.step:,}{metric}) {words}", colour
+    where = f"{Path(state.path) / ref.path}{own_words(ref)}"
+    return f"{role}: {where} (step {ref.step:,}{metric}) {words}", colour
 
 
 def _because(state: RunState) -> str:

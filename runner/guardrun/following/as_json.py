@@ -144,5 +144,5 @@ def _checkpoint(ref: CheckpointRef | None) -> dict[str, Any] | None:
         return None
     return {
         "path": ref.path, "step": ref.step, "metric": ref.metric, "sha256": ref.sha256,
-        "verified": ref.verified,
+        "verified": ref.verified, "own": ref.own or None,
     }  # fmt: skip

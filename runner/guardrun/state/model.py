@@ -85,6 +85,8 @@ class CheckpointRef:
     problem: str = ""
     seconds: float | None = None
     """That writing it took."""
+    own: str = ""
+    """The file or folder that it stands for, where the training's own code saved it; "" for guard's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,6 +165,7 @@ class SourceFold:
             path=path, step=whole(event.get("step")) or 0, metric=real(event.get("metric")),
             sha256=words(event.get("meta_sha256")), verified=None, epoch=whole(event.get("epoch")),
             bytes=whole(event.get("bytes")), t=real(event.get("t")), seconds=real(event.get("seconds")),
+            own=words(event.get("own")),
         )  # fmt: skip
         for name in roles:
             self.checkpoints[name] = made

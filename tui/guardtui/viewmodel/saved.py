@@ -44,6 +44,8 @@ class Checkpoint:
     verified: bool | None
     level: str = ""
     problem: str = ""
+    own: str = ""
+    """What it stands for, where the training's own code saved it."""
 
     @property
     def attempt(self) -> int | None:
@@ -86,6 +88,7 @@ def checkpoints_of(state: RunState, detail: Detail) -> list[Checkpoint]:
                 verified=verified,
                 level=_LEVELS.get(words((proof or {}).get("level")), ""),
                 problem=problem,
+                own=words(event.get("own")) or (ref.own if ref else ""),
             )
         )
     return sorted(made, key=lambda each: (each.step is None, -(each.step or 0), -(each.t or 0.0)))
@@ -163,6 +166,7 @@ def chosen_lines(
     """The chosen one of those that are ``saved``: where it lies (``path``), and what is known of it."""
     word, tone = proof_words(each, g)
     lines = fact("path", path, width, "strong")
+    lines += fact("stands for", each.own, width, "strong")
     lines += fact("proof", word, width, tone)
     if each.roles and each.verified is False:
         return lines + fact("instead", instead_words(view.state, each, saved), width, "warn")

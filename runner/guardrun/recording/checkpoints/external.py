@@ -84,10 +84,15 @@ def own_last(paths: RunPaths) -> tuple[str, int]:
     found = read_meta(paths.checkpoints / pointer.folder)
     if not isinstance(found, Meta):
         return "", 0
-    files = [str(entry["path"]) for entry in found.body["files"] if entry["external"]]
+    return own_place(found.body), pointer.step
+
+
+def own_place(meta: dict[str, Any]) -> str:
+    """The file, or the folder of the files, that a checkpoint stands for; "" for guard's own format."""
+    files = [str(entry["path"]) for entry in meta["files"] if entry["external"]]
     if len(files) < 2:
-        return files[0] if files else "", pointer.step
-    return os.path.commonpath([os.path.dirname(file) for file in files]), pointer.step
+        return files[0] if files else ""
+    return os.path.commonpath([os.path.dirname(file) for file in files])
 
 
 def own_epoch(paths: RunPaths) -> int:

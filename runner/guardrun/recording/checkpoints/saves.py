@@ -35,13 +35,16 @@ class Saved(NamedTuple):
     """This very state had been saved already; nothing was written but pointers."""
     problem: str = ""
     """What a person should know: why it did not become best, or that an older best was overwritten."""
+    own: str = ""
+    """The file or folder that the training itself saved, an absolute path; "" when guard wrote it."""
 
     def event(self) -> dict[str, Any]:
         fields = self._asdict()
         fields["roles"] = list(self.roles)
         del fields["reused"]
-        if not self.problem:
-            del fields["problem"]
+        for name in ("problem", "own"):
+            if not fields[name]:
+                del fields[name]
         return fields
 
 

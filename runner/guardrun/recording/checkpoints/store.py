@@ -353,6 +353,7 @@ class CheckpointStore:
             external=any(entry["external"] for entry in meta["files"]),
             reused=reused,
             problem=granted.problem,
+            own=external.own_place(meta),
         )
 
 
