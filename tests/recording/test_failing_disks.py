@@ -176,4 +176,7 @@ with guardrun.start(runs_dir=runs) as run:
     assert (state.status, state.reason) == (Status.STOPPED, "stop:cli")
     assert all(0.0 <= event["step_time"] < 60.0 for event in steps)
     assert abs(steps[-1]["t"] - steps[0]["t"]) > 3000.0
-    assert state.elapsed_s is None or state.elapsed_s >= 0.0
+    assert state.elapsed_s is not None
+    assert 0.0 < state.elapsed_s < 60.0
+    way = "forward" if wrong_by > 0 else "back"
+    assert sum(f"the clock was set 60.0 min {way}" in note for note in state.notes) == 1

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from guardrun.events.clocks import booted
 from guardrun.events.paths import RunPaths
-from guardrun.provenance.host import lease_liveness, read_lease
+from guardrun.provenance.host import boot_id, lease_liveness, read_lease
 from guardrun.reading.slurm_queue import QUEUE
 from guardrun.state.model import Facts, Liveness
 
@@ -29,7 +30,7 @@ def gather_facts(
             trainer = lease_liveness(dict(facts))
             break
     queue = QUEUE.state_of(job) if job else ""
-    return Facts(trainer, _liveness(paths, "supervisor", attempt), silent_s, queue)
+    return Facts(trainer, _liveness(paths, "supervisor", attempt), silent_s, boot_id(), booted(), queue)
 
 
 def _liveness(paths: RunPaths, holder: str, attempt: int) -> Liveness:

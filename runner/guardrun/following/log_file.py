@@ -93,7 +93,7 @@ class LogFile:
         if cached is None:
             return None
         self.tailer.resume_at(cached.offset, cached.inode, cached.memory)
-        self._reader.resume_at(cached.batch.count, cached.attempt)
+        self._reader.resume_at(cached.batch.count, cached.attempt, cached.batch.events)
         self._events = list(cached.batch.events)
         self._bad_lines = cached.batch.bad_lines
         self._cached_to = cached.offset

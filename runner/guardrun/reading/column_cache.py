@@ -29,7 +29,7 @@ from guardrun.reading.tailer import Tailer
 
 CACHE_FROM_BYTES: Final = 32 * 1024 * 1024
 """Some 200,000 events: smaller logs are read in a tenth of a second anyway."""
-_VERSION: Final = 1
+_VERSION: Final = 2
 _MOST_ENTRIES: Final = 32
 _ABANDONED_S: Final = 3600.0
 """A younger folder that no entry names may belong to somebody who is saving right now."""

@@ -10,6 +10,7 @@ from os import write
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from guardrun.events.clocks import BOOTED, ClockWatch
 from guardrun.events.encode import encode
 from guardrun.events.schema import HEADER, NOTE, SCHEMA_VERSION
 from guardrun.recording.session import say
@@ -78,10 +79,11 @@ class EventWriter:
         self._slow = 0
         self._complained = False
         self._header = header
+        self._clock = ClockWatch()
         if path is not None:
             self._open()
             self._dumps = _orjson_dumps()
-            self.emit(HEADER, {"schema": SCHEMA_VERSION, **header})
+            self.emit(HEADER, self._heading())
             if delay_s > 0:
                 self._start_batching()
 
@@ -92,6 +94,7 @@ class EventWriter:
             self._warn_inert()
             return
         with self._lock:
+            self._mind_clock(event["t"])
             event["seq"] = self._seq
             self._seq += 1
             self._put(encode(event))
@@ -105,6 +108,7 @@ class EventWriter:
             self._warn_inert()
             return
         with self._lock:
+            self._mind_clock(event["t"])
             event["seq"] = self._seq
             self._seq += 1
             try:
@@ -185,6 +189,15 @@ class EventWriter:
         self._lock, self._disk = threading.RLock(), threading.RLock()  # a thread may have held the old ones
         self._batcher = None
         self._shut()
+
+    def _mind_clock(self, t: float) -> None:
+        note = self._clock.was_set(t)
+        if note is not None:
+            seq, self._seq = self._seq, self._seq + 1
+            self._put(encode({"t": time.time(), "seq": seq, "kind": NOTE, **note}))
+
+    def _heading(self) -> Event:
+        return {"schema": SCHEMA_VERSION, **self._header, BOOTED: self._clock.booted}
 
     # -- one line to the disk
 
@@ -280,8 +293,7 @@ class EventWriter:
         if self._fd < 0:
             return False
         if os.fstat(self._fd).st_size == 0:
-            header = {"t": time.time(), "seq": 0, "kind": HEADER, "schema": SCHEMA_VERSION, **self._header}
-            self._write(encode(header), 0)
+            self._write(encode({"t": time.time(), "seq": 0, "kind": HEADER, **self._heading()}), 0)
         return True
 
     def _shut(self) -> None:

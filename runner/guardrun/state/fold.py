@@ -21,6 +21,7 @@ from guardrun.state.model import (
 from guardrun.state.progress import eta_seconds, planned_steps
 from guardrun.state.remarks import said_by_people
 from guardrun.state.source import AttemptDraft, SourceFold
+from guardrun.state.spans import spans_of
 from guardrun.state.status import Evidence, Verdict, derive_status, hung_least
 from guardrun.state.stop_stages import offered_rung, stages_of
 from guardrun.state.values import real, table, whole, words
@@ -169,7 +170,8 @@ class RunFold:
             can_save=current.can_save is not False and self._may_have_library(launch, math.inf),
             supervised=self.supervised and not deserted,
             deserted=deserted,
-            last_event_t=self._last_t(),
+            last_event_t=self._last_t(facts),
+            last_steady_t=self._steady_last_t(),
             silent_s=facts.silent_s,
             bad_lines=sum(source.bad_lines for source in self._sources.values()) + extra_bad_lines,
             dropped_events=sum(source.dropped for source in self._sources.values()),
@@ -246,7 +248,7 @@ class RunFold:
         self, facts: Facts, launch: Mapping[str, Any], identity: Mapping[str, Any], now: float, attempt: int,
         current: SourceFold, watcher: SourceFold, stages: tuple[StopStage, ...], signals: tuple[Any, ...],
     ) -> Verdict:  # fmt: skip
-        newest = [real(launch.get("created")) or real(identity.get("created")), self._last_t()]
+        newest = [real(launch.get("created")) or real(identity.get("created")), self._last_t(facts)]
         known = [t for t in newest if t is not None]
         over = {stage.stage for stage in stages}
         evidence = Evidence(
@@ -259,7 +261,7 @@ class RunFold:
             library=self._may_have_library(launch, now - min(known, default=now)),
             slow_step_s=current.rows.recent.slow_step_s,
             last_event_t=max(known) if known else None,
-            training_t=self._rank0().last_t,
+            training_t=self._rank0().newest_t(facts.boot, facts.booted),
             hang=any(s.id == "hang" and s.recorded and s.cleared_at is None for s in signals),
             hung_least_s=hung_least(table(launch.get("config"))),
             submitted=launch.get("scheduler") is not None and self.attempt < attempt,
@@ -282,22 +284,22 @@ class RunFold:
             told = [rank0.step, rank0.rows.step]
         return max((step for step in told if step is not None), default=0)
 
-    def _last_t(self) -> float | None:
+    def _last_t(self, facts: Facts) -> float | None:
+        told = (source.newest_t(facts.boot, facts.booted) for source in self._sources.values())
+        return max((t for t in told if t is not None), default=None)
+
+    def _steady_last_t(self) -> float | None:
         return max((s.last_t for s in self._sources.values() if s.last_t is not None), default=None)
 
     def _ranks(self) -> int:
         return sum(name.startswith("rank") for name in self._sources) or 1
 
     def _attempts(self) -> tuple[Attempt, ...]:
-        numbers = sorted({n for source in self._sources.values() for n in source.attempts if n})
         made = []
-        for number in numbers:
-            drafts = [s.attempts[number] for s in self._sources.values() if number in s.attempts]
+        for number, (started, ended) in sorted(spans_of(self._sources).items()):
             rank0 = self._rank0().attempts.get(number, _NO_ATTEMPT)
             watcher = self._sources.get(SUPERVISOR, _EMPTY).attempts.get(number, _NO_ATTEMPT)
-            started = min((d.first_t for d in drafts), default=math.inf)
-            ended = max((d.last_t for d in drafts), default=-math.inf)
-            if not math.isfinite(started):
+            if not number or not math.isfinite(started):
                 continue
             end = watcher.end or rank0.end
             reason = words((rank0.end or {}).get("reason")) or words((end or {}).get("reason"))
@@ -309,12 +311,8 @@ class RunFold:
     def _elapsed(self) -> float | None:
         """Seconds of all attempts together, each from its first event to its last; None where no time passed,
         as in an imported log that tells no times."""
-        spans: dict[int, tuple[float, float]] = {}
-        for source in self._sources.values():
-            for number, draft in source.attempts.items():
-                low, high = spans.get(number, (math.inf, -math.inf))
-                spans[number] = (min(low, draft.first_t), max(high, draft.last_t))
-        seconds = [high - low for low, high in spans.values() if math.isfinite(low) and high > low]
+        spans = spans_of(self._sources).values()
+        seconds = [high - low for low, high in spans if math.isfinite(low) and high > low]
         return math.fsum(seconds) if seconds else None
 
     def _cost(self, elapsed: float | None, launch: Mapping[str, Any]) -> tuple[float | None, str]:

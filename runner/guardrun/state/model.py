@@ -52,6 +52,9 @@ class Facts:
     supervisor: Liveness = "absent"
     silent_s: float | None = None
     """Seconds of the reader's own clock since it saw a file of this run grow; None: never seen growing."""
+    boot: str = ""
+    booted: float | None = None
+    """The reader's boot, and when that was by its clock now: for the age of events of the same host."""
     queue: str = ""
     """What the scheduler says of the run's job (guardrun.reading.slurm_queue); "" unknown, or no job."""
 
@@ -169,12 +172,12 @@ class RunState:
     host: str
     ranks: int
     elapsed_s: float | None
-    """Training time of all attempts together, from event times."""
+    """Training time of all attempts together, from event times; a clock that was set adds nothing."""
     eta_s: float | None
     step_rate: float | None
     """Optimizer steps a second, from recent events."""
     last_event_t: float | None
-    """Wall time of the newest event of any file."""
+    """Wall time of the newest event of any file, by the reader's clock where that is of the same host."""
     silent_s: float | None
     cost: float | None
     currency: str
@@ -199,6 +202,9 @@ class RunState:
     """Its supervisor died, and the training goes on: another can take it up."""
     remarks: tuple[Remark, ...] = ()
     """Notes of people, oldest first."""
+    last_steady_t: float | None = None
+    """The same as ``last_event_t`` by the clock by which curves, attempts and durations are told: that of the
+    log's beginning, however often it was set since."""
     job: Mapping[str, Any] = field(default_factory=dict)
     """The scheduler's job: job_id, partition, nodes, restarts; empty without one."""
     source: str = ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from guardrun.events import schema
+from guardrun.events.clocks import SteadyTime, wall_time
 from guardrun.events.commands import CHECKPOINT, REMARK, STOP, TAG
 from guardrun.events.schema import Event
 from guardrun.reading.columns import Batch
@@ -30,6 +31,9 @@ class AttemptDraft:
 
     first_t: float = math.inf
     last_t: float = -math.inf
+    boot: str = ""
+    booted: float | None = None
+    """When the host had booted, by the clock of these times; None where the log does not tell."""
     from_step: int = 0
     end: Event | None = None
 
@@ -54,6 +58,8 @@ class SourceFold:
     """Newest step told by an event that is not a row (a resume, a checkpoint, the end)."""
     epoch: int | None = None
     last_t: float | None = None
+    """Steady (guardrun.events.clocks), as are the times of attempts."""
+    clock: SteadyTime = field(default_factory=SteadyTime)
     can_save: bool | None = None
     checkpoints: dict[str, CheckpointRef] = field(default_factory=dict)
     """Role -> the newest checkpoint with it."""
@@ -86,6 +92,11 @@ class SourceFold:
         for number, (first, last) in self.rows.spans.items():
             self._span(number, first, last)
 
+    def newest_t(self, boot: str, booted: float | None) -> float | None:
+        """Time of the newest event by the clock on the wall: of a reader in that boot, which says that its
+        host booted then, else by the writer's."""
+        return None if self.last_t is None else self.last_t + self.clock.by_clock_of(boot, booted)
+
     def _begin(self, number: int) -> None:
         """A new attempt: what belonged to the former one alone is over."""
         if number <= self.attempt:
@@ -107,6 +118,8 @@ class SourceFold:
         number = whole(event.get("attempt"))
         if event["kind"] in _BEGINNINGS and number:
             self._begin(number)
+        if event["kind"] in _CLOCKS:
+            self._note_clock(event)
         t = real(event.get("t"))
         if t is not None and event["kind"] not in _AFTERTHOUGHTS:
             self._span(self.attempt or 1, t, t)
@@ -115,6 +128,12 @@ class SourceFold:
             if told:
                 self.totals[key] = told
         self.dropped = max(self.dropped, whole(event.get("dropped")) or 0)
+
+    def _note_clock(self, event: Event) -> None:
+        self.clock.take(event)
+        draft = self.attempts.setdefault(self.attempt or 1, AttemptDraft())
+        if draft.booted is None:
+            draft.boot, draft.booted = self.clock.boot, self.clock.reference
 
     def _on_header(self, event: Event) -> None:
         self.header = event
@@ -147,9 +166,7 @@ class SourceFold:
             self.stages = []
         if len(self.stages) < _MOST_STAGES:
             self.stages.append(
-                StopStage(
-                    stage, real(event.get("t")) or 0.0, whole(event.get("rank")), words(event.get("text"))
-                )
+                StopStage(stage, wall_time(event) or 0.0, whole(event.get("rank")), words(event.get("text")))
             )
 
     def _on_checkpoint(self, event: Event) -> None:
@@ -164,7 +181,7 @@ class SourceFold:
         made = CheckpointRef(
             path=path, step=whole(event.get("step")) or 0, metric=real(event.get("metric")),
             sha256=words(event.get("meta_sha256")), verified=None, epoch=whole(event.get("epoch")),
-            bytes=whole(event.get("bytes")), t=real(event.get("t")), seconds=real(event.get("seconds")),
+            bytes=whole(event.get("bytes")), t=wall_time(event), seconds=real(event.get("seconds")),
             own=words(event.get("own")),
         )  # fmt: skip
         for name in roles:
@@ -179,7 +196,7 @@ class SourceFold:
         if command == STOP and len(self.acks) < _MOST_STAGES:
             self.acks.append(event)
         elif command == CHECKPOINT:
-            seen = SaveAnswer(name, real(event.get("t")) or 0.0, whole(event.get("step")) or 0)
+            seen = SaveAnswer(name, wall_time(event) or 0.0, whole(event.get("step")) or 0)
             self.saves = [*self.saves[1 - _MOST_SAVES :], seen]
         elif command in (REMARK, TAG) and len(self.said) < _MOST_SAID:
             self.said[name] = event
@@ -223,6 +240,7 @@ class SourceFold:
 
 
 _BEGINNINGS: Final = frozenset((schema.HEADER, schema.RUN_START, schema.RESUME))
+_CLOCKS: Final = frozenset((schema.HEADER, schema.NOTE))
 _AFTERTHOUGHTS: Final = frozenset((schema.SANITY,))
 """Kinds that tools append long after the training, which are no part of its time."""
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from guardrun.events.clocks import BOOTED, ClockWatch
 from guardrun.events.encode import encode
 from guardrun.events.remembered import RememberedFolder
 from guardrun.events.schema import HEADER, NOTE, SCHEMA_VERSION, Event
@@ -35,6 +36,7 @@ class EventLog:
         self._torn = False
         self._header = _header(writer, run_id, attempt, facts)
         self._headed = False
+        self._clock = ClockWatch()
         self._look_next = 0.0
         self._folder = folder or RememberedFolder(path.parent)
 
@@ -43,8 +45,12 @@ class EventLog:
         if self._gone():
             self._begin_anew()
         if not self._headed:
-            self._headed = self._append({"kind": HEADER, **self._header})
-        if not self._append({"kind": kind, **fields}):
+            self._headed = self._append(self._heading())
+        event = {"t": time.time(), "kind": kind, **fields}
+        note = self._clock.was_set(event["t"])
+        if note is not None and not self._append({"kind": NOTE, **note}):
+            self.dropped += 1
+        if not self._append(event):
             self.dropped += 1
 
     def sync(self) -> None:
@@ -59,6 +65,9 @@ class EventLog:
         if fd >= 0:
             with contextlib.suppress(OSError):
                 os.close(fd)
+
+    def _heading(self) -> Event:
+        return {"kind": HEADER, **self._header, BOOTED: self._clock.booted}
 
     def _gone(self) -> bool:
         """Whether the open file is no longer the one at its place; looked at now and then."""
@@ -77,7 +86,7 @@ class EventLog:
     def _begin_anew(self) -> None:
         self.close()
         self._folder.make_anew()
-        self._headed = self._append({"kind": HEADER, **self._header})
+        self._headed = self._append(self._heading())
         if self._headed:
             self._append(
                 {"kind": NOTE, "text": "the run directory was moved or deleted: this log begins anew"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from guardrun.events.clocks import SteadyTime, booted
 from guardrun.events.decode import as_number, decode
 from guardrun.events.paths import RunPaths
 from guardrun.events.schema import ACK, HEADER, NOTE, RUN_START, SIGNAL, Event
@@ -16,7 +17,7 @@ class PastAttempts:
 
     def __init__(self, paths: RunPaths, attempt: int) -> None:
         self.started: float | None = None
-        """When a former supervisor of this attempt began (unix seconds)."""
+        """When a former supervisor of this attempt began: unix seconds, by the clock as it is now."""
         self.pid: int | None = None
         self.pid_start: int | None = None
         """The training process that it had started."""
@@ -29,7 +30,10 @@ class PastAttempts:
         self._attempt = attempt
         self._current = 0
         self._spans: dict[int, tuple[float, float]] = {}
-        tailer = Tailer(paths.supervisor)
+        self._clock = SteadyTime()
+        self._read(Tailer(paths.supervisor))
+
+    def _read(self, tailer: Tailer) -> None:
         more = True
         while more:
             chunk = tailer.read()
@@ -38,6 +42,8 @@ class PastAttempts:
                 event = decode(line)
                 if event is not None:
                     self._take(event)
+        if self.started is not None:
+            self.started += self._clock.by_clock_of(boot_id(), booted())
 
     @property
     def seconds(self) -> float:
@@ -45,7 +51,9 @@ class PastAttempts:
         return sum(last - first for n, (first, last) in self._spans.items() if n < self._attempt)
 
     def _take(self, event: Event) -> None:
-        number, t = event.get("attempt"), as_number(event.get("t"))
+        if event["kind"] in (HEADER, NOTE):
+            self._clock.take(event)
+        number, t = event.get("attempt"), as_number(self._clock.correct(event).get("t"))
         if isinstance(number, int):
             self._current = number
         if t is not None and (event["kind"] == RUN_START or self._current in self._spans):
