@@ -1,6 +1,6 @@
 """A regression on scikit-learn's diabetes data, by a loop with Accelerate.
 
-guard run -- python sample_runs/accelerate/train.py
+guard run sample_runs/accelerate/config.yaml --watch
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A tiny Llama on the bytes of Python's own standard library, by Hugging Face's Trainer.
 
-guard run -- python sample_runs/hf_trainer/train.py
+guard run sample_runs/hf_trainer/config.yaml --watch
 """
 
 from __future__ import annotations

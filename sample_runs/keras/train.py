@@ -1,6 +1,6 @@
 """A small network on scikit-learn's digits, by Keras 3 on PyTorch.
 
-guard run -- python sample_runs/keras/train.py
+guard run sample_runs/keras/config.yaml --watch
 """
 
 from __future__ import annotations

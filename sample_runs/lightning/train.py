@@ -1,6 +1,6 @@
 """A small network on scikit-learn's digits, by PyTorch Lightning.
 
-guard run -- python sample_runs/lightning/train.py
+guard run sample_runs/lightning/config.yaml --watch
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A regression on scikit-learn's diabetes data that logs to TensorBoard, as it always has.
 
-guard run -- python sample_runs/tensorboard/train.py
+guard run sample_runs/tensorboard/config.yaml --watch
 """
 
 from __future__ import annotations

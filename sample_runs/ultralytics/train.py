@@ -1,6 +1,6 @@
 """A YOLO that learns to find bright rectangles in images drawn here, by Ultralytics; nothing is downloaded.
 
-guard run -- python sample_runs/ultralytics/train.py
+guard run sample_runs/ultralytics/config.yaml --watch
 """
 
 from __future__ import annotations

@@ -76,6 +76,38 @@ def test_a_run_is_told_once_however_often_the_command_is_called_and_goes_on_as_i
     assert list(folder.iterdir()) == files  # a run that is over and told is not opened again
 
 
+def test_the_commands_of_the_page_do_what_it_says(writer, monkeypatch):
+    page = Path(__file__).resolve().parents[2] / "docs/integrations/mirror.md"
+    lines = page.read_text().split("```\n")[1].splitlines()
+    (plain, *others) = [line.split()[1:] for line in lines]
+    log(writer, 1, 3)
+    writer.event("run_end", status="finished", reason="completed", step=3, epoch=0)
+    assert run([*plain, "--once"]) == 0
+    assert steps(Path("mirrored/tensorboard") / writer.paths.root.name, "train/loss") == [1, 2, 3]
+    told: list[str] = []
+
+    class Elsewhere:
+        place = "there"
+
+        def __init__(self, *_: Any) -> None: ...
+        def points(self, points: list[Any]) -> None:
+            told.append(target[0])
+
+        def signals(self, told: tuple[str, ...], step: int) -> None: ...
+        def end(self, ending: Any) -> None: ...
+
+    target: list[str] = []
+
+    def bridge(name: str) -> type:
+        target[:] = [name]
+        return Elsewhere
+
+    monkeypatch.setattr(mirror, "_bridge", bridge)  # the tools themselves: tests/frameworks
+    for words in others:
+        assert run([*words, "--once"]) == 0
+    assert told == ["wandb", "mlflow"]
+
+
 def test_what_the_other_tool_refuses_stops_no_other_run(writer, tmp_path, monkeypatch, capsys):
     log(writer, 1, 3)
     other = RunWriter(tmp_path / "runs", suffix="0002")

@@ -80,7 +80,9 @@ def test_the_script_of_the_page_about_torchrun_is_one_run_of_two_ranks_under_gua
     assert trained.files("last") == ["rank0.pt", "rank1.pt"]
 
 
-@pytest.mark.parametrize("name", ["hf_trainer", "lightning"])
+@pytest.mark.parametrize(
+    "name", ["hf_trainer", "lightning", "accelerate", "keras", "tensorboard", "ultralytics"]
+)
 def test_a_sample_s_configuration_starts_its_script_with_the_arguments_it_knows(name: str):
     file = PAGES.parents[1] / "sample_runs" / name / "config.yaml"
     loaded = load_config(str(file), ["params.nan_at=7"])

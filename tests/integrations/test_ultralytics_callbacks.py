@@ -5,6 +5,7 @@ Ultralytics itself is trained in tests/frameworks.
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from pathlib import Path
 from types import SimpleNamespace
@@ -90,6 +91,38 @@ class Yolo:
         self.save_model()
         self.call("on_model_save")
         self.call("on_fit_epoch_end")
+
+
+def test_the_code_of_its_page_trains_and_takes_up_what_a_stop_left(trainings, tmp_path, monkeypatch):
+    page = Path(__file__).resolve().parents[2] / "docs/integrations/ultralytics.md"
+    text = page.read_text().split("```python\n")[1].split("```")[0]
+    made: list[tuple[str, dict[str, Any]]] = []
+
+    class Model(Yolo):
+        def __init__(self, weights: str) -> None:
+            super().__init__(100_000, tmp_path / "weights")
+            if not weights.endswith(".yaml"):
+                self.start_epoch = int(torch.load(weights)["epoch"]) + 1
+                self.epochs = self.start_epoch + 2
+            made.append((weights, {}))
+
+        def train(self, **settings: Any) -> None:
+            made[-1][1].update(settings)
+            super().train()
+
+    def script() -> None:
+        exec(compile(text, "ultralytics.md", "exec"), {"__name__": "__main__"})
+
+    monkeypatch.setitem(sys.modules, "ultralytics", SimpleNamespace(YOLO=Model))
+    trained = trainings.train(script, stop_at=10)
+    assert trained.end()["status"] == "stopped"
+    (kept,) = trained.files("last")
+    trainings.resume(trained)
+    trainings.train(script)
+    (first, asked), (second, then) = made
+    assert (first, asked["resume"]) == ("yolo11n.yaml", False)
+    assert (second, then["resume"]) == (kept, True)
+    assert len(trained.events("resume")) == 1
 
 
 def test_steps_evaluations_and_files_are_the_trainers_own(trainings, tmp_path):
