@@ -54,6 +54,16 @@ def test_each_stage_is_told_once_a_rank():
     assert ladder.acknowledged(0, 2.0) == []
 
 
+def test_a_checkpoint_of_before_the_training_saw_the_request_is_not_the_stops():
+    ladder = Ladder(library=True, grace=10)
+    ladder.asked(PERSON, 0.0)
+    assert ladder.saving(8.0, 0) == ladder.saved(8.1, "checkpoints/step-7-a1", 0) == []
+    assert ladder.tick(18.0) == []  # but a sign of life it is
+    ladder.acknowledged(0, 18.0)
+    (stage,) = ladder.saved(18.5, "checkpoints/step-8-a1", 0)
+    assert stage == Stage("saved", "checkpoints/step-8-a1", 0)
+
+
 def test_a_persons_stop_offers_the_next_rung_once_and_climbs_only_when_asked_again():
     ladder = Ladder(library=True, grace=10)
     ladder.asked(PERSON, 0.0)

@@ -146,10 +146,10 @@ class Ladder:
         return self._reached("acknowledged", now, rank=rank)
 
     def saving(self, now: float, rank: int | None = None) -> list[Effect]:
-        return self._reached("saving", now, rank=rank)
+        return self._reached("saving", now, rank=rank) if self._obeys(now, rank) else []
 
     def saved(self, now: float, text: str = "", rank: int | None = None) -> list[Effect]:
-        return self._reached("saved", now, text, rank)
+        return self._reached("saved", now, text, rank) if self._obeys(now, rank) else []
 
     def ended(self, now: float, text: str = "", rank: int | None = None) -> list[Effect]:
         """A rank wrote its run_end; its process may still be there."""
@@ -194,6 +194,12 @@ class Ladder:
             return []
         self._offered.add(rung)
         return [Stage("offer", f"{quiet}; ask again for {rung}")]
+
+    def _obeys(self, now: float, rank: int | None) -> bool:
+        """Whether what a rank saves is the stop's: not yet while it has not seen the request. A sign of life
+        it is in any case."""
+        self.progressed("event", now)
+        return self.rung is not None or ("acknowledged", rank) in self._once
 
     def _silent_ranks(self) -> str:
         """Which of several ranks have not seen the request yet: the others may wait for them."""
