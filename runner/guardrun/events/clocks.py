@@ -111,6 +111,12 @@ class SteadyTime:
         t = as_number(event.get("t")) if self.shift else None
         return event if t is None else {**event, "t": t - self.shift, WALL: t}
 
+    def corrected_for(self, event: Event, boot: str, since: float) -> Event:
+        """The event with ``t`` by the clock that says so of that boot; see ``by_clock_of``."""
+        ahead = self.by_clock_of(boot, since) - self.shift
+        t = as_number(event.get("t")) if abs(ahead) > _LEAST_S else None
+        return event if t is None else {**event, "t": t + ahead, WALL: t}
+
     def by_clock_of(self, boot: str, since: float | None) -> float:
         """What to add to a steady time to have it by the clock of a reader that says its host booted then."""
         if since is not None and self.reference is not None and self.boot and boot == self.boot:

@@ -20,3 +20,7 @@ class Clock:
             return None
         self._last = now
         return self._offset + now
+
+    def now(self) -> float:
+        """The time."""
+        return self._offset + time.monotonic()

@@ -68,7 +68,7 @@ class Supervision:
             config, past.signals, first_points(paths.events(), attempt), spent_before=past.seconds,
             began=past.started or self._began,
         )  # fmt: skip
-        self.samples: SimpleQueue[tuple[float, dict[str, float]]] = SimpleQueue()
+        self.samples: SimpleQueue[dict[str, float]] = SimpleQueue()
         """What the sampler's thread saw, until the next turn."""
         self._clock = Clock(tick)
         self._asker = Asker(paths, attempt, log, self._ask_directly)
@@ -175,10 +175,10 @@ class Supervision:
     def _take_samples(self) -> None:
         while True:
             try:
-                t, values = self.samples.get_nowait()
+                values = self.samples.get_nowait()
             except Empty:
                 return
-            self._record(self._judge.sample(t, values))
+            self._record(self._judge.sample(self._clock.now(), values))
 
     def _mind_time(self) -> None:
         t = self._clock.due()
@@ -188,7 +188,7 @@ class Supervision:
     def judge_the_end(self, text: str) -> None:
         """The training is over; ``text`` says how, as far as only its supervisor knows."""
         self._take_samples()
-        self._record(self._judge.end(time.time(), text))
+        self._record(self._judge.end(self._clock.now(), text))
 
     def _record(self, transitions: Sequence[Signal]) -> None:
         for signal in transitions:

@@ -7,9 +7,10 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
+from guardrun.events.clocks import SteadyTime, booted
 from guardrun.events.decode import decode
 from guardrun.events.paths import RunPaths, rank_of
-from guardrun.events.schema import HEADER, Event
+from guardrun.events.schema import HEADER, NOTE, Event
 from guardrun.provenance.host import boot_id, host_name
 from guardrun.reading.tailer import Tailer
 from guardrun.supervising.process_tree import Identity
@@ -21,7 +22,10 @@ _LOOK_FOR_RANKS_S: Final = 1.0
 
 
 class TrainingLog:
-    """Tails events.jsonl and events.rank<K>.jsonl; delivers the events of ``attempt`` only, each once."""
+    """Tails events.jsonl and events.rank<K>.jsonl; delivers the events of ``attempt`` only, each once.
+
+    Their times are by this host's clock as it was when this began, however often it was set before and since.
+    """
 
     def __init__(self, paths: RunPaths, attempt: int) -> None:
         self.ranks: dict[int, Identity] = {}
@@ -34,6 +38,8 @@ class TrainingLog:
         self._attempt = attempt
         self._tailers: dict[int, Tailer] = {}
         self._ours: dict[int, bool] = {}
+        self._clocks: dict[int, SteadyTime] = {}
+        self._booted = booted()
         self._looked = float("-inf")
 
     def poll(self) -> list[tuple[int, Event]]:
@@ -48,6 +54,7 @@ class TrainingLog:
             more = more or chunk.more
             if chunk.restarted:
                 self._ours[rank] = False
+                self._clocks[rank] = SteadyTime()
             found += [(rank, event) for event in self._of_attempt(rank, chunk.lines.splitlines())]
         self.caught_up = not more
         return found
@@ -69,9 +76,11 @@ class TrainingLog:
             rank = rank_of(name)
             if rank is not None and rank not in self._tailers:
                 self._tailers[rank] = Tailer(self._paths.events(rank))
+                self._clocks[rank] = SteadyTime()
                 self.caught_up = False
 
     def _of_attempt(self, rank: int, lines: Iterable[bytes]) -> Iterable[Event]:
+        clock = self._clocks[rank]
         for line in lines:
             event = decode(line)
             if event is None:
@@ -79,8 +88,10 @@ class TrainingLog:
             if event["kind"] == HEADER:
                 self._ours[rank] = event.get("attempt") == self._attempt
                 self._note_process(rank, event)
+            if event["kind"] in (HEADER, NOTE):
+                clock.take(event)
             if self._ours.get(rank, False):
-                yield event
+                yield clock.corrected_for(event, boot_id(), self._booted)
 
     def _note_process(self, rank: int, header: Event) -> None:
         pid, start = header.get("pid"), header.get("pid_start")

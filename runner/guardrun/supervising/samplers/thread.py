@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,8 +15,8 @@ from guardrun.supervising.samplers.host import HostSampler
 
 
 class SystemSampler:
-    """The only writer of system.jsonl. ``every`` is in seconds; ``told`` gets the time (unix seconds) and
-    the values of every sample, in the sampler's thread."""
+    """The only writer of system.jsonl. ``every`` is in seconds; ``told`` gets the values of every sample, in
+    the sampler's thread."""
 
     def __init__(
         self,
@@ -26,7 +25,7 @@ class SystemSampler:
         *,
         every: float,
         members: Callable[[], list[Identity]],
-        told: Callable[[tuple[float, dict[str, float]]], None],
+        told: Callable[[dict[str, float]], None],
     ) -> None:
         self._told = told
         self._paths = paths
@@ -58,9 +57,8 @@ class SystemSampler:
         while True:
             try:
                 values = {**host.sample(), **gpu.sample()}
-                t = time.time()
-                log.write(SYSTEM, t=t, **values)
-                self._told((t, values))
+                log.write(SYSTEM, **values)
+                self._told(values)
                 if gpu.note != said:
                     said = gpu.note
                     log.write(NOTE, text=said)
