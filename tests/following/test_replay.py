@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from guardrun.events.decode import decode
+from guardrun.events.encode import encode
 from guardrun.following.replay import play, playable
 from guardrun.following.run_follower import RunFollower
 from guardrun.state.model import Status
@@ -107,3 +108,23 @@ def test_a_last_line_without_its_end_is_played_as_it_is(tmp_path):
     copy = play(source, tmp_path / "to", 1e6, threading.Event())
 
     assert (copy / "events.jsonl").read_bytes().endswith(b',"kind":"met')
+
+
+@pytest.mark.parametrize("jump", [-18000.0, 18000.0])
+def test_a_clock_that_was_set_in_a_run_is_not_set_again_when_it_is_played(tmp_path, jump):
+    source = tmp_path / "source"
+    source.mkdir()
+    told = [
+        {"t": 1e9, "kind": "header", "attempt": 1, "boot_id": "b", "booted": 1e8},
+        {"t": 1e9 + 1, "kind": "metrics", "step": 1, "epoch": 0, "loss": 1.0},
+        {"t": 1e9 + jump + 2, "kind": "note", "text": "the clock was set", "booted": 1e8 + jump},
+        {"t": 1e9 + jump + 3, "kind": "metrics", "step": 2, "epoch": 0, "loss": 1.0},
+    ]
+    (source / "events.jsonl").write_bytes(b"".join(encode(event) for event in told))
+
+    copy = play(source, tmp_path / "to", 20.0, threading.Event())
+
+    follower = RunFollower(copy)
+    follower.catch_up()
+    assert 0.1 < follower.state().elapsed_s < 60
+    assert b"booted" not in (copy / "events.jsonl").read_bytes()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from guardrun.events.access import Senders
 from guardrun.events.atomic import write_atomic
 from guardrun.events.remarks import note_problem, tags_problem
-from guardrun.events.untrusted import open_regular
+from guardrun.events.untrusted import names_inside, open_inside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,7 +113,7 @@ def send_command(
 def read_command(path: Path) -> Command | BadCommand:
     """Read one control file without trusting it: no link, no device, no gigabyte, no surprise type."""
     try:
-        fd = open_regular(path)
+        fd = open_inside(path)
     except OSError as error:
         return BadCommand(path.name, f"cannot be opened: {error.strerror}")
     try:
@@ -191,7 +191,7 @@ class CommandInbox:
     def poll(self, now: float) -> list[Command | BadCommand]:
         """New commands for this attempt that have not expired, from an owner we obey."""
         try:
-            names = os.listdir(self._paths.control)
+            names = names_inside(self._paths.control)
         except OSError:
             return []
         fresh: list[Command | BadCommand] = []

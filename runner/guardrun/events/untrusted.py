@@ -27,8 +27,41 @@ def open_regular(path: Path | str, *, follow: bool = False) -> int:
 
     ``follow``: a link is followed; for paths that the user gave, not a run.
     """
+    return _regular(path, None, follow)
+
+
+def open_inside(path: Path | str) -> int:
+    """The same for a file of a folder that must not be a link either: ``control/`` and ``leases/``."""
+    folder, name = os.path.split(path)
+    at = _open_folder(folder)
     try:
-        fd = os.open(path, _FLAGS if follow else _FLAGS | _NO_LINK)
+        return _regular(name, at, False)
+    finally:
+        if at is not None:
+            os.close(at)
+
+
+def names_inside(folder: Path | str) -> list[str]:
+    """What lies in such a folder, in no order. Raises OSError, also for a link."""
+    at = _open_folder(folder)
+    if at is None:
+        return os.listdir(folder)
+    try:
+        return os.listdir(at)
+    finally:
+        os.close(at)
+
+
+def _open_folder(path: Path | str) -> int | None:
+    """None where a system knows no descriptors of folders."""
+    if os.listdir not in os.supports_fd or os.open not in os.supports_dir_fd:
+        return None
+    return os.open(path or os.curdir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | _NO_LINK)
+
+
+def _regular(path: Path | str, at: int | None, follow: bool) -> int:
+    try:
+        fd = os.open(path, _FLAGS if follow else _FLAGS | _NO_LINK, dir_fd=at)
     except OSError as error:
         if error.errno == errno.ELOOP and not follow:
             raise OSError(errno.ELOOP, "is a link, which is not followed", str(path)) from None

@@ -17,6 +17,7 @@ from guardrun.events.commands import ACKNOWLEDGE, REMARK, TAG, BadCommand, Comma
 from guardrun.events.paths import RunPaths
 from guardrun.events.remarks import said_fields
 from guardrun.events.schema import Event
+from guardrun.events.untrusted import names_inside
 from guardrun.signals.model import Signal
 from guardrun.state.values import real, table, whole
 
@@ -81,12 +82,12 @@ class CommandFiles:
     def refresh(self) -> bool:
         """Look again; whether there is one more."""
         try:
-            facts = os.stat(self._folder)
+            facts = os.stat(self._folder, follow_symlinks=False)
             owner = os.stat(self._folder.parent).st_uid
             mark = (facts.st_ino, facts.st_mtime_ns)
             if mark == self._mark:
                 return False
-            names = sorted(os.listdir(self._folder))[:_MOST_FILES]
+            names = sorted(names_inside(self._folder))[:_MOST_FILES]
         except OSError:
             return False
         self._mark = mark

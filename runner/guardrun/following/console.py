@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from guardrun.events.untrusted import open_regular
 from guardrun.reading.plain_text import plain
 
 _BYTES_A_LINE: Final = 512
@@ -17,7 +17,6 @@ _EARLIER: Final = 256 * 1024
 """The same of a part before what is held."""
 _LONGEST: Final = 64 * 1024
 """Bytes of one line that are kept: its end, which is what a progress bar shows."""
-_FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,13 +54,12 @@ class ConsoleWindow:
         """At least the last ``lines`` lines as far as they are there, sooner or later: each call reads a
         bounded part. The same object while nothing changed; empty when there is no such file."""
         try:
-            descriptor = os.open(self._path, _FLAGS)
+            descriptor = open_regular(self._path)
         except OSError:
             self._forget()
             return self._text
         try:
-            facts = os.fstat(descriptor)
-            changed = stat.S_ISREG(facts.st_mode) and self._take(descriptor, facts, max(1, lines))
+            changed = self._take(descriptor, os.fstat(descriptor), max(1, lines))
         except OSError:
             changed = False
         finally:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from guardrun.events.untrusted import open_regular
 from guardrun.reading.columns import ColumnReader
 from guardrun.series.store import SeriesStore
 from guardrun.state.source import SourceFold
@@ -22,7 +22,6 @@ _SAMPLED_FROM: Final = 8 * 1024 * 1024
 """A log from this size on takes so long that a coarse curve is worth having."""
 _SAMPLES: Final = 64
 _ROW: Final = b'"kind":"metrics"'
-_FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 class Glance:
@@ -44,14 +43,12 @@ class Glance:
 def glance(path: Path, attempt: int) -> Glance | None:
     """Look at a log whose newest attempt is known; None when it is short, or cannot be read."""
     try:
-        descriptor = os.open(path, _FLAGS)
+        descriptor = open_regular(path)
     except OSError:
         return None
     try:
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size < LEAST_BYTES:
-            return None
-        return Glance(_pieces(descriptor, facts.st_size), attempt)
+        size = os.fstat(descriptor).st_size
+        return None if size < LEAST_BYTES else Glance(_pieces(descriptor, size), attempt)
     except OSError:
         return None
     finally:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -17,11 +17,14 @@ import orjson
 
 from guardrun.events.paths import RunPaths
 from guardrun.events.schema import CHECKPOINT
-from guardrun.events.untrusted import read_bounded
+from guardrun.events.untrusted import open_regular
 
 _SEQUENCE: Final = re.compile(rb'^\{[^{}\[\]\n]{0,64}?"seq":\s?(\d{1,15})[,}]', re.MULTILINE)
 _LARGEST: Final = 1 << 30
 """Bytes of a log beyond which nobody waits for an audit to read it line by line."""
+_BLOCK: Final = 4 << 20
+_LONGEST: Final = 64 << 20
+"""Bytes of a line; no reader takes a longer one for an event."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +39,23 @@ class LogSeal:
 
 def read_seal(paths: RunPaths) -> LogSeal:
     """Look through the logs of all writers; a file that cannot be read, or is too large, tells nothing."""
-    missing, announced = {}, None
+    missing: dict[str, int] = {}
+    announced: dict[str, str] | None = None
     for path in _logs(paths.root):
-        data = _content(path)
-        if data is None:
+        gap, last, told = 0, None, dict[str, str]()
+        try:
+            for lines in _whole_lines(path):
+                turns = [int(found) for found in _SEQUENCE.findall(lines)]
+                gap += missing_turns(turns if last is None else (last, *turns))
+                last = turns[-1] if turns else last
+                if path == paths.events():
+                    told.update(_announced(lines))
+        except OSError:
             continue
-        gap = missing_turns(int(found) for found in _SEQUENCE.findall(data))
         if gap:
             missing[path.name] = gap
         if path == paths.events():
-            announced = dict(_announced(data))
+            announced = told
     return LogSeal(missing=missing, announced=announced)
 
 
@@ -69,11 +79,22 @@ def _logs(root: Path) -> list[Path]:
     return [root / name for name in sorted(wanted) if name.endswith(".jsonl")]
 
 
-def _content(path: Path) -> bytes | None:
-    try:
-        return read_bounded(path, _LARGEST)
-    except OSError:
-        return None
+def _whole_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a log, some megabytes at once; one that is too long to be an event is left out."""
+    with open(open_regular(path), "rb", buffering=0) as file:
+        if os.fstat(file.fileno()).st_size > _LARGEST:
+            return
+        rest, skipping = b"", False
+        while block := file.read(_BLOCK):
+            cut = block.rfind(b"\n") + 1
+            if cut:
+                begin = block.find(b"\n") + 1 if skipping else 0
+                yield rest + block[begin:cut]
+                rest, skipping = b"", False
+            rest += block[cut:]
+            if skipping or len(rest) > _LONGEST:
+                rest, skipping = b"", True
+        yield rest
 
 
 def _announced(data: bytes) -> Iterable[tuple[str, str]]:

@@ -13,7 +13,7 @@ import weakref
 from pathlib import Path
 from typing import Any, Literal
 
-from guardrun.events.untrusted import open_regular
+from guardrun.events.untrusted import open_inside
 
 fcntl: Any
 try:
@@ -98,7 +98,7 @@ def is_same_process(pid: int, pid_start: int | None) -> bool:
 def read_lease(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     """What the holder wrote (``released`` is there once it let go), or None: never taken, or unreadable."""
     try:
-        fd = open_regular(os.fspath(path))
+        fd = open_inside(os.fspath(path))
     except OSError:
         return None
     try:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from guardrun.events.atomic import write_atomic
 from guardrun.events.encode import encode
 from guardrun.events.schema import Event
+from guardrun.events.untrusted import open_regular
 from guardrun.reading.columns import Batch, Rows
 from guardrun.reading.tailer import Tailer
 
@@ -167,7 +168,7 @@ def _loaded(folder: Path, meta: dict[str, Any]) -> Cached:
 
 def _marks(path: Path, offset: int) -> dict[str, Any]:
     """What tells this file from any other: inode, and a hash of its start and of what precedes the offset."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0))
+    descriptor = open_regular(path)
     try:
         facts = os.fstat(descriptor)
         if facts.st_size < offset:

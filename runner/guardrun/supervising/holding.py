@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from guardrun.errors import UserError
 from guardrun.events.paths import RunPaths
+from guardrun.events.untrusted import open_inside
 from guardrun.provenance.host import lease_liveness, read_lease
 
 _WORDS: Final = {"trainer": "trained", "supervisor": "supervised"}
@@ -37,7 +38,7 @@ def _locked(paths: RunPaths, holder: str) -> bool:
     except ImportError:  # not POSIX: the facts in the file decide
         return False
     try:
-        fd = os.open(paths.lease(holder), os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0))
+        fd = open_inside(paths.lease(holder))
     except OSError:
         return False
     try:

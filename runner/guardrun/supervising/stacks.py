@@ -14,6 +14,7 @@ import psutil
 
 from guardrun.events.atomic import write_atomic
 from guardrun.events.paths import RunPaths
+from guardrun.events.untrusted import open_inside
 from guardrun.supervising.process_tree import Identity, alive, identify, send_signal
 
 MOST_SECONDS: Final = 10.0
@@ -154,7 +155,7 @@ def _grown(path: os.PathLike[str], before: int) -> bool:
 
 def _read(path: os.PathLike[str], begin: int) -> str:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = open_inside(os.fspath(path))
     except OSError:
         return ""
     try:
