@@ -220,6 +220,22 @@ def test_checkpoints_carry_their_proof_and_pointers_on_disk_outrank_lost_events(
     assert moved.best.bytes == 7
 
 
+def test_a_pointer_that_went_back_to_an_earlier_checkpoint_is_told_with_all_that_is_known_of_it() -> None:
+    fold = RunFold()
+    each = {"kind": "checkpoint", "roles": ["last"], "bytes": 7}
+    first = {**each, "path": "checkpoints/step-10-a1", "step": 10, "meta_sha256": "ab", "own": "/x/best"}
+    backup = {**each, "path": "checkpoints/step-10-a1-2", "step": 10, "meta_sha256": "cd", "own": "/x/backup"}
+    fold.add("rank0", Log().batch(header(), first, backup))
+
+    back = {"folder": "step-10-a1", "step": 10, "metric": None, "meta_sha256": "ab"}
+    last = state(fold, pointers={"last": back}).last
+    assert last is not None
+    assert (last.path, last.own, last.bytes) == ("checkpoints/step-10-a1", "/x/best", 7)
+    other = state(fold, pointers={"last": {**back, "meta_sha256": "ef"}}).last  # not the one that was told of
+    assert other is not None
+    assert (other.sha256, other.own, other.bytes) == ("ef", "", None)
+
+
 def test_stages_of_a_stop_are_the_supervisors_and_an_offer_stands_until_something_happens() -> None:
     fold, log = RunFold(), Log()
 

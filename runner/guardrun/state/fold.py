@@ -348,10 +348,13 @@ class RunFold:
         folder = words(pointer.get("folder"))
         if folder and (ref is None or ref.path != f"checkpoints/{folder}"):
             # The pointer on disk is the truth; the event about it may have been lost with the process.
-            ref = CheckpointRef(
-                f"checkpoints/{folder}", whole(pointer.get("step")) or 0, real(pointer.get("metric")),
-                words(pointer.get("meta_sha256")), None,
-            )  # fmt: skip
+            seal = words(pointer.get("meta_sha256"))
+            ref = self._rank0().written.get(f"checkpoints/{folder}")
+            if ref is None or ref.sha256 != seal:
+                ref = CheckpointRef(
+                    f"checkpoints/{folder}", whole(pointer.get("step")) or 0, real(pointer.get("metric")),
+                    seal, None,
+                )  # fmt: skip
         if ref is None:
             return None
         if pointer.get("gone") is True:

@@ -22,6 +22,7 @@ _MOST_STAGES: Final = 500
 _MOST_SIGNALS: Final = 2000
 _MOST_SAID: Final = 2000
 _MOST_SAVES: Final = 100
+_MOST_WRITTEN: Final = 1000
 _ROLES: Final = ("best", "last")
 
 
@@ -63,6 +64,8 @@ class SourceFold:
     can_save: bool | None = None
     checkpoints: dict[str, CheckpointRef] = field(default_factory=dict)
     """Role -> the newest checkpoint with it."""
+    written: dict[str, CheckpointRef] = field(default_factory=dict)
+    """Path -> the checkpoint, of the newest: a pointer may go back to one of them."""
     proofs: dict[tuple[str, str], Event] = field(default_factory=dict)
     """(role, path) -> the supervisor's newest proof."""
     stages: list[StopStage] = field(default_factory=list)
@@ -184,6 +187,10 @@ class SourceFold:
             bytes=whole(event.get("bytes")), t=wall_time(event), seconds=real(event.get("seconds")),
             own=words(event.get("own")),
         )  # fmt: skip
+        self.written.pop(path, None)
+        self.written[path] = made
+        if len(self.written) > _MOST_WRITTEN:
+            del self.written[next(iter(self.written))]
         for name in roles:
             self.checkpoints[name] = made
         if "last" in roles:
