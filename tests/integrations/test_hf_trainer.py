@@ -94,9 +94,9 @@ def test_a_nan_of_a_loss_that_the_model_does_not_return_shows_in_the_norm_of_its
 
 def test_two_ranks_stop_after_the_same_step_and_rank_0_registers_what_both_have_saved(trainings):
     script = ROOT / "sample_runs/hf_trainer/train.py"
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    launch = [sys.executable, str(ROOT / "tests/two_ranks.py"), "transformers.trainer", str(script)]
     process = subprocess.Popen(
-        [*launch, str(script), "--steps", "400"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*launch, "--steps", "400"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         trainings.stop(5)

@@ -19,6 +19,7 @@ from guardrun.recording.stopping import StopWish, status_of
 from waiting import wait_for
 
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+TWO_RANKS = (str(Path(__file__).parents[1] / "two_ranks.py"), "torch.distributed")
 
 DDP = """
 import os, sys, time
@@ -82,7 +83,7 @@ def test_ranks_without_a_process_group_leave_each_by_itself_and_rank_0_waits_for
     )
     apart = apart.replace("rank = dist.get_rank()", "rank = int(os.environ['RANK'])")
     apart = apart.replace("dist.destroy_process_group()", "")
-    process = script.start(apart, *TORCHRUN, OMP_NUM_THREADS="1")
+    process = script.start(apart, *TWO_RANKS)
     script.wait_for_step(12)
     wait_for(lambda: script.events("metrics", "events.rank1.jsonl"), 30, what="rank 1")
     (folder,) = (p for p in (script.folder / "runs").iterdir() if not p.name.startswith("."))
@@ -115,7 +116,7 @@ with guardrun.start("uneven") as run:
 print(f"left {rank} {run.epoch} {run.stop_reason}\\n", end="", flush=True)
 dist.destroy_process_group()
 """
-    done = script.run(text, *TORCHRUN)
+    done = script.run(text, *TWO_RANKS)
 
     assert done.returncode == 0, done.stderr
     left = sorted(line.split()[1:] for line in done.stdout.splitlines() if line.startswith("left"))
@@ -145,7 +146,7 @@ with guardrun.start("ends", config={"checkpoint": {"every_steps": 5}}) as run:
 print(f"left {rank} {run.step} {run.stop_reason}\\n", end="", flush=True)
 dist.destroy_process_group()
 """
-    done = script.run(text, *TORCHRUN)
+    done = script.run(text, *TWO_RANKS)
 
     assert done.returncode == 0, done.stderr
     left = sorted(line.split()[1:] for line in done.stdout.splitlines() if line.startswith("left"))
@@ -171,7 +172,7 @@ if dist.get_rank() == 0:
 dist.barrier()
 dist.destroy_process_group()
 """
-    done = script.run(text, *TORCHRUN)
+    done = script.run(text, *TWO_RANKS)
 
     assert done.returncode == 0, done.stderr
     assert "not all 2 ranks use guard" in done.stderr
