@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -12,7 +13,7 @@ import numpy
 import pytest
 
 from guardrun.provenance.environment import environment, gpus, scheduler, variables
-from guardrun.provenance.interpreter import interpreter_facts, torch_build
+from guardrun.provenance.interpreter import interpreter_facts, packages, torch_build
 
 
 def test_the_environment_tells_machine_and_software_as_json() -> None:
@@ -25,6 +26,28 @@ def test_the_environment_tells_machine_and_software_as_json() -> None:
     assert facts["host"]
     assert facts["os"]
     assert facts["guardrun"]
+
+
+def test_packages_have_the_versions_that_importlib_tells() -> None:
+    found = packages()
+    assert len(found) > 20
+    assert found == {name: importlib.metadata.version(name) for name in found}
+
+
+def test_packages_are_read_from_the_head_of_their_metadata_and_eggs_and_ruins_are_no_obstacle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file, text in {
+        "one.dist-info/METADATA": "Metadata-Version: 2.4\nName: One_Pack.age\nversion:  1.0 \n\nVersion: 9\n",
+        "egg.egg-info/PKG-INFO": "Metadata-Version: 1.1\nName: egg\nVersion: 2.0\n",
+        "ruin.dist-info/METADATA": "Metadata-Version: 2.4\nName: ruin\n\nVersion: 9\n",
+        "bare.dist-info/RECORD": "",
+    }.items():
+        (tmp_path / file).parent.mkdir()
+        (tmp_path / file).write_text(text)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+
+    assert packages() == {"egg": "2.0", "one-pack-age": "1.0"}
 
 
 def test_versions_of_torch_are_read_without_importing_it() -> None:
