@@ -257,3 +257,24 @@ def test_a_group_of_seeds_names_the_seed_that_a_nan_took_out():
     assert curve.spread is not None
     assert curve.spread.count.tolist() == [2, 2, 1, 1]
     assert [(mark.kind, mark.x, mark.text) for mark in marks] == [("nonfinite", 2.0, "seed 2 not finite")]
+
+
+def test_steps_to_the_end_are_counted_from_the_step_that_was_taken_last():
+    """Not from the largest: the attempt before had come further."""
+    named, line = timeline(
+        series("loss", [1, 2, 3, 4, 5, 2, 3], range(7), attempt=[1, 1, 1, 1, 1, 2, 2]),
+        series("val/loss", [5], [1]),
+        state=RESUMED,
+    )
+
+    assert line.last_step == 3
+    assert line.x(named["loss"], "to end").tolist() == [-2, -1, 0, 1, 2, -1, 0]
+    assert line.place(2, "to end") == -1
+
+
+def test_what_has_no_steps_has_no_end():
+    named, line = timeline(series("gpu0/util_percent", [math.nan, math.nan], [1, 2]))
+
+    assert line.last_step is None
+    assert np.isnan(line.x(named["gpu0/util_percent"], "to end")).all()
+    assert line.place(2, "to end") is None

@@ -17,6 +17,8 @@ from guardtui.snapshot import Curves, RunView
 from guardtui.text import text_of, width_of
 from guardtui.viewmodel.chart_groups import group_curve, thinned
 from guardtui.viewmodel.chart_models import ChartOptions
+from guardtui.viewmodel.chart_status import charts_status
+from guardtui.viewmodel.chart_view import NO_PAGE, ChartView
 from guardtui.viewmodel.comparison import Comparison, run_names
 from guardtui.viewmodel.config_apart import keys_apart, settings_of
 from guardtui.viewmodel.difference_table import difference_table
@@ -26,6 +28,7 @@ from guardtui.viewmodel.together_entries import Entry, entries, mode_of
 from guardtui.viewmodel.together_legend import legend_lines, title_line
 from guardtui.viewmodel.together_source import Drawn, TogetherSource
 from guardtui.viewmodel.unfairness import facts_apart, settings_apart, unfair
+from guardtui.viewmodel.x_window import Span, Window
 from together_runs import HOSTILE_NAMES, losses, seeded
 
 
@@ -201,9 +204,47 @@ def test_a_run_that_becomes_nan_is_named_and_leaves_the_mean_from_there_on():
     }
 
 
+def test_runs_of_different_length_lie_together_at_their_ends():
+    """Each 400 steps and 300; places are converted by the run that is asked, and told as what is left."""
+    views = views_of(seeded(0.3, 1), seeded(1.0, 2))
+    lengths = dict(zip(views, (400, 300), strict=True))
+    curves = {view.path: Curves(view.path, losses(0.3, 1, steps), 1) for view, steps in lengths.items()}
+    rows = roster_of(views).rows(views)
+    source = TogetherSource(
+        rows, curves, band="lines", names=run_names(views), drawn=Drawn(), reference=views[1].path
+    )
+    choice = next(each for each in source.choices() if each.title == "train/loss")
+    model = source.model(choice, ChartOptions(axis="to end"))
+
+    assert source.axes[-1] == "to end"
+    assert model.x_label == "to end"
+    assert [(curve.x[0], curve.x[-1]) for curve in model.curves] == [(-399, 0), (-299, 0)]
+    assert source.convert(-100.0, "to end", "step") == 200
+    assert source.convert(200.0, "step", "to end") == -100
+    assert source.words_at(-100.0, "to end") == ("100 steps to the end",)
+
+
+def test_the_mean_of_repeats_is_taken_as_many_steps_before_their_ends():
+    views = six()
+    model = source_of(views).model(source_of(views).choices()[0], ChartOptions(axis="to end"))
+
+    assert {float(curve.x[-1]) for curve in model.curves} == {0.0}
+    assert all(curve.spread.count.max() == 3 for curve in model.curves)
+
+
+def test_the_status_names_the_part_in_view_by_the_steps_that_are_left():
+    view = ChartView(ChartOptions(axis="to end"), Window(-200.0, 10.0))
+    told = charts_status(
+        view, NO_PAGE, whole=Span(-399.0, 0.0), reading=None, clipped=0, live=False, width=90, g=UNICODE
+    )
+
+    assert "steps to the end 200–0 of 399" in text_of(told)
+    assert "x to end" in text_of(told)
+
+
 def test_time_is_since_each_runs_own_start_and_an_axis_that_no_run_has_is_not_drawn():
     source = source_of(six())
-    assert source.axes == ("step", "epoch", "time")
+    assert source.axes == ("step", "epoch", "time", "to end")
     model = source.model(source.choices()[0], ChartOptions(axis="time"))
     assert (model.x_label, model.curves[0].x[0]) == ("time", pytest.approx(0.95))
     assert source.model(source.choices()[0], ChartOptions(axis="tokens")).x_label == "step"

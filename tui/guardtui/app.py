@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from textual.binding import BindingType
 from textual.message import Message
 
-from guardtui import glyphs, terminal
+from guardtui import glyphs, sweeping, terminal
 from guardtui.bindings import bindings_for
 from guardtui.feed import Feed, FleetLike
 from guardtui.preferring import PreferringApp
@@ -109,6 +109,8 @@ class Dashboard(PreferringApp):
         if newest is not self.snapshot:
             self.show_snapshot(newest)
             self.look_out(newest)
+            if not newest.loading:
+                sweeping.settle()
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Hand a snapshot to what is seen, in one update of the terminal."""

@@ -63,11 +63,16 @@ class ChartsPane(Pane, ChartKeys):
         self._show_console(detail, width, height)
         curves = snapshot.curves.get(view.path)
         if curves is not None:
-            source = RunSource(view.state, curves)
+            source = self._source(RunSource(view.state, curves))
             if self._seen is None:
                 self.charts.view = remembered(self.charts.view, self.board.settings.current, source.axes)
                 self._seen = self.charts.view
             self.charts.show(source)
+
+    def _source(self, new: RunSource) -> RunSource:
+        """The one before, with all that it has converted, while nothing that is drawn has changed."""
+        old = self.charts.source
+        return old if isinstance(old, RunSource) and old.version == new.version else new
 
     def _show_signals(self, view: RunView, width: int, height: int) -> None:
         wanted = min(wanted_height(view.state, width, self.g), max(2, height // 6))

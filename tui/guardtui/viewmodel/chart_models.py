@@ -75,9 +75,9 @@ def run_curve(line: Chosen, series: Series, timeline: Timeline, axis: Axis, *, r
 
 def _joined(whole: Curve, parts: tuple[slice, ...], timeline: Timeline) -> Curve:
     """Stretches of a curve, with a break between any two of them."""
-    y = np.concatenate([np.empty(0), *(whole.y[part] for part in parts)])
+    x, y = timeline.joined(whole.x, parts), timeline.joined(whole.y, parts)
     breaks = np.cumsum([part.stop - part.start for part in parts])[:-1].tolist()
-    return replace(whole, x=timeline.joined(whole.x, parts), y=y, breaks=tuple(breaks))
+    return replace(whole, x=x, y=y, breaks=tuple(breaks))
 
 
 def _possible(axis: Axis, choice: Choice, series: Mapping[str, Series], timeline: Timeline) -> Axis:

@@ -106,6 +106,8 @@ class RunSource:
             return x
         if axis == "epoch" and self.timeline.steps_per_epoch:
             return x * self.timeline.steps_per_epoch
+        if axis == "to end":
+            return None if self.timeline.last_step is None else x + self.timeline.last_step
         reached = np.flatnonzero(self.timeline.along(axis) <= x)
         return float(self.timeline.step[reached[-1]]) if reached.size else None
 
@@ -130,8 +132,12 @@ def place_words(axis: Axis, x: float) -> str:
     """A place on an axis: steps are whole, epochs have two decimals, times are durations.
 
     >>> place_words("step", 240.4), place_words("epoch", 2.4), place_words("time", 75.0)
-    ('step 240', 'epoch 2.40', 'time 1m15')
+    ('step 240', 'epoch 2.40', 'time 75s')
+    >>> place_words("to end", -1200.0)
+    '1,200 steps to the end'
     """
+    if axis == "to end":
+        return f"{step_text(round(-x))} steps to the end"
     if axis == "epoch":
         return f"epoch {x:.2f}"
     return f"{axis} {step_text(x if axis == 'time' else round(x), AXIS_UNITS.get(axis, ''))}"

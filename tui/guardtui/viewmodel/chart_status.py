@@ -76,13 +76,16 @@ def _part(view: ChartView, whole: Span | None, *, live: bool) -> Line:
     low, high = view.window.low, view.window.high
     if whole is not None:
         low, high = max(low, whole.low), min(high, whole.high)
-    of = f" of {_place(axis, whole.high)}" if whole is not None else ""
+    of = f" of {_place(axis, whole.low if axis == 'to end' else whole.high)}" if whole is not None else ""
     follows = " following" if view.window.follows and live else ""
-    return line((f"{axis} {_place(axis, low)}–{_place(axis, high)}", "accent"), (of + follows, "dim"))
+    named = "steps to the end" if axis == "to end" else axis
+    return line((f"{named} {_place(axis, low)}–{_place(axis, high)}", "accent"), (of + follows, "dim"))
 
 
 def _place(axis: Axis, x: float) -> str:
-    return place_words(axis, x).partition(" ")[2]
+    """The number alone."""
+    number, _, after = place_words(axis, x).partition(" ")
+    return number if axis == "to end" else after
 
 
 def _where(view: ChartView, page: Page) -> Line:

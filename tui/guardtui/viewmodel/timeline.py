@@ -16,8 +16,9 @@ from guardrun.state.model import RunState
 from guardtui.viewmodel.lr_changes import LrChange, lr_changes
 from guardtui.viewmodel.tokens import Counted, count_tokens, has_tokens
 
-Axis = Literal["step", "epoch", "time", "tokens"]
+Axis = Literal["step", "epoch", "time", "tokens", "to end"]
 AXES: Final[tuple[Axis, ...]] = ("step", "epoch", "time", "tokens")
+"""Those of one run. Several also lie together by the steps left to each one's last."""
 
 Floats = NDArray[np.float64]
 
@@ -63,6 +64,12 @@ class Timeline:
         return _EMPTY if self._longest is None else self._longest.t
 
     @cached_property
+    def last_step(self) -> float | None:
+        """The step that was taken last; after a resume from far back not the largest. None: there is none."""
+        ends = [(float(each.t[-1]), float(each.step[-1])) for each in self._series.values() if len(each)]
+        return max(((t, step) for t, step in ends if np.isfinite(step)), default=(0.0, None))[1]
+
+    @cached_property
     def counted(self) -> Counted | None:
         """Tokens, where they are known."""
         return count_tokens(self._series)
@@ -95,12 +102,13 @@ class Timeline:
             found = self._parted[key] = self._part(series)
         return found
 
-    def joined(self, x: Floats, parts: tuple[slice, ...]) -> Floats:
-        """Stretches of converted places, one after the other: once for all curves that share them."""
-        key = (*_memory(x), *((part.start, part.stop) for part in parts))
+    def joined(self, column: Floats, parts: tuple[slice, ...]) -> Floats:
+        """Stretches of a column, of places or values, one after the other: once for all that ask for them."""
+        key = (*_memory(column), *((part.start, part.stop) for part in parts))
         found = self._converted.get(key)
         if found is None:
-            found = self._converted[key] = _frozen(np.concatenate([_EMPTY, *(x[part] for part in parts)]))
+            whole = np.concatenate([_EMPTY, *(column[part] for part in parts)])
+            found = self._converted[key] = _frozen(whole)
         return found
 
     def _part(self, series: Series) -> Parted:
@@ -143,6 +151,8 @@ class Timeline:
             return series.t - self.start
         if axis == "tokens":
             return np.full(len(series), np.nan) if self.counted is None else self.counted.at(series)
+        if axis == "to end":
+            return series.step - (np.nan if self.last_step is None else self.last_step)
         return series.step / self.steps_per_epoch if self.steps_per_epoch else series.epoch
 
     def place(self, step: float, axis: Axis) -> float | None:
@@ -151,6 +161,8 @@ class Timeline:
             return step
         if axis == "epoch" and self.steps_per_epoch:
             return step / self.steps_per_epoch
+        if axis == "to end":
+            return None if self.last_step is None else step - self.last_step
         index = self._index_of(step)
         if index is None:
             return None

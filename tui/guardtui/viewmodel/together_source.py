@@ -100,9 +100,10 @@ class TogetherSource:
 
     @cached_property
     def axes(self) -> tuple[Axis, ...]:
-        """Those that any of the runs has."""
+        """Those that any of the runs has; last the one in which they lie together at their ends."""
         found = {axis for source in self._sources.values() for axis in source.axes}
-        return tuple(axis for axis in AXES if axis in found or axis in ("step", "time"))
+        ends: tuple[Axis, ...] = ("to end",) if any(map(_has_end, self._sources.values())) else ()
+        return (*(axis for axis in AXES if axis in found or axis in ("step", "time")), *ends)
 
     @cached_property
     def monitor(self) -> tuple[str, str] | None:
@@ -235,6 +236,10 @@ class TogetherSource:
         first = next((view.state.name for view in self._views), "")
         others = len(self._views) - 1
         return f"{first} and {others} more" if others > 0 else first
+
+
+def _has_end(source: RunSource) -> bool:
+    return source.timeline.last_step is not None
 
 
 def _is_placed(source: RunSource, name: str, axis: Axis) -> bool:

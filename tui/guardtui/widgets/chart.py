@@ -54,6 +54,8 @@ class Chart(Framed):
         super().__init__(ink=ink, mono=mono, id=id, classes=classes)
         self._model = model or ChartModel("")
         self._memory = Memory()
+        self._behind = False
+        """Whether the frame shows an earlier model."""
         self._hover_x: float | None = None
         self._title_drawn = 0.0
         self._title_timer: Timer | None = None
@@ -70,12 +72,23 @@ class Chart(Framed):
 
     def show(self, model: ChartModel) -> None:
         """Draw another state of the chart. Nothing is sent when nothing changed."""
+        if self.take(model):
+            self.catch_up()
+
+    def take(self, model: ChartModel) -> bool:
+        """Another state of the chart, for ``catch_up`` to draw; whether there is anything to draw."""
         if model is self._model and self._frame is not None:
-            return
+            return self._behind
         if model.title != self._model.title or model.log_y != self._model.log_y:
             self._memory = Memory()
         self._model = model
-        self._redraw()
+        self._behind = True
+        return True
+
+    def catch_up(self) -> None:
+        """Draw the state that was taken last, unless that was done meanwhile."""
+        if self._behind:
+            self._redraw()
 
     def on_mount(self) -> None:
         """Let updates of a part of a row send that part alone."""
@@ -119,7 +132,7 @@ class Chart(Framed):
         self._redraw()
 
     def _draw(self, width: int, height: int) -> Frame:
-        model = self._model
+        model, self._behind = self._model, False
         if self._hover_x is not None:
             model = replace(model, readout=self._hover_x)
         frame = draw(model, width, height, memory=self._memory, ink=self._ink, mono=self._mono)

@@ -91,7 +91,7 @@ class ChartBoard(ChartPointer, Widget):
         """The window ``factor`` times as narrow, with ``at`` in its place; None: the whole view."""
         if self._whole is None:
             return self.view.window
-        least = _FEWEST_STEPS if self.view.options.axis == "step" else 0.0
+        least = _FEWEST_STEPS if self.view.options.axis in ("step", "to end") else 0.0
         return zoomed(self.shown_span, self._whole, factor, at, least=least)
 
     @property
@@ -198,11 +198,13 @@ class ChartBoard(ChartPointer, Widget):
 
     @property
     def reference(self) -> Chart | None:
-        """A chart of the page whose x axis is the chosen one: what keys measure by."""
-        axis = self.view.options.axis
-        drawn = [chart for chart in self.charts if chart.frame is not None and chart.frame.area is not None]
-        fitting = [chart for chart in drawn if chart.model.x_label == axis and chart.model.curves]
-        return next(iter(fitting), None)
+        """A chart of the page whose x axis is the chosen one: what keys measure by, so it is up to date."""
+        for chart in self.charts:
+            if chart.model.x_label == self.view.options.axis and chart.model.curves:
+                chart.catch_up()
+                if chart.frame is not None and chart.frame.area is not None:
+                    return chart
+        return None
 
     @property
     def shown_span(self) -> Span:
@@ -240,6 +242,11 @@ class ChartBoard(ChartPointer, Widget):
             self._hovered = None
             for chart in self.charts:
                 chart.on_leave()
+
+    @on(ChartGrid.Drawn)
+    def _charts_drawn(self, event: ChartGrid.Drawn) -> None:
+        event.stop()
+        self.post_message(self.Changed())
 
     @on(ChartGrid.Chosen)
     def _chart_chosen(self, event: ChartGrid.Chosen) -> None:
