@@ -19,6 +19,7 @@ CAMPAIGNS = {
     "disks": "benchmarks.faults.disks",
     "mutations": "benchmarks.faults.mutations",
     "hostile": "benchmarks.faults.hostile",
+    "screens": "benchmarks.faults.hostile_screens",
 }
 """Each module has a ``CAMPAIGN``."""
 

@@ -8,6 +8,7 @@ import random
 import shutil
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Final
@@ -46,21 +47,23 @@ def infested(value: Any, text: str, chance: random.Random, name: str = "") -> An
     return value
 
 
-def infest(root: Path, text: str, chance: random.Random) -> None:
-    """Every file of a run directory that holds words."""
+def infest(root: Path, texts: Sequence[str], chance: random.Random) -> None:
+    """Every file of a run directory that holds words; of several texts each line and file has one."""
     for path in sorted(root.rglob("*")):
         if path.is_symlink() or not path.is_file():
             continue
         if path.suffix in _LOGS:
             lines = [
-                _dumped(infested(json.loads(line), text, chance)) for line in path.read_bytes().splitlines()
+                _dumped(infested(json.loads(line), chance.choice(texts), chance))
+                for line in path.read_bytes().splitlines()
             ]
             path.write_bytes(b"\n".join(lines) + b"\n")
         elif path.suffix == ".json":
-            path.write_bytes(_dumped(infested(json.loads(path.read_bytes()), text, chance)))
+            path.write_bytes(_dumped(infested(json.loads(path.read_bytes()), chance.choice(texts), chance)))
         elif path.name in _TEXTS:
             with path.open("ab") as file:
-                file.write(f"\n{text}: {text}\n{text}".encode("utf-8", "surrogatepass"))
+                for text in texts:
+                    file.write(f"\n{text}: {text}\n{text}".encode("utf-8", "surrogatepass"))
 
 
 def _dumped(value: Any) -> bytes:
@@ -109,7 +112,7 @@ class Trial:
         self.root = folder / f"runs-{os.getpid()}" / original.name
         shutil.rmtree(self.root.parent, ignore_errors=True)
         shutil.copytree(original, self.root, symlinks=True)
-        infest(self.root, self.text, chance)
+        infest(self.root, [self.text], chance)
         self.problems: list[str] = []
         self.bytes_seen = 0
         self._page = ""

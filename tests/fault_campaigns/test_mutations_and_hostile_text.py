@@ -6,7 +6,7 @@ import random
 import time
 
 import pytest
-from benchmarks.faults import hostile, mutations
+from benchmarks.faults import hostile, hostile_screens, mutations
 from benchmarks.faults.campaign import run_campaign
 from benchmarks.faults.hostile_texts import hostile_text
 from benchmarks.faults.limits import within_limits
@@ -59,3 +59,26 @@ def test_a_trial_that_crashes_hangs_or_grows_is_seen_by_the_campaign(
 def test_mutations_change_and_hostile_texts_lose_their_teeth(number: int, data: bytes) -> None:
     assert isinstance(mutate(data, random.Random(number)), bytes)
     assert plain(hostile_text(number, random.Random(number))).isprintable()
+
+
+@pytest.mark.terminal
+def test_hostile_text_acts_not_on_a_real_terminal_in_any_pane_of_the_dashboard() -> None:
+    row = run_campaign(hostile_screens.CAMPAIGN, 1, 120.0, seed=11)
+
+    assert row.violations == []
+    assert row.trials == 1
+
+
+@pytest.mark.parametrize(
+    "acts",
+    [
+        "\x1b]0;zq1\x07", "\x1b[77;3H", "\x1b[6n", "\x1b[77;3z", "\x1bc", "\x1b(0", "\x1bP+qzq\x1b\\",
+        "\x1b_Gzq\x1b\\", "\x1b[?1000l", "\x07", "\x9b", "\u202e", "\u200b", "\x1b",
+    ],
+)  # fmt: skip
+def test_what_would_act_on_the_dashboards_terminal_is_seen_by_the_campaign(acts: str) -> None:
+    harmless = "\x1b[?25l\x1b[1;1H\x1b[31mzq1 red\x1b[0m\x1b[40;120Hfine"
+    allowed = hostile_screens.shapes(harmless)
+
+    assert hostile_screens.shapes(f"{harmless}\x1b[2;2Hzq2\x1b[7mzq2") <= allowed
+    assert hostile_screens.shapes(harmless + acts) - allowed
