@@ -77,19 +77,20 @@ def numbers(folder: Path, seed: int, workers: int, *, deterministic: bool = Fals
 def test_the_same_seed_gives_every_value_again_with_workers_too_and_another_seed_does_not(
     tmp_path: Path,
 ) -> None:
+    """Those with workers are deterministic, which reaches a training before its first line."""
     wanted = {"a": (3, 0), "b": (3, 0), "c": (4, 0), "d": (3, 2), "e": (3, 2)}
+
+    def train(name: str) -> list[object]:
+        seed, workers = wanted[name]
+        return numbers(tmp_path / name, seed, workers, deterministic=workers > 0)
+
     with ThreadPoolExecutor(2) as pool:
-        found = dict(
-            zip(wanted, pool.map(lambda name: numbers(tmp_path / name, *wanted[name]), wanted), strict=True)
-        )
+        found = dict(zip(wanted, pool.map(train, wanted), strict=True))
 
     assert len(found["a"]) > 30
     assert found["a"] == found["b"]
     assert found["d"] == found["e"], "the workers' generators follow the seed"
     losses = {name: [value for value in values if value[0] == "train/loss"] for name, values in found.items()}
     assert all(one != two for one, two in zip(losses["a"], losses["c"], strict=True))
-
-
-def test_deterministic_reaches_the_training_before_its_first_line(tmp_path: Path) -> None:
-    values = numbers(tmp_path / "run", 5, 0, deterministic=True)
-    assert ("deterministic", True, "5") in values
+    assert ("deterministic", True, "3") in found["d"]
+    assert ("deterministic", False, "random") in found["a"]

@@ -146,7 +146,9 @@ def test_the_warning_saves_requeues_and_goes_on_exactly(cluster: Cluster, projec
     assert show(run)["job"]["restarts"] == 1
 
 
+@pytest.mark.campaign
 def test_a_preempted_run_yields_and_goes_on_exactly(cluster: Cluster, project: Path) -> None:
+    """Beside it stands the test of the warning, which is the signal that a preempted job gets."""
     run, _ = submit(project, "params.steps=300")
     wait_for_step(run, 5)
 
