@@ -44,7 +44,7 @@ class Derived:
         self._logs = Grown()
 
     def logs(self, y: Floats) -> Floats:
-        """The decimal logarithms of positive values."""
+        """The decimal logarithms of all values, as ``decimal_log`` has them."""
         return self._logs.of(y, lambda values, _: decimal_log(values))
 
     def average(self, y: Floats, weight: float, *, log: bool) -> Floats:

@@ -78,7 +78,7 @@ def trace(curve: Curve, view: View, known: Known, *, was_band: bool) -> Traced:
     if view.log_y:
         plain = known.plain and known.positive
         hidden = 0 if plain else int(np.count_nonzero(y <= 0)) - down_x.size
-        y = known.derived.logs(y) if plain else decimal_log(y)
+        y = known.derived.logs(y)
     raw = column_spans(x, y, view.edges, breaks=curve.breaks, plain=plain)
     found = _Points(curve, x, y, plain, known)
     bright: Spans | None
