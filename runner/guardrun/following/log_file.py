@@ -67,8 +67,8 @@ class LogFile:
 
     def remember(self, tables: Mapping[str, column_cache.Table]) -> None:
         """Put a large file that was read to its end into the cache; ``tables`` are its rows by kind."""
-        if not self._caching or self.tailer.more:
-            return
+        if not self._caching or self.tailer.more or any(table.left_out for table in tables.values()):
+            return  # of a cache that lacks curves nobody would know that they are missing
         if self.tailer.offset - self._cached_to >= column_cache.CACHE_FROM_BYTES:
             self._cached_to = self.tailer.offset
             column_cache.save(self.tailer, tables, self._events, self._bad_lines, self._reader.attempt)

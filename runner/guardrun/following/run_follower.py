@@ -141,7 +141,7 @@ class RunFollower:
             str(self.path),
             pointers=self._small.pointers,
             signals=signals,
-            extra_notes=[note for file in self._files.values() for note in file.notes],
+            extra_notes=[*self.series.notes, *(note for file in self._files.values() for note in file.notes)],
             extra_bad_lines=sum(file.skipped for file in self._files.values()),
             left=self._commands.said,
         )

@@ -42,6 +42,7 @@ class Table(Protocol):
     """Rows of one kind as ``series.store`` keeps them."""
 
     size: int
+    left_out: dict[str, None]
 
     def order(self) -> NDArray[np.int64]: ...
     def attempts(self) -> NDArray[np.int32]: ...

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guardrun.reading.columns import ABSENT, Batch, Rows, is_absent
+from guardrun.reading.layout import MAX_KEYS
 
 FloatArray = NDArray[np.float64]
 _Number = TypeVar("_Number", np.float64, np.int64, np.int32)
@@ -23,6 +24,11 @@ SYSTEM: Final = -1
 """The ``rank`` under which GPU, CPU, memory and disk samples are kept."""
 _FIRST_ROWS: Final = 256
 _AXES: Final = ("t", "step", "epoch")
+_MOST_CELLS: Final = 64 * 1024 * 1024
+"""Numbers of one kind and rank that are held: 512 MB. Beyond, curves are left out, details first."""
+_FEWEST_CURVES: Final = 64
+"""So many are kept, however long they are."""
+_OVERVIEW: Final = ("train/", "val/", "test/")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +71,18 @@ class SeriesStore:
         for rows in batch.rows:
             tables.setdefault(rows.kind, _Table()).append(rows, expected)
         self.version += 1
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What of the logs is no curve here, in words."""
+        tables = [table for kinds in self._tables.values() for table in kinds.values()]
+        lost = sum(len(table.left_out) for table in tables)
+        notes = []
+        if lost:
+            notes.append(f"{lost:,} curves are left out: all of them would take more than 512 MB of memory")
+        if any(table.full for table in tables):
+            notes.append(f"a log has {MAX_KEYS:,} different keys: any beyond them have no curve")
+        return tuple(notes)
 
     def drop(self, rank: int) -> None:
         """Forget a rank, whose file starts again."""
@@ -136,6 +154,8 @@ class _Table:
 
     def __init__(self) -> None:
         self.size = 0
+        self.left_out: dict[str, None] = {}
+        """Columns that there was no room for."""
         self._order: NDArray[np.int64] = np.empty(0, np.int64)
         self._attempt: NDArray[np.int32] = np.empty(0, np.int32)
         self._columns: dict[str, FloatArray] = {name: np.empty(0) for name in _AXES}
@@ -163,12 +183,13 @@ class _Table:
 
     def _extend(self, rows: Rows, count: int, room: int) -> None:
         start, end = self.size, self.size + count
+        self._make_room(end)
         self._order = _room(self._order, start, end, room)
         self._order[start:end] = rows.order
         self._attempt = _room(self._attempt, start, end, room)
         self._attempt[start:end] = rows.attempt
         for name in rows.columns:
-            if name not in self._columns:
+            if name not in self._columns and name not in self.left_out:
                 self._columns[name] = np.full(start, ABSENT)
                 self._absent[name] = start
         for name, held in self._columns.items():
@@ -180,6 +201,26 @@ class _Table:
             else:
                 column[start:end] = fresh
                 self._absent[name] = self._absent.get(name, 0) + int(np.count_nonzero(is_absent(fresh)))
+
+    def _make_room(self, rows: int) -> None:
+        """Let go of columns where that many rows of all would be too much; a fifth more, so as not to be
+        here again at once."""
+        if rows * len(self._columns) <= _MOST_CELLS:
+            return
+        names = [name for name in self._columns if name not in _AXES]
+        # What a run is judged and shown by has names that are common to all; a layer's own has more parts.
+        names.sort(key=lambda name: "/" in name and not name.startswith(_OVERVIEW))
+        for name in names[max(_FEWEST_CURVES, int(0.8 * _MOST_CELLS / rows)) :]:
+            self.left_out[name] = None
+            del self._columns[name]
+            self._absent.pop(name, None)
+            for kept in (self._where, self._views):
+                kept.pop(name, None)
+
+    @property
+    def full(self) -> bool:
+        """Whether the log has as many keys as become columns."""
+        return len(self._columns) + len(self.left_out) >= MAX_KEYS - 1  # ``seq`` is no column
 
     def names(self) -> Iterable[str]:
         return [n for n in self._columns if n not in _AXES and self._absent[n] < self.size]

@@ -28,7 +28,7 @@ class BudgetUsedUp:
 
     Source: the user's own wish.
 
-    Wrong when: the clock of the training's machine jumps.
+    Wrong when: the clock jumps of a log that does not say when its host had booted (of another tool).
     """
 
     about = About(
