@@ -59,7 +59,8 @@ def time_of_step(series: Mapping[str, Series], step: int) -> float | None:
 
 def age_words(view: RunView, t: float | None) -> str:
     """How long ago something of time ``t`` was; of a run that is over: how long before its last event."""
-    newest = view.state.last_steady_t
+    state = view.state
+    newest = state.last_event_t if state.last_steady_t is None else state.last_steady_t
     if t is None or newest is None:
         return ""
     before_last = max(0.0, newest - t)
