@@ -73,6 +73,7 @@ def test_a_run_whose_machines_clock_is_set_by_hours(tmp_path: Path, machine: Mac
     run = only_run(tmp_path / "runs")
     try:
         wait_for_step(run, 20)
+        wait_for(lambda: events(run, "system.jsonl", "system"), what="a sample by the old clock")
         machine.set_clock(wrong_by)
         wait_for_step(run, 20 + len(events(run, kind="metrics")))
         wait_for(lambda: _jump(events(run, "system.jsonl")) > 3600, what="a sample by the new clock")
