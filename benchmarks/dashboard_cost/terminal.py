@@ -169,6 +169,8 @@ class Terminal:
             deadline = time.monotonic() + 3
             while time.monotonic() < deadline:
                 if os.waitpid(self.pid, os.WNOHANG)[0]:
+                    # A number that is free is the next terminal's: nobody must read from it any more.
+                    self._reader.join()
                     os.close(self._master)
                     return
                 time.sleep(0.02)

@@ -245,3 +245,18 @@ def test_long_curves_that_moved_by_less_than_a_dot_are_renewed_once_a_second(mon
     assert (early or before).curves[path] is before.curves[path]
     assert late.curves[path] is not before.curves[path]
     assert moved.curves[path] is not late.curves[path]
+
+
+def test_reading_is_not_over_before_every_run_is_listed(monkeypatch):
+    monkeypatch.setattr("guardtui.reader._NEW_LOOKS_S", 0.0)
+    fleet = FakeFleet(*(FakeFollower(run_state(run_id=name)) for name in "abc"))
+    reader = Reader(())
+
+    pictures = []
+    while not pictures or reader.loading or reader.pending:
+        pictures.append(reader.read(fleet, Wants()) or pictures[-1])
+        assert len(pictures) < 20
+
+    assert len(pictures) > 1
+    assert len(pictures[-1].runs) == 3
+    assert pictures[0].loading

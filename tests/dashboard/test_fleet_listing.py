@@ -182,7 +182,7 @@ def test_rows_and_heads_are_never_wider_than_their_place(width):
 
 def test_columns_come_when_they_tell_something_and_go_when_they_are_not_wanted():
     def titles(views, without=()):
-        return {placed.column.title for placed in fleet.Placer().placed(300, views, without)}
+        return {placed.column.title for placed in fleet.Placer().placed(300, views, without=without)}
 
     assert {"GPU", "GPU MEM", "HOST", "RATE"} <= titles(MANY)
     assert not {"GPU", "GPU MEM", "HOST"} & titles(RUNS)

@@ -102,7 +102,7 @@ class Feed:
     def _turn(self, reader: Reader, fleet: FleetLike) -> float:
         """Look at the files, show what is due; seconds until the next turn."""
         reader.poll(fleet, self._wants)
-        behind = not all(follower.caught_up for follower in fleet.followers.values())
+        behind = reader.listing or not all(follower.caught_up for follower in fleet.followers.values())
         period = _LOADING_PERIOD_S if behind and reader.loading else PERIOD_S
         early = self._published + period - time.monotonic()
         shown = False

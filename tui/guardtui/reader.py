@@ -104,7 +104,9 @@ class Reader:
         self._dirty: dict[Path, None] = {}
         """Runs that changed since they were looked at, the longest waiting first."""
         self._reviewed = self._reviewed_silent = self._reviewed_all = 0.0
-        self._first = self._listing = True
+        self._first = True
+        self.listing = True
+        """Whether runs that were found are not listed yet, for want of time."""
         self.wants = Wants()
         """What the last picture was asked to hold."""
 
@@ -116,7 +118,7 @@ class Reader:
     @property
     def pending(self) -> bool:
         """Whether something waits to be shown."""
-        return bool(self._dirty) or self._curves_wait
+        return bool(self._dirty) or self._curves_wait or self.listing
 
     def read(self, fleet: FleetLike, wants: Wants) -> Snapshot | None:
         """Poll once; a snapshot when something that is shown changed."""
@@ -127,7 +129,7 @@ class Reader:
         """Read what is new."""
         fleet.attend((*wants.curves, wants.detail) if wants.detail is not None else wants.curves)
         # The first pictures are what a glance tells; reading comes when every run is listed.
-        self._dirty.update(dict.fromkeys(fleet.poll(0.0 if self._listing else _POLL_S)))
+        self._dirty.update(dict.fromkeys(fleet.poll(0.0 if self.listing else _POLL_S)))
 
     def picture(self, fleet: FleetLike, wants: Wants) -> Snapshot | None:
         """What was read, as a snapshot; None when nothing that is shown changed."""
@@ -140,7 +142,7 @@ class Reader:
         news = self._look_at_changed(fleet, {*wants.curves, wants.detail}) or news
         news = self._draw_curves(fleet, wants) or news
         news = self._look_closer(fleet, wants) or news
-        loading = not all(follower.caught_up for follower in fleet.followers.values())
+        loading = self.listing or not all(follower.caught_up for follower in fleet.followers.values())
         problem = next(iter(self._odd.values()), "")
         if len(self._odd) > 1:
             problem += f", and {len(self._odd) - 1} more"
@@ -158,10 +160,11 @@ class Reader:
     def _look_at_new(self, fleet: FleetLike) -> bool:
         """The newest of the runs that were not listed yet; whether there were any."""
         until = time.monotonic() + _NEW_LOOKS_S
-        news = self._listing = False
-        for path in [path for path in reversed([*fleet.followers]) if path not in self._views]:
-            if time.monotonic() > until:
-                self._listing = True
+        news = self.listing = False
+        unlisted = [path for path in reversed([*fleet.followers]) if path not in self._views]
+        for number, path in enumerate(unlisted):
+            if number and time.monotonic() > until:
+                self.listing = True
                 break
             news = self._try_look(fleet, path) or news
         if news:

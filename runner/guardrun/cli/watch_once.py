@@ -92,7 +92,8 @@ def _read(paths: Sequence[Path], wants: Wants) -> tuple[Snapshot, bool, str]:
     try:
         while True:
             latest = reader.read(fleet, wants) or latest
-            if (not reader.loading and fleet.searched) or time.monotonic() > deadline:
+            done = fleet.searched and not (reader.loading or reader.pending)
+            if done or time.monotonic() > deadline:
                 break
     except Exception as error:  # an odd file is told, not thrown at a script
         problem = f"cannot read the runs ({type(error).__name__}: {clean(error)})"

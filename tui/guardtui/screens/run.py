@@ -95,8 +95,8 @@ class RunScreen(ActsOnRuns, WholeScreen):
         width = self.size.width - 2
         self.query_one("#head", Lines).show(header_lines(view, width, self.g))
         self.query_one(KeyBar).rest(idle_keys([view]))
-        if not self.pane.is_mounted:
-            return  # it is being made, and will draw itself
+        if not (self.pane.is_mounted and self.pane.children):
+            return  # it is being made; opening it draws it
         self.pane.apply(view, snapshot)
         offer = view.state.stop_offer if view.state.status.live and not self.board.readonly else ""
         titles = [each.title for each in PANES]

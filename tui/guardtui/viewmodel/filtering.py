@@ -32,7 +32,7 @@ _LONGEST: Final = 2000
 HELP: Final = (
     ("digits sgd", "every word somewhere in name, group, status, host, tag, metric or signal"),
     ("name:digits*", "a field: name, group, status, host, tag, signal, id, reason, metric, user, tool"),
-    ("status:live", "starting, running, stopping or hung; status:over is the rest"),
+    ("status:live", "queued, starting, running, stopping or hung; status:over is the rest"),
     ("signal:nan|act", "a signal that stands, by name or severity; either of two"),
     ("params.lr>=1e-3", "a value of the configuration; lr=… finds params.lr too; = knows * and ?"),
     ("val/loss<0.4", "the last value of a metric; val/loss=nan finds broken ones"),
