@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 _CURVES_S: Final = 0.5
 """Between two renewals of curves that go on and on; after a silence they are renewed at once."""
-_CURVES_STILL_S: Final = 1.0
+_CURVES_STILL_S: Final = 2.0
 """The same for curves that would move by less than a dot: most of a long run's renewals."""
-_DOTS: Final = 200
+_DOTS: Final = 120
 """About as many columns of dots has a chart."""
 _POLL_S: Final = 0.1
 """Longest time in one poll while history is read: then a first picture is shown."""

@@ -29,7 +29,7 @@ _SLICE_S: Final = 0.02
 """Longest time for one run while others wait."""
 _CROWD: Final = 25
 """Runs that grow; of more each is looked at less often, so that they cost no more together."""
-_SILENT_CROWD: Final = 50
+_SILENT_CROWD: Final = 40
 """The same for runs that go on in silence."""
 
 
