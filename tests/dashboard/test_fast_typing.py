@@ -64,7 +64,7 @@ def test_a_key_soon_after_escape_is_a_key_of_its_own(screen):
 
 
 async def test_held_keys_are_let_go_when_what_they_wait_for_never_answers(monkeypatch):
-    monkeypatch.setattr("guardtui.typing_ahead._PATIENCE_S", 0.2)
+    monkeypatch.setattr("guardtui.typing_ahead._PATIENCE_S", 1.5)
     monkeypatch.setattr("guardtui.typing_ahead.TypingApp._send", lambda *_: None)
     app = dashboard(example_fleet())
     async with app.run_test(size=(80, 24)) as pilot:
