@@ -17,6 +17,13 @@ _WOULD = {"stop": "stopped", "abort": "aborted"}
 _STYLES = {"act": ("red", "bold"), "warn": ("yellow",), "info": ("cyan",)}
 
 
+def supervisor_end(paths: RunPaths, attempt: int) -> dict[str, Any] | None:
+    """How an attempt ended, as its supervisor told it by now; None: without a word, or never begun."""
+    tail = SupervisorTail(paths, attempt)
+    tail.poll()
+    return tail.end
+
+
 class SupervisorTail:
     """Follows supervisor.jsonl; keeps the start and the end of ``attempt`` and hands out what to say."""
 

@@ -7,7 +7,6 @@ are the same, and else its run gets the new events under its old id.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import shutil
 import time
@@ -18,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from guardrun.cli.folder_lock import lock_folder
 from guardrun.errors import UserError
 from guardrun.events.atomic import sync_folder, write_atomic
 from guardrun.events.encode import encode
@@ -97,7 +97,7 @@ def _alone(runs_dir: Path) -> Iterator[None]:
     folder = os.open(runs_dir, os.O_RDONLY | os.O_DIRECTORY)
     try:
         deadline = time.monotonic() + _WAIT_S
-        while not _locked(folder):
+        while not lock_folder(folder):
             if time.monotonic() >= deadline:
                 raise UserError(
                     f"another import is writing into {runs_dir}",
@@ -107,17 +107,6 @@ def _alone(runs_dir: Path) -> Iterator[None]:
         yield
     finally:
         os.close(folder)
-
-
-def _locked(folder: int) -> bool:
-    """Whether there is no need to wait any longer."""
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _import(log: ForeignLog, name: str, place: Place, held: _Held | None) -> Imported:

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from guardrun.cli.events_tail import SupervisorTail
+from guardrun.cli.events_tail import supervisor_end
 from guardrun.cli.launch import attempts_of
 from guardrun.errors import UserError
 from guardrun.events.paths import RunPaths
 from guardrun.events.untrusted import read_object
-from guardrun.provenance.slurm import NAME, Job, job_in, requeues
+from guardrun.provenance.slurm import Job, job_in, requeues, settings_of
 from guardrun.reading.discovery import find_runs
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ def requeue_own_job(launch: Mapping[str, Any], end: Mapping[str, Any]) -> None:
     """After the scheduler's warning, where the configuration wishes it: the job that a person submitted goes
     back into the queue, which ends it.
     """
-    settings = (launch.get("config") or {}).get(NAME) or {}
     job = job_in(os.environ)
-    if job is None or end.get("reason") not in BY_SCHEDULER or not requeues(settings, submitted=False):
+    wished = requeues(settings_of(launch), submitted=False)
+    if job is None or end.get("reason") not in BY_SCHEDULER or not wished:
         return
     back_into_queue(job)
 
@@ -57,9 +57,7 @@ def back_into_queue(job: Job) -> None:
 
 def end_of(paths: RunPaths) -> dict[str, Any] | None:
     """How the newest attempt ended, as its supervisor told; None: without a word, or never begun."""
-    tail = SupervisorTail(paths, max(attempts_of(paths), default=1))
-    tail.poll()
-    return tail.end
+    return supervisor_end(paths, max(attempts_of(paths), default=1))
 
 
 def run_of_this_job(runs_dir: Path, loaded: Loaded) -> RunPaths | None:

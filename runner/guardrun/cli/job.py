@@ -13,13 +13,13 @@ import sys
 import threading
 from typing import Any, Final
 
-from guardrun.cli.events_tail import SupervisorTail
+from guardrun.cli.events_tail import SupervisorTail, supervisor_end
 from guardrun.cli.in_job import BY_SCHEDULER, back_into_queue, goes_on
 from guardrun.cli.launch import attempts_of, read_attempt, write_attempt
 from guardrun.errors import UserError
 from guardrun.events.paths import RunPaths
 from guardrun.provenance.secrets import VARIABLE, from_environment
-from guardrun.provenance.slurm import NAME, Job, job_in, requeues, warning_of
+from guardrun.provenance.slurm import NAME, Job, job_in, requeues, settings_of, warning_of
 
 _SPARE_S: Final = 15.0
 """So long before its end a job goes back into the queue, whatever the training still does."""
@@ -88,11 +88,10 @@ class JobEnd:
     """What happens when the job's time is nearly over: back into the queue, once the training is safe."""
 
     def __init__(self, paths: RunPaths, job: Job, launch: dict[str, Any]) -> None:
-        settings = (launch.get("config") or {}).get(NAME) or {}
         self._paths = paths
         self._job = job
         self._attempt = int(launch["attempt"])
-        self._wanted = requeues(settings, submitted=bool(launch.get("scheduler")))
+        self._wanted = requeues(settings_of(launch), submitted=bool(launch.get("scheduler")))
         self._seconds = warning_of(launch)
         self._warned = False
 
@@ -110,10 +109,8 @@ class JobEnd:
         """The attempt has ended: the job's exit code, if it comes to that."""
         from guardrun.supervising.slurm_jobs import was_requeued
 
-        tail = SupervisorTail(self._paths, self._attempt)
-        tail.poll()
-        cut_short = tail.end is not None and tail.end.get("reason") in BY_SCHEDULER
-        if not cut_short:
+        end = supervisor_end(self._paths, self._attempt)
+        if end is None or end.get("reason") not in BY_SCHEDULER:
             return code
         if was_requeued(self._job):
             next_attempt(self._paths, self._job)

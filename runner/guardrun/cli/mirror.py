@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import importlib
 import os
 import signal
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from guardrun.cli.folder_lock import lock_folder
 from guardrun.cli.output import runs_dir_default
 from guardrun.errors import UserError
 
@@ -163,7 +163,7 @@ def _alone(memory: Path) -> Iterator[Path]:
         raise UserError(
             f"cannot write below {memory.parent}: {error.strerror or error}", hint="choose another --out"
         ) from error
-    if not _locked(folder):
+    if not lock_folder(folder):
         os.close(folder)
         raise UserError(
             f"another `guard mirror` is writing into {memory.parent}",
@@ -173,17 +173,6 @@ def _alone(memory: Path) -> Iterator[Path]:
         yield memory
     finally:
         os.close(folder)
-
-
-def _locked(folder: int) -> bool:
-    """False when somebody else holds it. A file system that cannot lock a folder goes without."""
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

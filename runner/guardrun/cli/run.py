@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from guardrun.cli.events_tail import SupervisorTail
+from guardrun.cli.events_tail import supervisor_end
 from guardrun.cli.front import Front, Received, end_by
 from guardrun.cli.in_job import end_of, goes_on, requeue_own_job, run_of_this_job
 from guardrun.cli.launch import Launch, attempts_of, plan, read_attempt, secrets_of, write_attempt
@@ -261,11 +261,10 @@ def _attach(options: Options) -> int:
     if not numbers:
         raise UserError(f"{paths.root.name} was never launched by guard; there is nothing to attach to")
     refuse_if_held(paths, options.takeover, holders=("supervisor",))
-    tail = SupervisorTail(paths, numbers[-1])
-    tail.poll()
-    if tail.end is not None:
+    end = supervisor_end(paths, numbers[-1])
+    if end is not None:
         raise UserError(
-            f"{paths.root.name} is over ({tail.end.get('status')})",
+            f"{paths.root.name} is over ({end.get('status')})",
             hint=f"guard show {paths.root}, or guard run --resume {paths.root}",
         )
     config = read_attempt(paths, numbers[-1]).get("config") or {}
@@ -334,9 +333,7 @@ def _in_foreground(paths: RunPaths, attempt: int) -> int:
     from guardrun.supervising.supervisor import run_supervisor
 
     code = run_supervisor(paths, attempt, foreground=True)
-    tail = SupervisorTail(paths, attempt)
-    tail.poll()
-    print_result(paths, tail.end or {})
+    print_result(paths, supervisor_end(paths, attempt) or {})
     return code
 
 

@@ -44,16 +44,17 @@ class Job(NamedTuple):
 def job_in(environ: Mapping[str, str]) -> Job | None:
     """The job that a process with this environment belongs to; None outside of any."""
     number = environ.get("SLURM_JOB_ID", "")
-    if not _is_whole(number):
+    if not is_whole(number):
         return None
     nodes, restarts = environ.get("SLURM_JOB_NUM_NODES", ""), environ.get("SLURM_RESTART_COUNT", "")
     return Job(
         number, environ.get("SLURM_JOB_PARTITION", ""), environ.get("SLURM_JOB_NODELIST", ""),
-        int(nodes) if _is_whole(nodes) else 1, int(restarts) if _is_whole(restarts) else 0,
+        int(nodes) if is_whole(nodes) else 1, int(restarts) if is_whole(restarts) else 0,
     )  # fmt: skip
 
 
-def _is_whole(text: str) -> bool:
+def is_whole(text: str) -> bool:
+    """Whether this is a number as Slurm counts jobs, nodes and restarts."""
     return text.isascii() and text.isdigit()
 
 
@@ -65,11 +66,16 @@ def requeues(settings: Mapping[str, Any], *, submitted: bool) -> bool:
     return submitted if told is None else told is True
 
 
-def warning_of(launch: Mapping[str, Any]) -> float:
-    """Seconds before the job's end at which an attempt's configuration wants to be warned."""
+def settings_of(launch: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The section ``slurm`` of an attempt's configuration; empty where there is none."""
     config = launch.get("config")
     settings = config.get(NAME) if isinstance(config, Mapping) else None
-    seconds = settings.get("warning") if isinstance(settings, Mapping) else None
+    return settings if isinstance(settings, Mapping) else {}
+
+
+def warning_of(launch: Mapping[str, Any]) -> float:
+    """Seconds before the job's end at which an attempt's configuration wants to be warned."""
+    seconds = settings_of(launch).get("warning")
     return float(seconds) if isinstance(seconds, int | float) and 0 < seconds < 1e9 else DEFAULT_WARNING_S
 
 

@@ -19,7 +19,7 @@ from guardrun.errors import UserError
 from guardrun.events.atomic import write_atomic
 from guardrun.events.paths import RunPaths
 from guardrun.events.untrusted import read_object
-from guardrun.provenance.slurm import JOB_FILE, Job, sbatch_words
+from guardrun.provenance.slurm import JOB_FILE, Job, is_whole, sbatch_words
 
 SCRIPT: Final = "slurm.sh"
 _PATIENCE_S: Final = 60.0
@@ -67,7 +67,7 @@ def job_of(paths: RunPaths) -> str:
         number = str(read_object(paths.root / JOB_FILE).get("job_id"))
     except (OSError, ValueError):
         return ""
-    return number if number.isascii() and number.isdigit() else ""
+    return number if is_whole(number) else ""
 
 
 def cancel_waiting(job: str) -> None:
