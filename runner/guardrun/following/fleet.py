@@ -65,7 +65,6 @@ class Fleet:
         self._foreign = ForeignLogs(self.paths, judge)
         self._entries: dict[Path, _Entry] = {}
         self._discovered = float("-inf")
-        self._listed: list[Path] = []
         self._stretch = 1.0
         self._waker = Waker()
         self._side_by_side = SideBySide()
@@ -170,9 +169,9 @@ class Fleet:
             return set()
         self._discovered = now
         listed = find_runs(self.paths, known=self.runs)
-        if listed == self._listed:
+        if listed == list(self.runs):
             return set()
-        self._listed, found = listed, set(listed)
+        found = set(listed)
         gone = self.runs.keys() - found
         for path in gone:
             self._entries.pop(path).follower.close()
@@ -181,11 +180,9 @@ class Fleet:
         for path in sorted(new, reverse=True):
             runs[path] = RunFollower(path, judge=self._judge, hasty=self._hasty)
             self._entries[path] = _Entry(runs[path])
-        changed = set(gone) | new
-        if changed:
-            self.runs = {path: runs[path] for path in sorted(runs)}
-            self._list()
-        return changed
+        self.runs = {path: runs[path] for path in sorted(runs)}
+        self._list()
+        return gone | new
 
     def _discover_foreign(self) -> set[Path]:
         """Logs of other tools that came or went."""

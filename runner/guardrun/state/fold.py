@@ -21,7 +21,7 @@ from guardrun.state.model import (
 from guardrun.state.progress import eta_seconds, planned_steps
 from guardrun.state.remarks import said_by_people
 from guardrun.state.source import AttemptDraft, SourceFold
-from guardrun.state.spans import spans_of
+from guardrun.state.spans import Spans, seconds_of, spans_of
 from guardrun.state.status import Evidence, Verdict, derive_status, hung_least
 from guardrun.state.stop_stages import offered_rung, stages_of
 from guardrun.state.values import real, table, whole, words
@@ -150,16 +150,18 @@ class RunFold:
         unanswered = [each for each in left if not live or (whole(each.get("attempt")) or 0) < attempt]
         recorded = [each for source in self._sources.values() for each in source.said.values()]
         tags, remarks = said_by_people([*unanswered, *recorded])
+        spans = spans_of(self._sources)
+        told = (*((_DESERTED,) if deserted else ()), *_lost_end(verdict, current, attempt), *self._notes())
         return RunState(
             **self._origin(launch, identity, path),
             **self._progress(attempt, live),
-            **self._means(launch),
+            **self._means(launch, spans),
             status=verdict.status,
             reason=verdict.reason,
             exit_code=verdict.exit_code,
             error=verdict.error,
             attempt=attempt,
-            attempts=self._attempts(),
+            attempts=self._attempts(spans),
             phase=current.phase,
             monitor=self._monitor(launch),
             best=self._checkpoint("best", pointers),
@@ -175,16 +177,7 @@ class RunFold:
             silent_s=facts.silent_s,
             bad_lines=sum(source.bad_lines for source in self._sources.values()) + extra_bad_lines,
             dropped_events=sum(source.dropped for source in self._sources.values()),
-            notes=tuple(
-                dict.fromkeys(
-                    (
-                        *((_DESERTED,) if deserted else ()),
-                        *_lost_end(verdict, current, attempt),
-                        *self._notes(),
-                        *extra_notes,
-                    )
-                )
-            ),
+            notes=tuple(dict.fromkeys((*told, *extra_notes))),
             seeds=dict(rank0.seeds),
             data=tuple(rank0.data.values()),
             saves=tuple(current.saves),
@@ -225,10 +218,10 @@ class RunFold:
             "eta_s": eta_seconds(step, total_steps, rate) if live else None,
         }
 
-    def _means(self, launch: Mapping[str, Any]) -> dict[str, Any]:
+    def _means(self, launch: Mapping[str, Any], spans: Spans) -> dict[str, Any]:
         """Where it runs, on what, and what that costs."""
         rank0, supervisor = self._rank0(), self._sources.get(SUPERVISOR, _EMPTY)
-        elapsed = self._elapsed()
+        elapsed = seconds_of(spans)
         cost, currency = self._cost(elapsed, launch)
         hosts = (rank0.header.get("host"), launch.get("host"), supervisor.header.get("host"))
         return {
@@ -294,9 +287,9 @@ class RunFold:
     def _ranks(self) -> int:
         return sum(name.startswith("rank") for name in self._sources) or 1
 
-    def _attempts(self) -> tuple[Attempt, ...]:
+    def _attempts(self, spans: Spans) -> tuple[Attempt, ...]:
         made = []
-        for number, (started, ended) in sorted(spans_of(self._sources).items()):
+        for number, (started, ended) in sorted(spans.items()):
             rank0 = self._rank0().attempts.get(number, _NO_ATTEMPT)
             watcher = self._sources.get(SUPERVISOR, _EMPTY).attempts.get(number, _NO_ATTEMPT)
             if not number or not math.isfinite(started):
@@ -307,13 +300,6 @@ class RunFold:
             over = ended if end is not None else None
             made.append(Attempt(number, started, rank0.from_step, over, status, reason))
         return tuple(made)
-
-    def _elapsed(self) -> float | None:
-        """Seconds of all attempts together, each from its first event to its last; None where no time passed,
-        as in an imported log that tells no times."""
-        spans = spans_of(self._sources).values()
-        seconds = [high - low for low, high in spans if math.isfinite(low) and high > low]
-        return math.fsum(seconds) if seconds else None
 
     def _cost(self, elapsed: float | None, launch: Mapping[str, Any]) -> tuple[float | None, str]:
         start = self._sources.get(SUPERVISOR, _EMPTY).start

@@ -24,28 +24,32 @@ class Recent:
 
     @cached_property
     def step_rate(self) -> float | None:
-        """Optimizer steps a second; None when too few rows tell."""
-        return step_rate(self)
+        """Optimizer steps a second over the rows of the newest attempt; None when too few rows tell.
+
+        Pauses for evaluations and checkpoints count, so that an ETA made from it includes those to come.
+        """
+        if not len(self.step):
+            return None
+        chosen = (self.attempt == self.attempt[-1]) & np.isfinite(self.step) & np.isfinite(self.t)
+        steps, times = self.step[chosen], self.t[chosen]
+        if len(steps) < 2:
+            return None
+        done, took = float(steps[-1] - steps[0]), float(times[-1] - times[0])
+        return done / took if done > 0 and took > 0 else None
 
     @cached_property
     def slow_step_s(self) -> float | None:
-        """Seconds between two rows that are rarely exceeded; None without rows."""
-        return slow_step_seconds(self)
+        """The 99th percentile of the seconds between two rows, or of step_time where that is longer.
 
-
-def step_rate(recent: Recent) -> float | None:
-    """Optimizer steps a second over the newest rows of the newest attempt; None when too few rows tell.
-
-    Pauses for evaluations and checkpoints count, so that an ETA made from it includes those to come.
-    """
-    if not len(recent.step):
-        return None
-    chosen = (recent.attempt == recent.attempt[-1]) & np.isfinite(recent.step) & np.isfinite(recent.t)
-    steps, times = recent.step[chosen], recent.t[chosen]
-    if len(steps) < 2:
-        return None
-    done, took = float(steps[-1] - steps[0]), float(times[-1] - times[0])
-    return done / took if done > 0 and took > 0 else None
+        A training that logs every hundredth step is silent for a hundred steps and well. None without rows.
+        """
+        if not len(self.t):
+            return None
+        same = self.attempt == self.attempt[-1]
+        gaps = np.diff(self.t[same & np.isfinite(self.t)])
+        gaps = gaps[gaps >= 0]
+        logged = self.step_time[same & np.isfinite(self.step_time)]
+        return max((_percentile_99(values) for values in (gaps, logged) if len(values)), default=None)
 
 
 def eta_seconds(step: int, total_steps: int | None, rate: float | None) -> float | None:
@@ -56,22 +60,8 @@ def eta_seconds(step: int, total_steps: int | None, rate: float | None) -> float
     return left if left <= _MOST_SECONDS else None
 
 
-def slow_step_seconds(recent: Recent) -> float | None:
-    """The 99th percentile of the seconds between two rows, or of step_time where that is longer.
-
-    A training that logs every hundredth step is silent for a hundred steps and well. None without rows.
-    """
-    if not len(recent.t):
-        return None
-    same = recent.attempt == recent.attempt[-1]
-    gaps = np.diff(recent.t[same & np.isfinite(recent.t)])
-    gaps = gaps[gaps >= 0]
-    logged = recent.step_time[same & np.isfinite(recent.step_time)]
-    return max((_percentile_99(values) for values in (gaps, logged) if len(values)), default=None)
-
-
 def _percentile_99(values: NDArray[np.float64]) -> float:
-    """As ``np.percentile``, which takes five times as long; it is asked for at every look at a run."""
+    """As ``np.percentile``, which takes five times as long; it is asked for at every batch of rows."""
     ordered = np.sort(values)
     place = 0.99 * (len(ordered) - 1)
     below = int(place)
