@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from typing import TYPE_CHECKING, Final
+
+from guardrun.events.untrusted import names_inside
 
 if TYPE_CHECKING:
     from guardrun.events.paths import RunPaths
@@ -19,22 +19,8 @@ def saved_stacks(paths: RunPaths) -> list[str]:
 
     Regular files in a real folder alone: a link in the place of either leads out of the run.
     """
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        folder = os.open(paths.stacks, flags)
+        names = names_inside(paths.stacks, regular=True)
     except OSError:
         return []
-    try:
-        names = [name for name in os.listdir(folder) if _NAME.fullmatch(name) and _regular(name, folder)]
-    except OSError:
-        return []
-    finally:
-        os.close(folder)
-    return [f"stacks/{name}" for name in sorted(names)[-_MOST:]]
-
-
-def _regular(name: str, folder: int) -> bool:
-    try:
-        return stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
-    except OSError:
-        return False
+    return [f"stacks/{name}" for name in sorted(filter(_NAME.fullmatch, names))[-_MOST:]]

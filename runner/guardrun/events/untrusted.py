@@ -41,20 +41,23 @@ def open_inside(path: Path | str) -> int:
             os.close(at)
 
 
-def names_inside(folder: Path | str) -> list[str]:
-    """What lies in such a folder, in no order. Raises OSError, also for a link."""
+def names_inside(folder: Path | str, *, regular: bool = False) -> list[str]:
+    """What lies in such a folder, in no order; ``regular``: regular files alone, and no link.
+
+    Raises OSError, also for a link.
+    """
     at = _open_folder(folder)
-    if at is None:
-        return os.listdir(folder)
     try:
-        return os.listdir(at)
+        with os.scandir(folder if at is None else at) as entries:
+            return [each.name for each in entries if not regular or each.is_file(follow_symlinks=False)]
     finally:
-        os.close(at)
+        if at is not None:
+            os.close(at)
 
 
 def _open_folder(path: Path | str) -> int | None:
     """None where a system knows no descriptors of folders."""
-    if os.listdir not in os.supports_fd or os.open not in os.supports_dir_fd:
+    if os.scandir not in os.supports_fd or os.open not in os.supports_dir_fd:
         return None
     return os.open(path or os.curdir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | _NO_LINK)
 
