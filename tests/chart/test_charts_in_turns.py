@@ -99,9 +99,12 @@ async def test_charts_that_wait_longest_are_drawn_first_however_often_there_is_n
         app.grid.show(models(), PAGE, None)
         await all_drawn(pilot)
         drawn.clear()
-        while len({title for title, _ in drawn}) < 6:
+        for _ in range(1000):
             app.grid.show(models(), PAGE, None)
             await pilot.pause(0.01)
+            if len({title for title, _ in drawn}) == 6:
+                break
+        assert {title for title, _ in drawn} == {f"m{number}" for number in range(6)}
 
 
 async def test_a_chart_that_is_not_on_the_page_any_more_is_not_drawn(drawn: list[tuple[str, bool]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -34,15 +35,22 @@ def weights(over, step):
     return over.paths.checkpoint(step, 1) / "rank0.pt"
 
 
-async def test_a_file_that_is_cut_off_is_damage_and_the_one_that_a_resume_takes_is_named(over):
-    weights(over, 180).write_bytes(b"cut")
-    weights(over, 60).unlink()
+@asynccontextmanager
+async def saved_pane(over):
+    """The dashboard on the checkpoints of the run."""
     app = Dashboard([over.paths.root.parent])
     async with app.run_test(size=(120, 40)) as pilot:
         await shows(pilot, "stopped")
         await pilot.press("enter")
         await shows(pilot, "5 saved")
         await pilot.press("5")
+        yield pilot
+
+
+async def test_a_file_that_is_cut_off_is_damage_and_the_one_that_a_resume_takes_is_named(over):
+    weights(over, 180).write_bytes(b"cut")
+    weights(over, 60).unlink()
+    async with saved_pane(over) as pilot:
         await shows(pilot, "✗ damaged: rank0.pt has 3 bytes, expected 7", "a resume goes on from step-120-a1")
         await pilot.press("down", "down")
         await shows(pilot, "rank0.pt is missing", "the best of the others is step-120-a1")
@@ -51,12 +59,7 @@ async def test_a_file_that_is_cut_off_is_damage_and_the_one_that_a_resume_takes_
 async def test_a_file_that_was_written_later_is_not_called_verified_any_more(over):
     in_a_while = time.time() + 3600
     os.utime(weights(over, 180), (in_a_while, in_a_while))
-    app = Dashboard([over.paths.root.parent])
-    async with app.run_test(size=(120, 40)) as pilot:
-        await shows(pilot, "stopped")
-        await pilot.press("enter")
-        await shows(pilot, "5 saved")
-        await pilot.press("5")
+    async with saved_pane(over) as pilot:
         text = await shows(pilot, "rank0.pt was written after it was complete")
         assert "guard show tells" in text
 
@@ -64,10 +67,5 @@ async def test_a_file_that_was_written_later_is_not_called_verified_any_more(ove
 async def test_with_no_other_whole_one_it_says_so(over):
     for step in (60, 120, 180):
         weights(over, step).write_bytes(b"cut")
-    app = Dashboard([over.paths.root.parent])
-    async with app.run_test(size=(120, 40)) as pilot:
-        await shows(pilot, "stopped")
-        await pilot.press("enter")
-        await shows(pilot, "5 saved")
-        await pilot.press("5")
+    async with saved_pane(over) as pilot:
         await shows(pilot, "no other checkpoint is whole")

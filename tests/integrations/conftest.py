@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -89,6 +90,22 @@ class Trainings:
         self._monkeypatch.setenv("GUARDRUN_ATTEMPT", "2")
         launch = json.loads((trained.run / "attempts" / "1.json").read_bytes())
         (trained.run / "attempts" / "2.json").write_text(json.dumps({**launch, "attempt": 2}))
+
+    def command(self, *words: str, stop_at: int) -> Trained:
+        """`guard run -- WORDS`, asked to stop once it has done ``stop_at`` steps: one run, exit code 0."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "guardrun.cli.main", "run", "--", *words],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        try:
+            self.stop(stop_at)
+            said, _ = process.communicate(timeout=150)
+        finally:
+            process.kill()
+            process.wait()
+        assert process.returncode == 0, said
+        (trained,) = self.all()
+        return trained
 
     def stop(self, step: int) -> None:
         """Wait until this step is done, and ask the run to stop."""

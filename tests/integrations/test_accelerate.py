@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -49,24 +48,13 @@ def test_a_stop_saves_the_state_and_a_resume_counts_on(trainings):
 
 
 def test_two_ranks_under_accelerate_launch_are_one_run_that_stops_at_one_step_and_registers_each_state_once(
-    trainings,
+    trainings, monkeypatch
 ):
     script = ROOT / "sample_runs/accelerate/train.py"
     launch = "accelerate launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no"
     options = ["--dynamo_backend", "no", "--main_process_port", "0", str(script), "--epochs", "4000"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "guardrun.cli.main", "run", "--", *launch.split(), *options],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-    )  # fmt: skip
-    try:
-        trainings.stop(20)
-        said, _ = process.communicate(timeout=150)
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == 0, said
-    (trained,) = trainings.all()
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    trained = trainings.command(*launch.split(), *options, stop_at=20)
     assert json.loads((trained.run / "run.json").read_bytes())["name"] == "train"
     ends = [trained.events("run_end", rank) for rank in (0, 1)]
     assert [[(end["status"], end["reason"]) for end in one] for one in ends] == [

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -62,18 +60,7 @@ def test_the_script_of_the_page_about_torchrun_is_one_run_of_two_ranks_under_gua
     (text,) = blocks("torchrun", "python")
     (trainings.folder / "train.py").write_text(text)
     words = ["torchrun", "--standalone", "--nproc_per_node", "2", "train.py"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "guardrun.cli.main", "run", "--", *words], stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    try:
-        trainings.stop(25)
-        said, _ = process.communicate(timeout=150)
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == 0, said
-    (trained,) = trainings.all()
+    trained = trainings.command(*words, stop_at=25)
     (end,), (other,) = trained.events("run_end"), trained.events("run_end", rank=1)
     assert (end["status"], end["step"]) == (other["status"], other["step"]) == ("stopped", other["step"])
     assert trained.proved("last")["step"] == end["step"]
